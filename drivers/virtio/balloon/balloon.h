@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The driver's one structure, and what its parts call of each other.
+ *
+ * Each part is one file and the only owner of what it keeps. Requests flow one
+ * way: size decides, pages takes or frees memory, batch names it, queue talks to
+ * the host. Compaction comes in from the side, through migrate.
+ *
+ * Lock order, outermost first:
+ *	page locks (mm), balloon_migrate.gate, balloon_migrate.lock,
+ *	balloon_queue.lock, balloon_work.lock
+ * The lock of the kernel's balloon list is taken inside none of them.
+ */
+#ifndef BALLOON_H
+#define BALLOON_H
+
+#include <linux/virtio.h>
+#include <linux/virtio_balloon.h>
+
+#include "migrate.h"
+#include "pages.h"
+#include "queue.h"
+#include "size.h"
+#include "stats.h"
+#include "units.h"
+
+/**
+ * struct virtio_balloon - one balloon device
+ * @vdev: the device
+ * @wq: where the parts' work runs: freezable, off the CPUs of others, and able
+ *	to deflate when there is no memory for another thread
+ * @queues: owned by queue.c
+ * @pages: owned by pages.c
+ * @size: owned by size.c
+ * @stats: owned by stats.c; NULL without VIRTIO_BALLOON_F_STATS_VQ
+ * @migrate: owned by migrate.c; NULL where the kernel moves no balloon pages
+ * @nr_inited: parts whose init succeeded; the driver core's callbacks, which
+ *	       exclude each other
+ * @nr_started: parts whose start succeeded; likewise
+ * @up: the queues exist and the device runs; likewise
+ */
+struct virtio_balloon {
+	struct virtio_device *vdev;
+	struct workqueue_struct *wq;
+	struct balloon_queue queues[BALLOON_QUEUE_NR];
+	struct balloon_pages pages;
+	struct balloon_size size;
+	struct balloon_stats *stats;
+	struct balloon_migrate *migrate;
+	unsigned int nr_inited;
+	unsigned int nr_started;
+	bool up;
+};
+
+u32 balloon_config_target(struct virtio_balloon *vb);
+u32 balloon_config_actual(struct virtio_balloon *vb);
+void balloon_config_set_actual(struct virtio_balloon *vb, u32 nr_4k);
+
+extern const struct attribute_group *balloon_sysfs_groups[];
+
+#endif /* BALLOON_H */

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A batch is one element of the inflate or deflate queue together with the
+ * pages it names. While the host has it, the pages are the batch's: nobody can
+ * free, deflate or move them, because nobody else knows them.
+ *
+ * All batches are allocated at probe. What inflates or deflates later needs no
+ * memory for it, which matters most when there is none.
+ */
+#include <linux/slab.h>
+
+#include "balloon.h"
+
+static struct balloon_batch *balloon_batch_alloc(void)
+{
+	struct balloon_batch *batch;
+
+	batch = kzalloc(sizeof(*batch), GFP_KERNEL);
+	if (!batch)
+		return NULL;
+	batch->pfns = kmalloc_array(BALLOON_ELEMENT_NR_4K_MAX,
+				    sizeof(*batch->pfns), GFP_KERNEL);
+	if (!batch->pfns) {
+		kfree(batch);
+		return NULL;
+	}
+	INIT_LIST_HEAD(&batch->pages);
+	return batch;
+}
+
+/**
+ * balloon_pool_init() - allocate the batches of one user of a queue
+ * @pool: the pool
+ * @queue: the queue they will travel on
+ * @notify: called when one came back
+ *
+ * Context: init of a part; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_pool_init(struct balloon_pool *pool, struct balloon_queue *queue,
+		      void (*notify)(struct balloon_stream *stream))
+{
+	unsigned int i;
+
+	BUILD_BUG_ON(PAGE_SHIFT < BALLOON_PFN_SHIFT);
+	BUILD_BUG_ON(PAGE_SIZE / SZ_4K > BALLOON_DESC_NR_4K);
+
+	INIT_LIST_HEAD(&pool->free);
+	for (i = 0; i < BALLOON_POOL_NR_BATCHES; i++) {
+		pool->batches[i] = balloon_batch_alloc();
+		if (!pool->batches[i]) {
+			balloon_pool_exit(pool);
+			return -ENOMEM;
+		}
+		list_add_tail(&pool->batches[i]->node, &pool->free);
+	}
+	balloon_stream_init(&pool->stream, queue, notify);
+	return 0;
+}
+
+/**
+ * balloon_pool_exit() - free the batches; none may be in flight
+ * @pool: the pool
+ *
+ * Context: exit of a part; may sleep.
+ */
+void balloon_pool_exit(struct balloon_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_POOL_NR_BATCHES; i++) {
+		if (!pool->batches[i])
+			continue;
+		WARN_ON_ONCE(!list_empty(&pool->batches[i]->pages));
+		kfree(pool->batches[i]->pfns);
+		kfree(pool->batches[i]);
+		pool->batches[i] = NULL;
+	}
+}
+
+/**
+ * balloon_pool_kick() - notify the host of the elements posted so far
+ * @pool: the pool
+ *
+ * Context: the pool's user.
+ */
+void balloon_pool_kick(struct balloon_pool *pool)
+{
+	if (!pool->nr_unkicked)
+		return;
+	pool->nr_unkicked = 0;
+	balloon_queue_kick(pool->stream.queue);
+}
+
+static int balloon_pool_send(struct balloon_pool *pool,
+			     struct balloon_batch *batch)
+{
+	int err = balloon_queue_post(&pool->stream, &batch->request);
+
+	pool->parked = err ? batch : NULL;
+	if (!err && ++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES)
+		balloon_pool_kick(pool);
+	return err;
+}
+
+/**
+ * balloon_pool_get() - an unused batch
+ * @pool: the pool
+ *
+ * Context: the pool's user.
+ * Return: an empty batch, or NULL while the host has to answer first.
+ */
+struct balloon_batch *balloon_pool_get(struct balloon_pool *pool)
+{
+	struct balloon_batch *batch;
+
+	if (pool->parked && balloon_pool_send(pool, pool->parked))
+		return NULL;
+	batch = list_first_entry_or_null(&pool->free, struct balloon_batch,
+					 node);
+	if (batch)
+		list_del(&batch->node);
+	return batch;
+}
+
+/**
+ * balloon_pool_put() - give back a batch that has no pages of its own any more
+ * @pool: the pool
+ * @batch: the batch
+ *
+ * Context: the pool's user.
+ */
+void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch)
+{
+	batch->nr_pages = 0;
+	batch->nr_4k = 0;
+	list_add(&batch->node, &pool->free);
+}
+
+static void balloon_pool_account(struct balloon_pool *pool, long nr_pages)
+{
+	WRITE_ONCE(pool->nr_pages_posted, pool->nr_pages_posted + nr_pages);
+}
+
+/**
+ * balloon_pool_take() - the next batch the host is done with
+ * @pool: the pool
+ *
+ * Context: the pool's user.
+ * Return: the batch, to be given back with balloon_pool_put(), or NULL.
+ */
+struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
+{
+	struct balloon_request *request = balloon_stream_take(&pool->stream);
+	struct balloon_batch *batch;
+
+	if (!request)
+		return NULL;
+	batch = container_of(request, struct balloon_batch, request);
+	balloon_pool_account(pool, -(long)batch->nr_pages);
+	return batch;
+}
+
+/**
+ * balloon_pool_cancelled() - the next batch after balloon_queues_cancel()
+ * @pool: the pool
+ *
+ * Like balloon_pool_take(), and the batch that never got into the ring.
+ *
+ * Context: the device is reset and the pool's user stopped.
+ * Return: the batch, or NULL.
+ */
+struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool)
+{
+	struct balloon_batch *batch = pool->parked;
+
+	pool->nr_unkicked = 0;
+	if (!batch)
+		return balloon_pool_take(pool);
+	pool->parked = NULL;
+	balloon_pool_account(pool, -(long)batch->nr_pages);
+	return batch;
+}
+
+/**
+ * balloon_fill_pfns() - the device's names for one page of the guest
+ * @vb: the balloon
+ * @pfns: room for PAGE_SIZE / 4096 entries
+ * @page: the page; all its PFNs fit 32 bits
+ *
+ * Context: any.
+ */
+void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,
+		       struct page *page)
+{
+	u32 first = balloon_pfn_to_4k(page_to_pfn(page), PAGE_SHIFT);
+	unsigned int i;
+
+	for (i = 0; i < balloon_4k_per_page(PAGE_SHIFT); i++)
+		pfns[i] = cpu_to_virtio32(vb->vdev, first + i);
+}
+
+/**
+ * balloon_batch_add() - make a page the batch's
+ * @vb: the balloon
+ * @batch: a batch with room for it
+ * @page: the page, on no list
+ *
+ * Context: the pool's user.
+ */
+void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
+		       struct page *page)
+{
+	balloon_fill_pfns(vb, batch->pfns + batch->nr_4k, page);
+	batch->nr_4k += balloon_4k_per_page(PAGE_SHIFT);
+	batch->nr_pages++;
+	list_add_tail(&page->lru, &batch->pages);
+}
+
+/**
+ * balloon_batch_post() - hand the batch to the host
+ * @pool: the pool
+ * @batch: a batch with at least one page
+ *
+ * From here on the batch is in flight. Should the ring have no room, or be
+ * broken, it waits in the pool and goes before any other. Kicks for several
+ * batches at once; balloon_pool_kick() is for the last ones.
+ *
+ * Context: the pool's user.
+ */
+void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch)
+{
+	struct balloon_request *request = &batch->request;
+	unsigned int first = min_t(unsigned int, batch->nr_4k,
+				   BALLOON_DESC_NR_4K);
+
+	request->nr_sg = batch->nr_4k > first ? 2 : 1;
+	sg_init_table(request->sg, request->nr_sg);
+	sg_set_buf(&request->sg[0], batch->pfns,
+		   first * sizeof(*batch->pfns));
+	if (request->nr_sg > 1)
+		sg_set_buf(&request->sg[1], batch->pfns + first,
+			   (batch->nr_4k - first) * sizeof(*batch->pfns));
+
+	balloon_pool_account(pool, batch->nr_pages);
+	balloon_pool_send(pool, batch);
+}

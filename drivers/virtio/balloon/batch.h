@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Batches: elements of the inflate and deflate queues with the pages they name,
+ * see batch.c.
+ */
+#ifndef BALLOON_BATCH_H
+#define BALLOON_BATCH_H
+
+#include <linux/mm_types.h>
+
+#include "queue.h"
+
+/*
+ * Units of 4096 bytes in one descriptor, and in one element at most. 256 in one
+ * descriptor is what every known host takes; an element of two such descriptors
+ * names a whole block of 2 MiB, and only then can a host with huge pages give
+ * one back.
+ */
+#define BALLOON_DESC_NR_4K		256
+#define BALLOON_ELEMENT_NR_4K_MAX	(BALLOON_DESC_NR_4K * BALLOON_REQUEST_SG_MAX)
+
+/* Batches of one pool: 32 MiB in flight where elements are longest. */
+#define BALLOON_POOL_NR_BATCHES		16
+/* Notify the host when this many are posted, or there is nothing more to post. */
+#define BALLOON_POOL_KICK_BATCHES	(BALLOON_POOL_NR_BATCHES / 2)
+
+/**
+ * struct balloon_batch - one element of the inflate or deflate queue
+ * @request: how it travels
+ * @node: place among the pool's free batches
+ * @pages: pages that belong to this batch and to nobody else, linked by lru
+ * @nr_pages: how many pages the element names; @pages may be empty already
+ * @nr_4k: how many entries of @pfns are used
+ * @pfns: what the host reads
+ *
+ * No lock: a batch has one owner at a time.
+ */
+struct balloon_batch {
+	struct balloon_request request;
+	struct list_head node;
+	struct list_head pages;
+	unsigned int nr_pages;
+	unsigned int nr_4k;
+	__virtio32 *pfns;
+};
+
+/**
+ * struct balloon_pool - all batches of one user of a queue
+ * @stream: the queue and what came back from it
+ * @free: batches not in use
+ * @parked: a batch that found no room in the ring; posted before any other
+ * @batches: all of them, allocated when the device is probed: moving memory
+ *	     needs no memory
+ * @nr_pages_posted: pages named by elements in flight or parked; written by the
+ *		     user, read by anybody
+ * @nr_unkicked: elements posted since the last kick
+ *
+ * No lock but the queue's: one thread uses a pool at a time.
+ */
+struct balloon_pool {
+	struct balloon_stream stream;
+	struct list_head free;
+	struct balloon_batch *parked;
+	struct balloon_batch *batches[BALLOON_POOL_NR_BATCHES];
+	unsigned long nr_pages_posted;
+	unsigned int nr_unkicked;
+};
+
+int balloon_pool_init(struct balloon_pool *pool, struct balloon_queue *queue,
+		      void (*notify)(struct balloon_stream *stream));
+void balloon_pool_exit(struct balloon_pool *pool);
+struct balloon_batch *balloon_pool_get(struct balloon_pool *pool);
+void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch);
+struct balloon_batch *balloon_pool_take(struct balloon_pool *pool);
+struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool);
+void balloon_pool_kick(struct balloon_pool *pool);
+
+void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
+		       struct page *page);
+void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch);
+
+void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,
+		       struct page *page);
+
+#endif /* BALLOON_BATCH_H */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only place that knows one kernel from another. The driver is written for
+ * the newest one; what an older kernel lacks is filled in here. Kbuild.probe
+ * says what there is.
+ */
+#ifndef BALLOON_COMPAT_H
+#define BALLOON_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/vmstat.h>
+
+#ifdef BALLOON_HAVE_CORE_ACCOUNTING
+#include <linux/balloon.h>
+#else
+#include <linux/balloon_compaction.h>
+#endif
+
+/*
+ * Who corrects the managed page count when a page enters or leaves the balloon:
+ * the core, if asked to at the start, or on older kernels the driver.
+ */
+#ifdef BALLOON_HAVE_CORE_ACCOUNTING
+static inline void balloon_compat_set_accounting(struct balloon_dev_info *info,
+						 bool adjust)
+{
+	info->adjust_managed_page_count = adjust;
+}
+
+static inline void balloon_compat_account(struct page *page, long nr_pages)
+{
+}
+#else
+static inline void balloon_compat_set_accounting(struct balloon_dev_info *info,
+						 bool adjust)
+{
+}
+
+static inline void balloon_compat_account(struct page *page, long nr_pages)
+{
+	adjust_managed_page_count(page, nr_pages);
+}
+#endif
+
+/* Movable, where the kernel can move balloon pages. Without reclaim. */
+#ifdef BALLOON_MIGRATION
+#define BALLOON_COMPAT_GFP	GFP_HIGHUSER_MOVABLE
+#else
+#define BALLOON_COMPAT_GFP	GFP_HIGHUSER
+#endif
+
+#ifdef BALLOON_MIGRATION
+#ifdef BALLOON_HAVE_CORE_ACCOUNTING
+/*
+ * What the migration callback returns when @old left the balloon and the page
+ * that takes its place is not in it yet. The core drops the balloon's reference
+ * to @old and does the rest, but for the node's counter of balloon pages, which
+ * it forgets.
+ */
+static inline int balloon_compat_moved_out(struct balloon_dev_info *info,
+					   struct page *old, bool adjust)
+{
+	dec_node_page_state(old, NR_BALLOON_PAGES);
+	return -ENOENT;
+}
+#else
+/* The same on kernels whose core leaves all of it to the driver. */
+static inline int balloon_compat_moved_out(struct balloon_dev_info *info,
+					   struct page *old, bool adjust)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&info->pages_lock, flags);
+	info->isolated_pages--;
+	__count_vm_event(BALLOON_DEFLATE);
+	spin_unlock_irqrestore(&info->pages_lock, flags);
+
+	if (adjust)
+		adjust_managed_page_count(old, 1);
+	balloon_page_finalize(old);
+	put_page(old);
+	return MIGRATEPAGE_SUCCESS;
+}
+#endif
+#endif
+
+#ifndef BALLOON_HAVE_VIRTQUEUE_INFO
+struct virtqueue_info {
+	const char *name;
+	vq_callback_t *callback;
+	bool ctx;
+};
+
+static inline int balloon_compat_find_vqs(struct virtio_device *vdev,
+					  unsigned int nvqs,
+					  struct virtqueue *vqs[],
+					  struct virtqueue_info infos[],
+					  struct irq_affinity *desc)
+{
+	vq_callback_t *callbacks[8];
+	const char *names[8];
+	unsigned int i;
+
+	if (nvqs > ARRAY_SIZE(names))
+		return -EINVAL;
+	for (i = 0; i < nvqs; i++) {
+		callbacks[i] = infos[i].callback;
+		names[i] = infos[i].name;
+	}
+	return virtio_find_vqs(vdev, nvqs, vqs, callbacks, names, desc);
+}
+#define virtio_find_vqs balloon_compat_find_vqs
+#endif
+
+/* The first 64 feature bits that the device offers, accepted or not. */
+#ifdef BALLOON_HAVE_VIRTIO_GET_FEATURES
+static inline u64 balloon_compat_offered(struct virtio_device *vdev)
+{
+	u64 features[VIRTIO_FEATURES_U64S];
+
+	virtio_get_features(vdev, features);
+	return features[0];
+}
+#else
+static inline u64 balloon_compat_offered(struct virtio_device *vdev)
+{
+	return vdev->config->get_features(vdev);
+}
+#endif
+
+/*
+ * What reclaim scanned and stole became node counters. Where they are still
+ * events, an event's number passed to global_node_page_state() compiles and
+ * reads some other counter.
+ */
+#ifdef BALLOON_HAVE_NODE_PGSCAN
+#define balloon_compat_reclaim_state(events, item) global_node_page_state(item)
+#else
+#define balloon_compat_reclaim_state(events, item) ((events)[item])
+#endif
+
+#endif /* BALLOON_COMPAT_H */

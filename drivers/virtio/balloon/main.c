@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Driver of the traditional virtio memory balloon, VIRTIO 1.3 section 5.5.
+ *
+ * The host asks for memory; the driver takes pages from the allocator, tells the
+ * host their numbers, and keeps them until the host asks for less. This file
+ * knows in which order the parts of the driver come up and go down, and nothing
+ * of what they do.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
+#include "balloon.h"
+#include "compat/compat.h"
+
+/* For parts that every device has. */
+#define BALLOON_ALWAYS	UINT_MAX
+
+/**
+ * struct balloon_part - one part of the driver
+ * @name: for messages
+ * @feature: the feature bit that it is for, or BALLOON_ALWAYS
+ * @init: allocates; once for each device
+ * @start: lets it work; after DRIVER_OK, at probe and after each restore
+ * @stop: returns when none of its work items and callbacks runs or will run
+ * @exit: frees what @init allocated
+ */
+struct balloon_part {
+	const char *name;
+	unsigned int feature;
+	int (*init)(struct virtio_balloon *vb);
+	int (*start)(struct virtio_balloon *vb);
+	void (*stop)(struct virtio_balloon *vb);
+	void (*exit)(struct virtio_balloon *vb);
+};
+
+/* Each part may use the ones above it; they start in this order. */
+static const struct balloon_part balloon_parts[] = {
+	{
+		.name = "pages",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_pages_init,
+		.start = balloon_pages_start,
+		.exit = balloon_pages_exit,
+	},
+#ifdef BALLOON_MIGRATION
+	{
+		.name = "migrate",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_migrate_init,
+		.start = balloon_migrate_start,
+		.stop = balloon_migrate_stop,
+		.exit = balloon_migrate_exit,
+	},
+#endif
+	{
+		.name = "size",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_size_init,
+		.start = balloon_size_start,
+		.stop = balloon_size_stop,
+	},
+	{
+		.name = "stats",
+		.feature = VIRTIO_BALLOON_F_STATS_VQ,
+		.init = balloon_stats_init,
+		.start = balloon_stats_start,
+		.stop = balloon_stats_stop,
+		.exit = balloon_stats_exit,
+	},
+};
+
+static bool balloon_part_present(struct virtio_balloon *vb,
+				 const struct balloon_part *part)
+{
+	return part->feature == BALLOON_ALWAYS ||
+	       virtio_has_feature(vb->vdev, part->feature);
+}
+
+static void balloon_parts_exit(struct virtio_balloon *vb)
+{
+	while (vb->nr_inited) {
+		const struct balloon_part *part = &balloon_parts[--vb->nr_inited];
+
+		if (part->exit && balloon_part_present(vb, part))
+			part->exit(vb);
+	}
+}
+
+static int balloon_parts_init(struct virtio_balloon *vb)
+{
+	while (vb->nr_inited < ARRAY_SIZE(balloon_parts)) {
+		const struct balloon_part *part = &balloon_parts[vb->nr_inited];
+		int err = 0;
+
+		if (part->init && balloon_part_present(vb, part))
+			err = part->init(vb);
+		if (err) {
+			dev_err(&vb->vdev->dev, "cannot set up part '%s': %d\n",
+				part->name, err);
+			balloon_parts_exit(vb);
+			return err;
+		}
+		vb->nr_inited++;
+	}
+	return 0;
+}
+
+static void balloon_parts_stop(struct virtio_balloon *vb)
+{
+	while (vb->nr_started) {
+		const struct balloon_part *part;
+
+		part = &balloon_parts[--vb->nr_started];
+		if (part->stop && balloon_part_present(vb, part))
+			part->stop(vb);
+	}
+}
+
+static int balloon_parts_start(struct virtio_balloon *vb)
+{
+	while (vb->nr_started < ARRAY_SIZE(balloon_parts)) {
+		const struct balloon_part *part;
+		int err = 0;
+
+		part = &balloon_parts[vb->nr_started];
+		if (part->start && balloon_part_present(vb, part))
+			err = part->start(vb);
+		if (err) {
+			dev_err(&vb->vdev->dev, "cannot start part '%s': %d\n",
+				part->name, err);
+			return err;
+		}
+		vb->nr_started++;
+	}
+	return 0;
+}
+
+/*
+ * Takes the device from the driver and every page from the device. Only a
+ * device that was reset can be trusted to discard nothing any more, so that
+ * what it has not acknowledged is given back after the reset and not before.
+ */
+static void balloon_down(struct virtio_balloon *vb)
+{
+	unsigned long nr_untold;
+
+	if (!vb->up)
+		return;
+	vb->up = false;
+
+	balloon_parts_stop(vb);
+	virtio_reset_device(vb->vdev);
+	balloon_queues_cancel(vb);
+	balloon_migrate_release_all(vb);
+	nr_untold = balloon_pages_release_all(vb);
+	if (nr_untold)
+		dev_info(&vb->vdev->dev,
+			 "%lu KiB given back to the guest without telling the host\n",
+			 nr_untold << (PAGE_SHIFT - 10));
+	balloon_queues_destroy(vb);
+}
+
+static int balloon_up(struct virtio_balloon *vb)
+{
+	int err = balloon_queues_create(vb);
+
+	if (err) {
+		dev_err(&vb->vdev->dev, "cannot get the virtqueues: %d\n", err);
+		return err;
+	}
+	vb->up = true;
+	virtio_device_ready(vb->vdev);
+	err = balloon_parts_start(vb);
+	if (err)
+		balloon_down(vb);
+	return err;
+}
+
+static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb = kzalloc(sizeof(*vb), GFP_KERNEL);
+
+	if (!vb)
+		return NULL;
+	vb->wq = alloc_workqueue("virtio-balloon/%s",
+				 WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0,
+				 dev_name(&vdev->dev));
+	if (!vb->wq) {
+		kfree(vb);
+		return NULL;
+	}
+	vb->vdev = vdev;
+	balloon_queues_init(vb);
+	return vb;
+}
+
+static void balloon_free(struct virtio_balloon *vb)
+{
+	destroy_workqueue(vb->wq);
+	kfree(vb);
+}
+
+static int balloon_probe(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb = balloon_alloc(vdev);
+	int err;
+
+	if (!vb)
+		return -ENOMEM;
+	vdev->priv = vb;
+
+	err = balloon_parts_init(vb);
+	if (err)
+		goto free_balloon;
+	err = balloon_up(vb);
+	if (err)
+		goto exit_parts;
+	dev_info(&vdev->dev, "balloon ready, %s told before use, floor %lu MiB\n",
+		 balloon_must_tell_host(vb) ? "pages are" : "no page is",
+		 balloon_size_floor(vb) >> (20 - PAGE_SHIFT));
+	return 0;
+
+exit_parts:
+	balloon_parts_exit(vb);
+free_balloon:
+	vdev->priv = NULL;
+	balloon_free(vb);
+	return err;
+}
+
+static void balloon_remove(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb = vdev->priv;
+
+	if (vb->up) {
+		balloon_size_stop(vb);
+		balloon_pages_return(vb);
+		balloon_size_report(vb);
+	}
+	balloon_down(vb);
+	balloon_parts_exit(vb);
+	vdev->priv = NULL;
+	balloon_free(vb);
+}
+
+static void balloon_config_changed(struct virtio_device *vdev)
+{
+	balloon_size_changed(vdev->priv);
+}
+
+#ifdef CONFIG_PM_SLEEP
+/*
+ * The queues go, and with them all that the host knows of the balloon: the
+ * guest gets everything back, and inflates again afterwards.
+ */
+static int balloon_freeze(struct virtio_device *vdev)
+{
+	balloon_down(vdev->priv);
+	return 0;
+}
+
+static int balloon_restore(struct virtio_device *vdev)
+{
+	return balloon_up(vdev->priv);
+}
+#endif
+
+/*
+ * Indirect descriptors would be allocated while memory is short. Addresses in
+ * the balloon are the guest's physical ones, which no IOMMU translates.
+ */
+static int balloon_validate(struct virtio_device *vdev)
+{
+	if (!vdev->config->get || !vdev->config->set) {
+		dev_err(&vdev->dev,
+			"the device has no configuration space, which a balloon needs\n");
+		return -EINVAL;
+	}
+	__virtio_clear_bit(vdev, VIRTIO_RING_F_INDIRECT_DESC);
+	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
+	return 0;
+}
+
+static const struct virtio_device_id balloon_id_table[] = {
+	{ VIRTIO_ID_BALLOON, VIRTIO_DEV_ANY_ID },
+	{ 0 },
+};
+MODULE_DEVICE_TABLE(virtio, balloon_id_table);
+
+static const unsigned int balloon_features[] = {
+	VIRTIO_BALLOON_F_MUST_TELL_HOST,
+	VIRTIO_BALLOON_F_STATS_VQ,
+};
+
+static struct virtio_driver balloon_driver = {
+	.driver = {
+		.name = KBUILD_MODNAME,
+		.owner = THIS_MODULE,
+		.dev_groups = balloon_sysfs_groups,
+	},
+	.feature_table = balloon_features,
+	.feature_table_size = ARRAY_SIZE(balloon_features),
+	.id_table = balloon_id_table,
+	.validate = balloon_validate,
+	.probe = balloon_probe,
+	.remove = balloon_remove,
+	.config_changed = balloon_config_changed,
+#ifdef CONFIG_PM_SLEEP
+	.freeze = balloon_freeze,
+	.restore = balloon_restore,
+#endif
+};
+module_virtio_driver(balloon_driver);
+
+MODULE_DESCRIPTION("Virtio memory balloon driver");
+MODULE_AUTHOR("The virtio_balloon out-of-tree project");
+MODULE_VERSION("0.1.0");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Compaction moves a balloon page: a new page takes the place of an old one, and
+ * the host has to be told of both.
+ *
+ * Nobody waits for it. The callback posts both requests and is done: the old page
+ * is out of the balloon, and the new one is on its way in like any page that is
+ * being inflated, referenced by its move until the host has acknowledged it. Only
+ * then it goes on the kernel's list. So a host that is slow or silent does not
+ * hold up compaction, memory offlining or whoever else moves pages; when all
+ * moves are in use, more are refused.
+ *
+ * The callback runs in threads that allocate memory, with pages locked: it takes
+ * no lock that somebody holds while allocating, and does not allocate itself.
+ */
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+
+/* Moves in flight are waited for this long before the device is reset. */
+#define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
+
+static struct balloon_move *balloon_move_get(struct balloon_migrate *migrate)
+{
+	struct balloon_move *move;
+	unsigned long flags;
+
+	spin_lock_irqsave(&migrate->lock, flags);
+	move = list_first_entry_or_null(&migrate->free, struct balloon_move,
+					node);
+	if (move)
+		list_del_init(&move->node);
+	spin_unlock_irqrestore(&migrate->lock, flags);
+	if (move)
+		atomic_inc(&migrate->nr_moving);
+	return move;
+}
+
+static void balloon_move_put(struct balloon_migrate *migrate,
+			     struct balloon_move *move)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&migrate->lock, flags);
+	list_add(&move->node, &migrate->free);
+	spin_unlock_irqrestore(&migrate->lock, flags);
+	atomic_dec(&migrate->nr_moving);
+}
+
+static void balloon_move_release_old(struct balloon_move *move)
+{
+	if (move->old)
+		put_page(move->old);
+	move->old = NULL;
+}
+
+static void balloon_move_drop(struct balloon_move *move)
+{
+	if (move->new)
+		put_page(move->new);
+	move->new = NULL;
+	balloon_move_release_old(move);
+}
+
+static void balloon_move_fill(struct virtio_balloon *vb,
+			      struct balloon_request *request,
+			      __virtio32 *pfns, struct page *page)
+{
+	balloon_fill_pfns(vb, pfns, page);
+	sg_init_one(request->sg, pfns,
+		    balloon_4k_per_page(PAGE_SHIFT) * sizeof(*pfns));
+	request->nr_sg = 1;
+}
+
+/*
+ * Posts the inflation of the new page and then the deflation of the old one, so
+ * that the balloon never is smaller than the host has asked for. The second may
+ * find no room: then the old page is held until it can be told.
+ */
+static int balloon_move_post(struct balloon_migrate *migrate,
+			     struct balloon_move *move, struct page *old)
+{
+	unsigned long flags;
+	int err;
+
+	/* Both, before the first may come back on another CPU. */
+	move->nr_pending = 2;
+	spin_lock_irqsave(&migrate->lock, flags);
+	err = balloon_queue_post(&migrate->inflate, &move->inflate);
+	if (!err && balloon_queue_post(&migrate->deflate, &move->deflate)) {
+		if (!move->old)
+			get_page(old);
+		move->old = old;
+		list_add_tail(&move->node, &migrate->untold);
+	}
+	spin_unlock_irqrestore(&migrate->lock, flags);
+	return err;
+}
+
+static bool balloon_migrate_arm(struct balloon_migrate *migrate)
+{
+	bool armed;
+
+	balloon_queue_kick(migrate->inflate.queue);
+	balloon_queue_kick(migrate->deflate.queue);
+	armed = balloon_queue_arm(migrate->inflate.queue, BALLOON_ARM_FIRST);
+	return balloon_queue_arm(migrate->deflate.queue, BALLOON_ARM_FIRST) &&
+	       armed;
+}
+
+static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
+				 struct page *old)
+{
+	struct balloon_migrate *migrate = vb->migrate;
+	struct balloon_move *move = balloon_move_get(migrate);
+
+	if (!move)
+		return -EAGAIN;
+
+	balloon_move_fill(vb, &move->inflate, move->new_pfns, new);
+	balloon_move_fill(vb, &move->deflate, move->old_pfns, old);
+	get_page(new);
+	move->new = new;
+	move->old = balloon_must_tell_host(vb) ? old : NULL;
+	if (move->old)
+		get_page(old);
+
+	if (balloon_move_post(migrate, move, old)) {
+		balloon_move_drop(move);
+		balloon_move_put(migrate, move);
+		return -EAGAIN;
+	}
+	if (!balloon_migrate_arm(migrate))
+		balloon_work_kick(&migrate->work);
+	count_vm_event(BALLOON_MIGRATE);
+	return balloon_compat_moved_out(&vb->pages.info, old,
+					balloon_pages_adjust_managed(vb));
+}
+
+/*
+ * The kernel's callback: both pages are locked, @old is isolated. Called in any
+ * thread, at any time from the first page in the balloon to the last.
+ */
+static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
+				struct page *old, enum migrate_mode mode)
+{
+	struct virtio_balloon *vb = container_of(info, struct virtio_balloon,
+						 pages.info);
+	int rc = -EAGAIN;
+
+	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT))
+		return -EBUSY;
+	if (!down_read_trylock(&vb->migrate->gate))
+		return -EAGAIN;
+	if (vb->migrate->open)
+		rc = balloon_migrate_begin(vb, new, old);
+	up_read(&vb->migrate->gate);
+	return rc;
+}
+
+/* One of the move's two requests came back. */
+static void balloon_move_answered(struct balloon_migrate *migrate,
+				  struct balloon_move *move)
+{
+	if (!--move->nr_pending)
+		balloon_move_put(migrate, move);
+}
+
+static void balloon_move_enter(struct virtio_balloon *vb,
+			       struct balloon_move *move)
+{
+	LIST_HEAD(pages);
+
+	/*
+	 * Whoever moved the page still holds its lock for a moment, and the list
+	 * takes unlocked pages only.
+	 */
+	folio_wait_locked(page_folio(move->new));
+	list_add(&move->new->lru, &pages);
+	balloon_pages_replace(vb, &pages);
+	move->new = NULL;
+}
+
+static void balloon_migrate_post_untold(struct balloon_migrate *migrate)
+{
+	struct balloon_move *move, *next;
+	unsigned long flags;
+
+	spin_lock_irqsave(&migrate->lock, flags);
+	list_for_each_entry_safe(move, next, &migrate->untold, node) {
+		if (balloon_queue_post(&migrate->deflate, &move->deflate))
+			break;
+		list_del_init(&move->node);
+	}
+	spin_unlock_irqrestore(&migrate->lock, flags);
+}
+
+/* Takes in what the host acknowledged. One thread at a time. */
+static void balloon_migrate_settle(struct virtio_balloon *vb)
+{
+	struct balloon_migrate *migrate = vb->migrate;
+	struct balloon_request *request;
+	struct balloon_move *move;
+
+	while ((request = balloon_stream_take(&migrate->inflate))) {
+		move = container_of(request, struct balloon_move, inflate);
+		balloon_move_enter(vb, move);
+		balloon_move_answered(migrate, move);
+	}
+	while ((request = balloon_stream_take(&migrate->deflate))) {
+		move = container_of(request, struct balloon_move, deflate);
+		balloon_move_release_old(move);
+		balloon_move_answered(migrate, move);
+	}
+	balloon_migrate_post_untold(migrate);
+}
+
+static void balloon_migrate_work(struct work_struct *work)
+{
+	struct balloon_migrate *migrate = container_of(to_delayed_work(work),
+						       struct balloon_migrate,
+						       work.work);
+
+	balloon_migrate_settle(migrate->inflate.queue->vb);
+	if (!balloon_migrate_arm(migrate))
+		balloon_work_kick(&migrate->work);
+}
+
+static void balloon_migrate_notify_inflate(struct balloon_stream *stream)
+{
+	balloon_work_kick(&container_of(stream, struct balloon_migrate,
+					inflate)->work);
+}
+
+static void balloon_migrate_notify_deflate(struct balloon_stream *stream)
+{
+	balloon_work_kick(&container_of(stream, struct balloon_migrate,
+					deflate)->work);
+}
+
+/**
+ * balloon_migrate_init() - let the kernel move balloon pages
+ * @vb: the balloon
+ *
+ * Before the first page is in the balloon: the core calls without looking.
+ *
+ * Context: probe, after balloon_pages_init(); may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_migrate_init(struct virtio_balloon *vb)
+{
+	struct balloon_migrate *migrate;
+	unsigned int i;
+
+	migrate = kzalloc(sizeof(*migrate), GFP_KERNEL);
+	if (!migrate)
+		return -ENOMEM;
+	vb->migrate = migrate;
+
+	balloon_work_init(&migrate->work, vb->wq, balloon_migrate_work);
+	init_rwsem(&migrate->gate);
+	spin_lock_init(&migrate->lock);
+	INIT_LIST_HEAD(&migrate->free);
+	INIT_LIST_HEAD(&migrate->untold);
+	for (i = 0; i < BALLOON_MOVES; i++)
+		list_add_tail(&migrate->moves[i].node, &migrate->free);
+	balloon_stream_init(&migrate->inflate,
+			    &vb->queues[BALLOON_QUEUE_INFLATE],
+			    balloon_migrate_notify_inflate);
+	balloon_stream_init(&migrate->deflate,
+			    &vb->queues[BALLOON_QUEUE_DEFLATE],
+			    balloon_migrate_notify_deflate);
+	vb->pages.info.migratepage = balloon_migrate_page;
+	return 0;
+}
+
+/**
+ * balloon_migrate_start() - accept moves
+ * @vb: the balloon
+ *
+ * Context: after DRIVER_OK; may sleep.
+ * Return: 0.
+ */
+int balloon_migrate_start(struct virtio_balloon *vb)
+{
+	struct balloon_migrate *migrate = vb->migrate;
+
+	balloon_work_start(&migrate->work);
+	down_write(&migrate->gate);
+	migrate->open = true;
+	up_write(&migrate->gate);
+	return 0;
+}
+
+/**
+ * balloon_migrate_stop() - refuse moves and settle those under way
+ * @vb: the balloon
+ *
+ * The callback may still be called and refuses.
+ *
+ * Context: may sleep, for BALLOON_MIGRATE_STOP_TIMEOUT with a silent host.
+ */
+void balloon_migrate_stop(struct virtio_balloon *vb)
+{
+	struct balloon_migrate *migrate = vb->migrate;
+	unsigned long end = jiffies + BALLOON_MIGRATE_STOP_TIMEOUT;
+
+	down_write(&migrate->gate);
+	migrate->open = false;
+	up_write(&migrate->gate);
+	balloon_work_stop(&migrate->work);
+
+	while (atomic_read(&migrate->nr_moving) && time_before(jiffies, end) &&
+	       !balloon_queue_broken(migrate->inflate.queue)) {
+		balloon_migrate_settle(vb);
+		balloon_migrate_arm(migrate);
+		balloon_stream_wait(&migrate->inflate, 1);
+	}
+}
+
+/**
+ * balloon_migrate_release_all() - give back what never settled
+ * @vb: the balloon
+ *
+ * Context: the part is stopped, the device reset and its queues cancelled.
+ */
+void balloon_migrate_release_all(struct virtio_balloon *vb)
+{
+	struct balloon_migrate *migrate = vb->migrate;
+	unsigned int i;
+
+	while (balloon_stream_take(&migrate->inflate))
+		;
+	while (balloon_stream_take(&migrate->deflate))
+		;
+	INIT_LIST_HEAD(&migrate->untold);
+	INIT_LIST_HEAD(&migrate->free);
+	for (i = 0; i < BALLOON_MOVES; i++) {
+		struct balloon_move *move = &migrate->moves[i];
+
+		if (move->new)
+			balloon_pages_lost(vb);
+		balloon_move_drop(move);
+		list_add_tail(&move->node, &migrate->free);
+	}
+	atomic_set(&migrate->nr_moving, 0);
+}
+
+/**
+ * balloon_migrate_exit() - the counterpart of balloon_migrate_init()
+ * @vb: the balloon, empty: nothing is left to be moved
+ *
+ * Context: remove.
+ */
+void balloon_migrate_exit(struct virtio_balloon *vb)
+{
+	vb->pages.info.migratepage = NULL;
+	kfree(vb->migrate);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Compaction of balloon pages, see migrate.c.
+ */
+#ifndef BALLOON_MIGRATE_H
+#define BALLOON_MIGRATE_H
+
+#include <linux/rwsem.h>
+#include <linux/sizes.h>
+
+#include "queue.h"
+#include "work.h"
+
+struct page;
+
+/* Pages on the move at a time; more are refused and tried again by mm. */
+#define BALLOON_MOVES			32
+/* A page of the guest in units of the device. */
+#define BALLOON_PAGE_NR_4K		(PAGE_SIZE / SZ_4K)
+
+/**
+ * struct balloon_move - one page that is taking the place of another
+ * @inflate: tells the host of @new
+ * @deflate: tells the host of @old
+ * @node: place among free moves, or among those with an untold @old
+ * @new: referenced; in the balloon when its inflation is acknowledged
+ * @old: referenced while it must not be used yet, else NULL
+ * @nr_pending: requests that have not come back
+ * @new_pfns: what @inflate says
+ * @old_pfns: what @deflate says
+ *
+ * The lists are guarded by the lock of struct balloon_migrate; a move has one
+ * owner at a time for the rest.
+ */
+struct balloon_move {
+	struct balloon_request inflate;
+	struct balloon_request deflate;
+	struct list_head node;
+	struct page *new;
+	struct page *old;
+	unsigned int nr_pending;
+	__virtio32 new_pfns[BALLOON_PAGE_NR_4K];
+	__virtio32 old_pfns[BALLOON_PAGE_NR_4K];
+};
+
+/**
+ * struct balloon_migrate - the compaction callback
+ * @work: settles moves
+ * @gate: held for reading in the callback, for writing to shut it
+ * @open: the callback may begin moves; guarded by @gate
+ * @lock: guards @free and @untold; taken inside no lock but the page locks
+ * @free: moves not in use
+ * @untold: moves whose deflation found no room in the ring
+ * @inflate: requests for the new pages
+ * @deflate: requests for the old pages
+ * @nr_moving: moves in use
+ * @moves: all of them
+ */
+struct balloon_migrate {
+	struct balloon_work work;
+	struct rw_semaphore gate;
+	bool open;
+	spinlock_t lock;
+	struct list_head free;
+	struct list_head untold;
+	struct balloon_stream inflate;
+	struct balloon_stream deflate;
+	atomic_t nr_moving;
+	struct balloon_move moves[BALLOON_MOVES];
+};
+
+#ifdef BALLOON_MIGRATION
+int balloon_migrate_init(struct virtio_balloon *vb);
+int balloon_migrate_start(struct virtio_balloon *vb);
+void balloon_migrate_stop(struct virtio_balloon *vb);
+void balloon_migrate_release_all(struct virtio_balloon *vb);
+void balloon_migrate_exit(struct virtio_balloon *vb);
+#else
+static inline void balloon_migrate_release_all(struct virtio_balloon *vb)
+{
+}
+#endif
+
+#endif /* BALLOON_MIGRATE_H */

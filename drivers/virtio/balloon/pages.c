@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is in the balloon, and how it gets in and out.
+ *
+ * A page belongs to the allocator, to one batch in flight, or to the balloon.
+ * It enters the balloon only when the host has acknowledged its inflation: an
+ * inflation that the host processes late would discard memory that somebody
+ * uses again (VIRTIO 1.3, 5.5.6.1). The other way round a late deflation is
+ * harmless; unless the host must be told first, a page is free as soon as its
+ * deflation is posted.
+ *
+ * Pages in the balloon are ordinary movable balloon pages of the kernel's list,
+ * PageOffline and without the driver's own marks, so that compaction, memory
+ * offlining, hibernation and dumps know what they are.
+ */
+#include <linux/sizes.h>
+
+#include "balloon.h"
+
+/*
+ * Memory for the balloon is never worth the reserves, an OOM kill or a warning.
+ * Blocks are taken as they lie there; only single pages are reclaimed for.
+ */
+#define BALLOON_GFP_BLOCK	((BALLOON_COMPAT_GFP | __GFP_NOMEMALLOC | \
+				  __GFP_NORETRY | __GFP_NOWARN) & \
+				 ~__GFP_RECLAIM)
+
+/* Pages put on or taken off the kernel's list under its lock at a time. */
+#define BALLOON_LIST_BATCH	512
+
+/*
+ * Telling a healthy host that a driver goes takes milliseconds. One that has
+ * been silent for the first time, or is busy for longer than the second, gets
+ * a reset instead.
+ */
+#define BALLOON_RETURN_SILENCE	HZ
+#define BALLOON_RETURN_TIMEOUT	(5 * HZ)
+
+/**
+ * balloon_pages_adjust_managed() - whether ballooned pages leave the guest's total
+ * @vb: the balloon
+ *
+ * Memory that may come back by itself when it runs short still is the guest's.
+ *
+ * Context: any.
+ */
+bool balloon_pages_adjust_managed(struct virtio_balloon *vb)
+{
+	return !__virtio_test_bit(vb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+}
+
+/**
+ * balloon_must_tell_host() - whether pages stay out of use until the host knows
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+bool balloon_must_tell_host(struct virtio_balloon *vb)
+{
+	return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
+}
+
+/* Corrects the managed pages of each zone, in as few steps as there are runs. */
+static unsigned long balloon_account_list(struct virtio_balloon *vb,
+					  struct list_head *pages, int sign)
+{
+	struct page *page, *first = NULL;
+	unsigned long nr = 0;
+	long run = 0;
+	bool adjust = balloon_pages_adjust_managed(vb);
+
+	list_for_each_entry(page, pages, lru) {
+		nr++;
+		if (!adjust)
+			continue;
+		if (first && page_zone(first) != page_zone(page)) {
+			balloon_compat_account(first, sign * run);
+			run = 0;
+		}
+		if (!run++)
+			first = page;
+	}
+	if (run)
+		balloon_compat_account(first, sign * run);
+	return nr;
+}
+
+/**
+ * balloon_pages_replace() - an acknowledged page takes the place of a moved one
+ * @vb: the balloon
+ * @pages: at most one batch of unlocked pages, linked by lru; empty afterwards
+ *
+ * The balloon's size stays as it is: balloon_pages_count() counts a page that
+ * is being moved once, wherever it is.
+ *
+ * Context: may be called by several threads at once.
+ * Return: how many pages there were.
+ */
+unsigned long balloon_pages_replace(struct virtio_balloon *vb,
+				    struct list_head *pages)
+{
+	unsigned long nr = balloon_account_list(vb, pages, -1);
+
+	balloon_page_list_enqueue(&vb->pages.info, pages);
+	return nr;
+}
+
+/* Acknowledged pages become the balloon's. */
+static void balloon_pages_enter(struct virtio_balloon *vb,
+				struct list_head *pages)
+{
+	atomic_long_add(balloon_pages_replace(vb, pages), &vb->pages.nr_pages);
+}
+
+/**
+ * balloon_pages_lost() - a moved page will not be replaced
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+void balloon_pages_lost(struct virtio_balloon *vb)
+{
+	atomic_long_dec(&vb->pages.nr_pages);
+}
+
+/* Takes up to @nr pages out of the balloon; they are the caller's then. */
+static void balloon_pages_leave(struct virtio_balloon *vb, unsigned long nr,
+				struct list_head *pages)
+{
+	balloon_page_list_dequeue(&vb->pages.info, pages, nr);
+	nr = balloon_account_list(vb, pages, 1);
+	atomic_long_sub(nr, &vb->pages.nr_pages);
+}
+
+static void balloon_free_list(struct list_head *pages)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		put_page(page);
+	}
+}
+
+/* The largest order that may still go into a batch with room for @nr_pages. */
+static unsigned int balloon_pages_order(struct virtio_balloon *vb,
+					unsigned int nr_pages)
+{
+	return min_t(unsigned int, vb->pages.order, ilog2(nr_pages));
+}
+
+/*
+ * One block, split into pages, added to the batch in ascending order. An order
+ * that is not to be had is not tried again for a while.
+ */
+static bool balloon_batch_fill_block(struct virtio_balloon *vb,
+				     struct balloon_batch *batch,
+				     unsigned int nr_room)
+{
+	unsigned int order = balloon_pages_order(vb, nr_room);
+	struct page *page;
+	unsigned int i;
+
+	if (order)
+		page = alloc_pages(BALLOON_GFP_BLOCK, order);
+	else
+		page = balloon_page_alloc();
+	if (!page && order) {
+		vb->pages.order = order - 1;
+		return true;
+	}
+	if (!page)
+		return false;
+
+	if (order)
+		split_page(page, order);
+	if (!balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1,
+			      PAGE_SHIFT)) {
+		for (i = 0; i < 1U << order; i++)
+			__free_page(page + i);
+		return false;
+	}
+	for (i = 0; i < 1U << order; i++)
+		balloon_batch_add(vb, batch, page + i);
+	return true;
+}
+
+static unsigned int balloon_element_nr_pages(struct virtio_balloon *vb)
+{
+	return vb->pages.element_nr_4k / balloon_4k_per_page(PAGE_SHIFT);
+}
+
+/**
+ * balloon_pages_try_large() - look for the largest blocks again
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ */
+void balloon_pages_try_large(struct virtio_balloon *vb)
+{
+	vb->pages.order = ilog2(balloon_element_nr_pages(vb));
+}
+
+/**
+ * balloon_pages_inflate() - hand one batch of memory to the host
+ * @vb: the balloon
+ * @nr_pages: how much is wanted, at least one page
+ *
+ * Nothing is allocated between taking the memory and telling the host, and the
+ * memory is told right away: it never waits in the guest.
+ *
+ * Context: the size worker, without locks: single pages are reclaimed for, and
+ *	    reclaim may come back to the balloon.
+ * Return: pages posted; -EBUSY while the host has to answer first; -ENOMEM.
+ */
+long balloon_pages_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
+{
+	struct balloon_pool *pool = &vb->pages.inflate;
+	struct balloon_batch *batch = balloon_pool_get(pool);
+	unsigned int nr_max;
+
+	if (!batch)
+		return -EBUSY;
+
+	nr_max = min_t(unsigned long, nr_pages, balloon_element_nr_pages(vb));
+	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb))
+		if (!balloon_batch_fill_block(vb, batch,
+					      nr_max - batch->nr_pages))
+			break;
+
+	if (!batch->nr_pages) {
+		balloon_pool_put(pool, batch);
+		return balloon_size_interrupted(vb) ? 0 : -ENOMEM;
+	}
+	nr_pages = batch->nr_pages;
+	balloon_batch_post(pool, batch);
+	return nr_pages;
+}
+
+/**
+ * balloon_pages_deflate() - take one batch of memory back
+ * @vb: the balloon
+ * @nr_pages: how much is wanted, at least one page
+ *
+ * Allocates nothing. The pages are free when this returns, or, with
+ * VIRTIO_BALLOON_F_MUST_TELL_HOST, when the host has acknowledged.
+ *
+ * Context: the size worker.
+ * Return: pages that left the balloon; -EBUSY while the host has to answer
+ *	   first; -EAGAIN when all pages are isolated for compaction.
+ */
+long balloon_pages_deflate(struct virtio_balloon *vb, unsigned long nr_pages)
+{
+	struct balloon_pool *pool = &vb->pages.deflate;
+	struct balloon_batch *batch = balloon_pool_get(pool);
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	if (!batch)
+		return -EBUSY;
+
+	balloon_pages_leave(vb, min_t(unsigned long, nr_pages,
+				      balloon_element_nr_pages(vb)), &pages);
+	if (list_empty(&pages)) {
+		balloon_pool_put(pool, batch);
+		return -EAGAIN;
+	}
+	list_for_each_entry_safe(page, next, &pages, lru)
+		balloon_batch_add(vb, batch, page);
+
+	nr_pages = batch->nr_pages;
+	balloon_batch_post(pool, batch);
+	if (!balloon_must_tell_host(vb))
+		balloon_free_list(&batch->pages);
+	return nr_pages;
+}
+
+/**
+ * balloon_pages_settle() - take in what the host has acknowledged
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: whether there was anything.
+ */
+bool balloon_pages_settle(struct virtio_balloon *vb)
+{
+	struct balloon_pages *pages = &vb->pages;
+	struct balloon_batch *batch;
+	bool any = false;
+
+	while ((batch = balloon_pool_take(&pages->inflate))) {
+		balloon_pages_enter(vb, &batch->pages);
+		balloon_pool_put(&pages->inflate, batch);
+		any = true;
+	}
+	while ((batch = balloon_pool_take(&pages->deflate))) {
+		balloon_free_list(&batch->pages);
+		balloon_pool_put(&pages->deflate, batch);
+		any = true;
+	}
+	return any;
+}
+
+/**
+ * balloon_pages_arm() - notify the host of everything and ask for its answers
+ * @vb: the balloon
+ *
+ * Context: the size worker, before it ends.
+ * Return: false if there are answers already.
+ */
+bool balloon_pages_arm(struct virtio_balloon *vb)
+{
+	struct balloon_pages *pages = &vb->pages;
+	bool armed;
+
+	balloon_pool_kick(&pages->inflate);
+	balloon_pool_kick(&pages->deflate);
+	armed = balloon_queue_arm(pages->inflate.stream.queue,
+				  BALLOON_ARM_MOST);
+	return balloon_queue_arm(pages->deflate.stream.queue,
+				 BALLOON_ARM_MOST) && armed;
+}
+
+/**
+ * balloon_pages_count() - pages in the balloon
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned long balloon_pages_count(struct virtio_balloon *vb)
+{
+	return atomic_long_read(&vb->pages.nr_pages);
+}
+
+/**
+ * balloon_pages_inflating() - pages the host was told of but not yet acknowledged
+ * @vb: the balloon
+ *
+ * Context: any; exact in the size worker.
+ */
+unsigned long balloon_pages_inflating(struct virtio_balloon *vb)
+{
+	return READ_ONCE(vb->pages.inflate.nr_pages_posted);
+}
+
+/**
+ * balloon_pages_deflating() - pages whose deflation is not yet acknowledged
+ * @vb: the balloon
+ *
+ * Context: any; exact in the size worker.
+ */
+unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
+{
+	return READ_ONCE(vb->pages.deflate.nr_pages_posted);
+}
+
+/**
+ * balloon_pages_return() - deflate everything, as long as the host answers
+ * @vb: the balloon
+ *
+ * Context: the driver goes, the size worker is stopped; sleeps for at most
+ *	    BALLOON_RETURN_TIMEOUT.
+ */
+void balloon_pages_return(struct virtio_balloon *vb)
+{
+	struct balloon_pool *pool = &vb->pages.deflate;
+	unsigned long end = jiffies + BALLOON_RETURN_TIMEOUT;
+	long rc;
+
+	while (time_before(jiffies, end)) {
+		balloon_pages_settle(vb);
+		if (balloon_queue_broken(pool->stream.queue))
+			return;
+		if (!balloon_pages_count(vb) && !balloon_pages_deflating(vb))
+			return;
+
+		rc = balloon_pages_deflate(vb, BALLOON_LIST_BATCH);
+		if (rc > 0)
+			continue;
+		balloon_pages_arm(vb);
+		if (!balloon_pages_deflating(vb))
+			schedule_timeout_uninterruptible(1);
+		else if (!balloon_stream_wait(&pool->stream,
+					      BALLOON_RETURN_SILENCE))
+			return;
+	}
+}
+
+/**
+ * balloon_pages_release_all() - give every page back without telling the host
+ * @vb: the balloon
+ *
+ * Context: the device is reset and its queues cancelled, so that the host can
+ *	    no longer discard anything; may sleep.
+ * Return: pages that the host was not told about.
+ */
+unsigned long balloon_pages_release_all(struct virtio_balloon *vb)
+{
+	struct balloon_pages *pages = &vb->pages;
+	struct balloon_batch *batch;
+	unsigned long nr = balloon_pages_count(vb);
+	unsigned long complain = jiffies + BALLOON_RETURN_TIMEOUT;
+
+	while ((batch = balloon_pool_cancelled(&pages->inflate))) {
+		nr += batch->nr_pages;
+		balloon_free_list(&batch->pages);
+		balloon_pool_put(&pages->inflate, batch);
+	}
+	while ((batch = balloon_pool_cancelled(&pages->deflate))) {
+		balloon_free_list(&batch->pages);
+		balloon_pool_put(&pages->deflate, batch);
+	}
+	while (balloon_pages_count(vb)) {
+		LIST_HEAD(list);
+
+		balloon_pages_leave(vb, BALLOON_LIST_BATCH, &list);
+		/* Compaction has them, and gives them back before long. */
+		if (list_empty(&list))
+			schedule_timeout_uninterruptible(1);
+		if (time_after(jiffies, complain)) {
+			dev_warn(&vb->vdev->dev,
+				 "still waiting for memory compaction to give back %lu pages\n",
+				 balloon_pages_count(vb));
+			complain += 60 * HZ;
+		}
+		balloon_free_list(&list);
+		cond_resched();
+	}
+	return nr;
+}
+
+/**
+ * balloon_pages_init() - allocate what inflating and deflating needs
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_pages_init(struct virtio_balloon *vb)
+{
+	struct balloon_pages *pages = &vb->pages;
+	int err;
+
+	balloon_devinfo_init(&pages->info);
+	balloon_compat_set_accounting(&pages->info,
+				      balloon_pages_adjust_managed(vb));
+	err = balloon_pool_init(&pages->inflate,
+				&vb->queues[BALLOON_QUEUE_INFLATE],
+				balloon_size_notify);
+	if (err)
+		return err;
+	err = balloon_pool_init(&pages->deflate,
+				&vb->queues[BALLOON_QUEUE_DEFLATE],
+				balloon_size_notify);
+	if (err)
+		balloon_pool_exit(&pages->inflate);
+	return err;
+}
+
+/**
+ * balloon_pages_start() - learn how long an element may be on this host
+ * @vb: the balloon
+ *
+ * Some hosts never answer more than 256 PFNs, or read the first descriptor
+ * only. Of the known hosts only one offers PAGE_POISON, and it takes any length;
+ * there an element names a whole block.
+ *
+ * Context: after DRIVER_OK.
+ * Return: 0.
+ */
+int balloon_pages_start(struct virtio_balloon *vb)
+{
+	struct balloon_pages *pages = &vb->pages;
+
+	pages->element_nr_4k = BALLOON_DESC_NR_4K;
+	if (balloon_compat_offered(vb->vdev) &
+	    BIT_ULL(VIRTIO_BALLOON_F_PAGE_POISON) &&
+	    balloon_queue_size(&vb->queues[BALLOON_QUEUE_INFLATE]) > 1 &&
+	    balloon_queue_size(&vb->queues[BALLOON_QUEUE_DEFLATE]) > 1)
+		pages->element_nr_4k = BALLOON_ELEMENT_NR_4K_MAX;
+	balloon_pages_try_large(vb);
+	return 0;
+}
+
+/**
+ * balloon_pages_exit() - free what balloon_pages_init() allocated
+ * @vb: the balloon, empty
+ *
+ * Context: remove; may sleep.
+ */
+void balloon_pages_exit(struct virtio_balloon *vb)
+{
+	balloon_pool_exit(&vb->pages.deflate);
+	balloon_pool_exit(&vb->pages.inflate);
+}

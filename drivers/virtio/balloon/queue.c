@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The only code that touches a virtqueue.
+ *
+ * A part of the driver posts requests through a stream of its own, any number
+ * of them, and kicks once for many. The host's answers are reaped by whoever
+ * comes first, the interrupt or another user of the queue, and sorted into the
+ * streams they belong to; the stream's owner then takes them.
+ *
+ * Interrupts are off except where a user armed the queue: with many requests
+ * in flight one interrupt for most of them does. Who takes requests arms the
+ * queue afterwards, also for what other streams still have in flight.
+ *
+ * The host is not trusted. Lengths it returns are ignored (VIRTIO 1.3, 5.5.6.2.1
+ * says why), a ring it corrupts is marked broken by virtio_ring, and a broken
+ * ring wakes nobody, so that waiters look for it themselves.
+ */
+#include <linux/virtio_config.h>
+
+#include "balloon.h"
+#include "compat/compat.h"
+
+/* Breaking a queue wakes nobody: look at least this often. */
+#define BALLOON_WAIT_SLICE	(HZ / 4)
+
+static const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
+	[BALLOON_QUEUE_INFLATE]	= "inflate",
+	[BALLOON_QUEUE_DEFLATE]	= "deflate",
+	[BALLOON_QUEUE_STATS]	= "stats",
+};
+
+/* Sorts what the host is done with into streams. Holds queue->lock. */
+static void balloon_queue_reap(struct balloon_queue *queue)
+{
+	struct balloon_request *request;
+	unsigned int len;
+
+	if (!queue->vq)
+		return;
+	while ((request = virtqueue_get_buf(queue->vq, &len))) {
+		list_add_tail(&request->node, &request->stream->done);
+		request->stream->nr_in_flight--;
+		queue->nr_in_flight--;
+	}
+}
+
+static void balloon_queue_notify(struct balloon_queue *queue,
+				 struct balloon_stream *except)
+{
+	unsigned int i;
+
+	for (i = 0; i < queue->nr_streams; i++) {
+		struct balloon_stream *stream = queue->streams[i];
+
+		if (stream != except && !list_empty_careful(&stream->done))
+			stream->notify(stream);
+	}
+}
+
+/*
+ * An interrupt that comes before the queues are known, or after they are gone,
+ * finds no queue: nothing was posted then, so nothing is missed.
+ */
+static struct balloon_queue *balloon_queue_find(struct virtqueue *vq)
+{
+	struct virtio_balloon *vb = vq->vdev->priv;
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++)
+		if (READ_ONCE(vb->queues[i].vq) == vq)
+			return &vb->queues[i];
+	return NULL;
+}
+
+static void balloon_queue_interrupt(struct virtqueue *vq)
+{
+	struct balloon_queue *queue = balloon_queue_find(vq);
+	unsigned long flags;
+
+	if (!queue)
+		return;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (queue->vq)
+		virtqueue_disable_cb(queue->vq);
+	balloon_queue_reap(queue);
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	wake_up(&queue->wait);
+	balloon_queue_notify(queue, NULL);
+}
+
+/**
+ * balloon_queues_init() - prepare the queues of a new device
+ * @vb: the balloon
+ *
+ * Context: probe, before any part is initialised.
+ */
+void balloon_queues_init(struct virtio_balloon *vb)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
+		vb->queues[i].vb = vb;
+		spin_lock_init(&vb->queues[i].lock);
+		init_waitqueue_head(&vb->queues[i].wait);
+	}
+}
+
+/* The transports number optional queues by what was negotiated. */
+static bool balloon_queue_wanted(struct virtio_balloon *vb,
+				 enum balloon_queue_id id)
+{
+	if (id == BALLOON_QUEUE_STATS)
+		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ);
+	return true;
+}
+
+/**
+ * balloon_queues_create() - find the virtqueues that were negotiated
+ * @vb: the balloon
+ *
+ * Context: probe or restore, before DRIVER_OK; may sleep.
+ * Return: 0, or what the transport says.
+ */
+int balloon_queues_create(struct virtio_balloon *vb)
+{
+	struct virtqueue_info infos[BALLOON_QUEUE_NR] = {};
+	struct virtqueue *vqs[BALLOON_QUEUE_NR] = {};
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
+		if (!balloon_queue_wanted(vb, i))
+			continue;
+		infos[i].name = balloon_queue_names[i];
+		infos[i].callback = balloon_queue_interrupt;
+	}
+
+	err = virtio_find_vqs(vb->vdev, BALLOON_QUEUE_NR, vqs, infos, NULL);
+	if (err)
+		return err;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
+		if (!vqs[i])
+			continue;
+		virtqueue_disable_cb(vqs[i]);
+		WRITE_ONCE(vb->queues[i].vq, vqs[i]);
+	}
+	return 0;
+}
+
+/**
+ * balloon_queues_cancel() - take back every request from a device that was reset
+ * @vb: the balloon
+ *
+ * Afterwards balloon_stream_take() returns them, answered or not.
+ *
+ * Context: every part is stopped and the device reset: the host reads no more.
+ */
+void balloon_queues_cancel(struct virtio_balloon *vb)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
+		struct balloon_queue *queue = &vb->queues[i];
+		struct balloon_request *request;
+		unsigned long flags;
+
+		spin_lock_irqsave(&queue->lock, flags);
+		balloon_queue_reap(queue);
+		while (queue->vq &&
+		       (request = virtqueue_detach_unused_buf(queue->vq))) {
+			list_add_tail(&request->node, &request->stream->done);
+			request->stream->nr_in_flight--;
+			queue->nr_in_flight--;
+		}
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
+}
+
+/**
+ * balloon_queues_destroy() - give the virtqueues back to the transport
+ * @vb: the balloon
+ *
+ * Context: after balloon_queues_cancel(); may sleep.
+ */
+void balloon_queues_destroy(struct virtio_balloon *vb)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
+		struct balloon_queue *queue = &vb->queues[i];
+
+		spin_lock_irq(&queue->lock);
+		WRITE_ONCE(queue->vq, NULL);
+		spin_unlock_irq(&queue->lock);
+	}
+	vb->vdev->config->del_vqs(vb->vdev);
+}
+
+/**
+ * balloon_stream_init() - become a user of a queue
+ * @stream: the stream
+ * @queue: the queue
+ * @notify: called when requests of this stream are done
+ *
+ * Context: init of a part, before the queues are created.
+ */
+void balloon_stream_init(struct balloon_stream *stream,
+			 struct balloon_queue *queue,
+			 void (*notify)(struct balloon_stream *stream))
+{
+	INIT_LIST_HEAD(&stream->done);
+	stream->queue = queue;
+	stream->nr_in_flight = 0;
+	stream->notify = notify;
+	if (!WARN_ON_ONCE(queue->nr_streams >= BALLOON_QUEUE_STREAMS))
+		queue->streams[queue->nr_streams++] = stream;
+}
+
+/* Whether the stream has something to take, reaping for everybody on the way. */
+static bool balloon_stream_ready(struct balloon_stream *stream)
+{
+	struct balloon_queue *queue = stream->queue;
+	unsigned int before;
+	unsigned long flags;
+	bool ready, reaped = false;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (list_empty(&stream->done)) {
+		before = queue->nr_in_flight;
+		balloon_queue_reap(queue);
+		reaped = before != queue->nr_in_flight;
+	}
+	ready = !list_empty(&stream->done);
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	if (reaped)
+		balloon_queue_notify(queue, stream);
+	return ready;
+}
+
+/**
+ * balloon_stream_take() - the next request that the host is done with
+ * @stream: the stream
+ *
+ * After balloon_queues_cancel() also those it never answered.
+ *
+ * Context: any; one taker at a time for each stream.
+ * Return: the request, or NULL.
+ */
+struct balloon_request *balloon_stream_take(struct balloon_stream *stream)
+{
+	struct balloon_queue *queue = stream->queue;
+	struct balloon_request *request;
+	unsigned long flags;
+
+	if (!balloon_stream_ready(stream))
+		return NULL;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	request = list_first_entry(&stream->done, struct balloon_request, node);
+	list_del_init(&request->node);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return request;
+}
+
+/**
+ * balloon_stream_wait() - wait until a request can be taken
+ * @stream: the stream
+ * @timeout: jiffies at most
+ *
+ * For the few who cannot come back later. Ends early on a broken device.
+ *
+ * Context: may sleep.
+ * Return: whether balloon_stream_take() has something.
+ */
+bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout)
+{
+	struct balloon_queue *queue = stream->queue;
+	unsigned long end = jiffies + timeout;
+
+	while (!balloon_stream_ready(stream)) {
+		if (balloon_queue_broken(queue) || time_after(jiffies, end))
+			return false;
+		if (!balloon_queue_arm(queue, BALLOON_ARM_FIRST))
+			continue;
+		wait_event_idle_timeout(queue->wait,
+					!list_empty_careful(&stream->done),
+					BALLOON_WAIT_SLICE);
+	}
+	return true;
+}
+
+/**
+ * balloon_queue_post() - hand a request to the host, without a notification
+ * @stream: whose request it is
+ * @request: @sg and @nr_sg filled in
+ *
+ * Allocates nothing, since indirect descriptors are not negotiated. On an error
+ * the request stays the caller's.
+ *
+ * Context: any.
+ * Return: 0; -ENOSPC when the ring is full; -EIO when the device is broken;
+ *         -ENODEV when there is no queue.
+ */
+int balloon_queue_post(struct balloon_stream *stream,
+		       struct balloon_request *request)
+{
+	struct balloon_queue *queue = stream->queue;
+	unsigned long flags;
+	int err = -ENODEV;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (queue->vq) {
+		request->stream = stream;
+		err = virtqueue_add_outbuf(queue->vq, request->sg,
+					   request->nr_sg, request, GFP_NOWAIT);
+	}
+	if (!err) {
+		stream->nr_in_flight++;
+		queue->nr_in_flight++;
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return err;
+}
+
+/**
+ * balloon_queue_kick() - notify the host of what was posted, if it wants to know
+ * @queue: the queue
+ *
+ * Context: any.
+ */
+void balloon_queue_kick(struct balloon_queue *queue)
+{
+	struct virtqueue *vq = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (queue->vq && virtqueue_kick_prepare(queue->vq))
+		vq = queue->vq;
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	/* Outside the lock: this leaves the guest. */
+	if (vq)
+		virtqueue_notify(vq);
+}
+
+/**
+ * balloon_queue_arm() - ask for an interrupt if anything is in flight
+ * @queue: the queue
+ * @arm: when
+ *
+ * Context: any.
+ * Return: false if requests were done before the interrupt was asked for: take
+ *         them, then arm again.
+ */
+bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm)
+{
+	unsigned long flags;
+	bool armed = true;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (queue->vq && queue->nr_in_flight)
+		armed = arm == BALLOON_ARM_FIRST ?
+			virtqueue_enable_cb(queue->vq) :
+			virtqueue_enable_cb_delayed(queue->vq);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return armed;
+}
+
+/**
+ * balloon_queue_broken() - whether the queue will never answer again
+ * @queue: the queue
+ *
+ * Context: any.
+ */
+bool balloon_queue_broken(struct balloon_queue *queue)
+{
+	unsigned long flags;
+	bool broken;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	broken = !queue->vq || virtqueue_is_broken(queue->vq);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return broken;
+}
+
+/**
+ * balloon_queue_size() - descriptors that the ring has room for
+ * @queue: a queue that exists
+ *
+ * Context: between balloon_queues_create() and balloon_queues_destroy().
+ */
+unsigned int balloon_queue_size(struct balloon_queue *queue)
+{
+	return virtqueue_get_vring_size(queue->vq);
+}

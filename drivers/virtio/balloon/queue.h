@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtqueues of the balloon, see queue.c.
+ */
+#ifndef BALLOON_QUEUE_H
+#define BALLOON_QUEUE_H
+
+#include <linux/list.h>
+#include <linux/scatterlist.h>
+#include <linux/spinlock.h>
+#include <linux/virtio.h>
+#include <linux/wait.h>
+
+struct virtio_balloon;
+struct balloon_stream;
+
+/* The queues in the order of the specification, 5.5.2. */
+enum balloon_queue_id {
+	BALLOON_QUEUE_INFLATE,
+	BALLOON_QUEUE_DEFLATE,
+	BALLOON_QUEUE_STATS,
+	BALLOON_QUEUE_NR
+};
+
+/* Descriptors of one request at most; each costs a slot of the ring. */
+#define BALLOON_REQUEST_SG_MAX	2
+
+/* Users of one queue at most. */
+#define BALLOON_QUEUE_STREAMS	2
+
+/**
+ * struct balloon_request - one element on its way to the host and back
+ * @node: place in the stream's done list; guarded by the queue's lock
+ * @stream: who posted it; set by balloon_queue_post()
+ * @sg: what the host reads; the owner's until posted and again when done
+ * @nr_sg: how many of @sg are used
+ *
+ * Lives inside a structure of its owner. From post until it comes back through
+ * balloon_stream_take() the host may read what @sg names.
+ */
+struct balloon_request {
+	struct list_head node;
+	struct balloon_stream *stream;
+	struct scatterlist sg[BALLOON_REQUEST_SG_MAX];
+	unsigned int nr_sg;
+};
+
+/**
+ * struct balloon_stream - the requests of one user of a queue
+ * @queue: the queue; set once
+ * @done: requests the host is done with; guarded by the queue's lock
+ * @nr_in_flight: requests the host has; guarded by the queue's lock
+ * @notify: something arrived in @done; called in any context, without locks,
+ *	    never from balloon_stream_take() on the stream itself. Set once.
+ */
+struct balloon_stream {
+	struct balloon_queue *queue;
+	struct list_head done;
+	unsigned int nr_in_flight;
+	void (*notify)(struct balloon_stream *stream);
+};
+
+/**
+ * struct balloon_queue - one virtqueue
+ * @vb: the balloon; set once
+ * @vq: the virtqueue, NULL while there is none; guarded by @lock
+ * @lock: irq-safe, taken inside no other lock of the driver but a page lock
+ * @wait: woken when something was reaped
+ * @streams: the users; filled before the queue is first created
+ * @nr_streams: how many
+ * @nr_in_flight: requests the host has; guarded by @lock
+ */
+struct balloon_queue {
+	struct virtio_balloon *vb;
+	struct virtqueue *vq;
+	spinlock_t lock;
+	wait_queue_head_t wait;
+	struct balloon_stream *streams[BALLOON_QUEUE_STREAMS];
+	unsigned int nr_streams;
+	unsigned int nr_in_flight;
+};
+
+/* How soon an armed queue interrupts. */
+enum balloon_arm {
+	BALLOON_ARM_FIRST,	/* when the next request is done */
+	BALLOON_ARM_MOST	/* when most of what is in flight is done */
+};
+
+void balloon_queues_init(struct virtio_balloon *vb);
+int balloon_queues_create(struct virtio_balloon *vb);
+void balloon_queues_cancel(struct virtio_balloon *vb);
+void balloon_queues_destroy(struct virtio_balloon *vb);
+
+void balloon_stream_init(struct balloon_stream *stream,
+			 struct balloon_queue *queue,
+			 void (*notify)(struct balloon_stream *stream));
+struct balloon_request *balloon_stream_take(struct balloon_stream *stream);
+bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout);
+
+int balloon_queue_post(struct balloon_stream *stream,
+		       struct balloon_request *request);
+void balloon_queue_kick(struct balloon_queue *queue);
+bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm);
+bool balloon_queue_broken(struct balloon_queue *queue);
+unsigned int balloon_queue_size(struct balloon_queue *queue);
+
+#endif /* BALLOON_QUEUE_H */

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The balloon follows its target.
+ *
+ * One work item does all of it: it takes in what the host acknowledged, reads
+ * the target if that changed, posts batches until the ring is full or the target
+ * is reached, and ends. It never waits for the host: the interrupt for most of
+ * what is in flight runs it again, and so does a tick once a second in case that
+ * does not come. A host that never answers therefore costs nothing but the
+ * memory it holds, and every way to stop the driver finds the worker at rest.
+ *
+ * Deflating does not queue behind inflating, and what is on its way in when the
+ * target sinks is taken back as soon as the host has acknowledged it.
+ */
+#include <linux/moduleparam.h>
+#include <linux/sizes.h>
+
+#include "balloon.h"
+
+/* A run longer than this makes room for others, the freezer for one. */
+#define BALLOON_RUN_MAX		(HZ / 2)
+/* The host is looked after this often while it owes an answer. */
+#define BALLOON_TICK		HZ
+/* A host is called silent after this. */
+#define BALLOON_SILENCE		(10 * HZ)
+/* Pages that compaction holds come back soon. */
+#define BALLOON_ISOLATED_RETRY	(HZ / 50)
+/* One line about missing memory in so many seconds, at most. */
+#define BALLOON_SHORTAGE_INTERVAL (60 * HZ)
+
+static const char * const balloon_size_state_names[BALLOON_SIZE_NR] = {
+	[BALLOON_SIZE_IDLE]		= "idle",
+	[BALLOON_SIZE_INFLATING]	= "inflating",
+	[BALLOON_SIZE_DEFLATING]	= "deflating",
+	[BALLOON_SIZE_NO_MEMORY]	= "waiting-for-memory",
+	[BALLOON_SIZE_FLOOR]		= "floor",
+	[BALLOON_SIZE_ISOLATED]		= "waiting-for-compaction",
+	[BALLOON_SIZE_HOST_SILENT]	= "host-silent",
+	[BALLOON_SIZE_BROKEN]		= "broken",
+};
+
+/* Bytes, or this for the default. */
+#define BALLOON_FLOOR_AUTO	ULLONG_MAX
+
+static unsigned long long balloon_floor = BALLOON_FLOOR_AUTO;
+
+static int balloon_floor_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned long long bytes;
+	char *end;
+
+	if (sysfs_streq(val, "auto")) {
+		WRITE_ONCE(balloon_floor, BALLOON_FLOOR_AUTO);
+		return 0;
+	}
+	bytes = memparse(val, &end);
+	if (end == val || (*end && *end != '\n'))
+		return -EINVAL;
+	WRITE_ONCE(balloon_floor, bytes);
+	return 0;
+}
+
+static int balloon_floor_get(char *buffer, const struct kernel_param *kp)
+{
+	unsigned long long bytes = READ_ONCE(balloon_floor);
+
+	if (bytes == BALLOON_FLOOR_AUTO)
+		return sysfs_emit(buffer, "auto\n");
+	return sysfs_emit(buffer, "%llu\n", bytes);
+}
+
+static const struct kernel_param_ops balloon_floor_ops = {
+	.set = balloon_floor_set,
+	.get = balloon_floor_get,
+};
+
+module_param_cb(floor, &balloon_floor_ops, NULL, 0644);
+MODULE_PARM_DESC(floor,
+		 "Memory that inflating leaves available to the guest, in bytes (K, M and G are understood); 'auto' is 1/64 of RAM between 8M and 64M; 0 leaves none");
+
+/**
+ * balloon_size_floor() - what inflating leaves available to the guest
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long balloon_size_floor(struct virtio_balloon *vb)
+{
+	unsigned long long bytes = READ_ONCE(balloon_floor);
+
+	if (bytes == BALLOON_FLOOR_AUTO)
+		bytes = balloon_default_floor((u64)vb->size.ram << PAGE_SHIFT);
+	return bytes >> PAGE_SHIFT;
+}
+
+/**
+ * balloon_size_state_name() - why the balloon is where it is
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: one word.
+ */
+const char *balloon_size_state_name(struct virtio_balloon *vb)
+{
+	return balloon_size_state_names[READ_ONCE(vb->size.state)];
+}
+
+/**
+ * balloon_size_kick() - let the worker look at everything again
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+void balloon_size_kick(struct virtio_balloon *vb)
+{
+	balloon_work_kick(&vb->size.work);
+}
+
+/**
+ * balloon_size_changed() - the device's configuration may have changed
+ * @vb: the balloon
+ *
+ * Ends pauses: a new target is worth a new attempt.
+ *
+ * Context: any, hard interrupts included.
+ */
+void balloon_size_changed(struct virtio_balloon *vb)
+{
+	WRITE_ONCE(vb->size.target_changed, true);
+	balloon_size_kick(vb);
+}
+
+/**
+ * balloon_size_notify() - the host answered
+ * @stream: one of the streams of pages.c
+ *
+ * Context: any, hard interrupts included.
+ */
+void balloon_size_notify(struct balloon_stream *stream)
+{
+	balloon_size_kick(stream->queue->vb);
+}
+
+/**
+ * balloon_size_interrupted() - whether the present batch should be the last
+ * @vb: the balloon
+ *
+ * Context: the worker.
+ */
+bool balloon_size_interrupted(struct virtio_balloon *vb)
+{
+	return READ_ONCE(vb->size.target_changed) ||
+	       !balloon_work_running(&vb->size.work);
+}
+
+static void balloon_size_set_state(struct virtio_balloon *vb,
+				   enum balloon_size_state state)
+{
+	WRITE_ONCE(vb->size.state, state);
+}
+
+static void balloon_size_read_target(struct virtio_balloon *vb)
+{
+	struct balloon_size *size = &vb->size;
+	unsigned long target;
+
+	if (!READ_ONCE(size->target_changed))
+		return;
+	WRITE_ONCE(size->target_changed, false);
+	/* A change that comes from here on sets the flag again. */
+	smp_mb();
+	target = balloon_4k_to_pages(balloon_config_target(vb), PAGE_SHIFT);
+	if (target == size->target)
+		return;
+	WRITE_ONCE(size->target, target);
+	size->backoff_ms = 0;
+	size->shortage_logged = false;
+}
+
+/* Tells the device how large the balloon is; not at every step. */
+static void balloon_size_publish(struct virtio_balloon *vb, bool now)
+{
+	struct balloon_size *size = &vb->size;
+	u32 nr_4k = balloon_pages_to_4k(balloon_pages_count(vb), PAGE_SHIFT);
+
+	if (nr_4k == size->actual_4k)
+		return;
+	if (!now && !balloon_actual_due(size->actual_4k, nr_4k,
+					jiffies_to_msecs(jiffies -
+							 size->actual_when)))
+		return;
+	balloon_config_set_actual(vb, nr_4k);
+	size->actual_4k = nr_4k;
+	size->actual_when = jiffies;
+}
+
+/* Once for each shortage, and not for each of many short ones. */
+static void balloon_size_log_shortage(struct virtio_balloon *vb,
+				      enum balloon_size_state state)
+{
+	struct balloon_size *size = &vb->size;
+	u64 have = (u64)balloon_pages_count(vb) << PAGE_SHIFT;
+	u64 want = (u64)size->target << PAGE_SHIFT;
+
+	if (size->shortage_logged)
+		return;
+	size->shortage_logged = true;
+	if (!__ratelimit(&size->shortage_ratelimit))
+		return;
+	dev_info(&vb->vdev->dev,
+		 "the balloon has %llu of %llu MiB: %s; inflating goes on when there is memory\n",
+		 have >> 20, want >> 20, state == BALLOON_SIZE_FLOOR ?
+		 "the rest is left to the guest (parameter floor)" :
+		 "no more memory can be reclaimed");
+}
+
+static enum balloon_size_state balloon_size_shortage(struct virtio_balloon *vb,
+						     enum balloon_size_state state)
+{
+	struct balloon_size *size = &vb->size;
+
+	size->backoff_ms = balloon_backoff_ms(size->backoff_ms);
+	size->retry_at = jiffies + msecs_to_jiffies(size->backoff_ms);
+	size->shortage = state;
+	balloon_size_log_shortage(vb, state);
+	return state;
+}
+
+static enum balloon_size_state balloon_size_inflate(struct virtio_balloon *vb,
+						    unsigned long nr_pages)
+{
+	struct balloon_size *size = &vb->size;
+	long rc;
+
+	if (size->backoff_ms && time_before(jiffies, size->retry_at))
+		return size->shortage;
+	/*
+	 * A page whose deflation the host has not seen yet may be among those
+	 * that are inflated next: the host must not mistake their order.
+	 */
+	if (balloon_pages_deflating(vb))
+		return BALLOON_SIZE_IDLE;
+
+	nr_pages = balloon_floor_room(nr_pages, si_mem_available(),
+				      balloon_size_floor(vb),
+				      SZ_1M >> PAGE_SHIFT);
+	if (!nr_pages)
+		return balloon_size_shortage(vb, BALLOON_SIZE_FLOOR);
+
+	rc = balloon_pages_inflate(vb, nr_pages);
+	if (rc == -EBUSY)
+		return BALLOON_SIZE_IDLE;
+	if (rc == -ENOMEM)
+		return balloon_size_shortage(vb, BALLOON_SIZE_NO_MEMORY);
+	if (rc > 0)
+		size->backoff_ms = 0;
+	return BALLOON_SIZE_INFLATING;
+}
+
+static enum balloon_size_state balloon_size_deflate(struct virtio_balloon *vb,
+						    unsigned long nr_pages)
+{
+	long rc = balloon_pages_deflate(vb, nr_pages);
+
+	if (rc == -EBUSY)
+		return BALLOON_SIZE_IDLE;
+	if (rc == -EAGAIN)
+		return BALLOON_SIZE_ISOLATED;
+	return BALLOON_SIZE_DEFLATING;
+}
+
+/*
+ * One batch towards the target. IDLE: there is nothing to do until the host
+ * answers or the target changes; INFLATING or DEFLATING: come again.
+ */
+static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
+{
+	unsigned long target = vb->size.target;
+	unsigned long have = balloon_pages_count(vb);
+	unsigned long coming = balloon_pages_inflating(vb);
+
+	if (have > target)
+		return balloon_size_deflate(vb, have - target);
+	if (have + coming < target)
+		return balloon_size_inflate(vb, target - have - coming);
+	vb->size.shortage_logged = false;
+	return BALLOON_SIZE_IDLE;
+}
+
+/* Whether the host owes an answer, and since when it does. */
+static bool balloon_size_check_host(struct virtio_balloon *vb, bool answered)
+{
+	struct balloon_size *size = &vb->size;
+	bool awaiting = balloon_pages_inflating(vb) ||
+			balloon_pages_deflating(vb);
+
+	if (answered || !size->awaiting) {
+		if (size->silence_logged)
+			dev_info(&vb->vdev->dev,
+				 "the host answers again after %lu s\n",
+				 (jiffies - size->last_answer) / HZ);
+		size->silence_logged = false;
+		size->last_answer = jiffies;
+	}
+	size->awaiting = awaiting;
+	if (!awaiting || time_before(jiffies,
+				     size->last_answer + BALLOON_SILENCE))
+		return true;
+
+	if (!size->silence_logged)
+		dev_warn(&vb->vdev->dev,
+			 "the host has not answered for %lu s and holds %lu KiB in flight; look at the host, the guest goes on\n",
+			 (jiffies - size->last_answer) / HZ,
+			 (balloon_pages_inflating(vb) +
+			  balloon_pages_deflating(vb)) << (PAGE_SHIFT - 10));
+	size->silence_logged = true;
+	return false;
+}
+
+static bool balloon_size_broken(struct virtio_balloon *vb)
+{
+	if (!balloon_queue_broken(&vb->queues[BALLOON_QUEUE_INFLATE]) &&
+	    !balloon_queue_broken(&vb->queues[BALLOON_QUEUE_DEFLATE]))
+		return false;
+	if (vb->size.state != BALLOON_SIZE_BROKEN)
+		dev_err(&vb->vdev->dev,
+			"the device is broken, the balloon stays as it is; unbind the driver to get its %lu KiB back\n",
+			(balloon_pages_count(vb) +
+			 balloon_pages_inflating(vb)) << (PAGE_SHIFT - 10));
+	balloon_size_set_state(vb, BALLOON_SIZE_BROKEN);
+	return true;
+}
+
+/* What to report while batches are out, and nothing else is to be done. */
+static enum balloon_size_state balloon_size_waiting(struct virtio_balloon *vb)
+{
+	if (balloon_pages_deflating(vb))
+		return BALLOON_SIZE_DEFLATING;
+	if (balloon_pages_inflating(vb))
+		return BALLOON_SIZE_INFLATING;
+	return BALLOON_SIZE_IDLE;
+}
+
+/* Plans the next run for a worker that cannot go on now. */
+static void balloon_size_plan(struct virtio_balloon *vb,
+			      enum balloon_size_state state)
+{
+	struct balloon_size *size = &vb->size;
+	unsigned long now = jiffies;
+
+	if (state == BALLOON_SIZE_INFLATING || state == BALLOON_SIZE_DEFLATING)
+		balloon_work_plan(&size->work, 0);
+	else if (state == BALLOON_SIZE_ISOLATED)
+		balloon_work_plan(&size->work, BALLOON_ISOLATED_RETRY);
+	else if (state == BALLOON_SIZE_NO_MEMORY || state == BALLOON_SIZE_FLOOR)
+		balloon_work_plan(&size->work,
+				  time_after(size->retry_at, now) ?
+				  size->retry_at - now : 0);
+	else if (size->awaiting)
+		balloon_work_plan(&size->work, BALLOON_TICK);
+}
+
+static void balloon_size_rest(struct virtio_balloon *vb,
+			      enum balloon_size_state state, bool answering)
+{
+	if (!balloon_pages_arm(vb))
+		balloon_size_kick(vb);
+	balloon_size_plan(vb, state);
+
+	if (!answering)
+		state = BALLOON_SIZE_HOST_SILENT;
+	else if (state == BALLOON_SIZE_IDLE)
+		state = balloon_size_waiting(vb);
+	balloon_size_set_state(vb, state);
+	balloon_size_publish(vb, state != BALLOON_SIZE_INFLATING &&
+			     state != BALLOON_SIZE_DEFLATING);
+}
+
+static void balloon_size_work(struct work_struct *work)
+{
+	struct virtio_balloon *vb = container_of(to_delayed_work(work),
+						 struct virtio_balloon,
+						 size.work.work);
+	unsigned long end = jiffies + BALLOON_RUN_MAX;
+	enum balloon_size_state state;
+	bool answered = false;
+
+	balloon_pages_try_large(vb);
+	do {
+		answered |= balloon_pages_settle(vb);
+		if (balloon_size_broken(vb) ||
+		    !balloon_work_running(&vb->size.work))
+			return;
+		balloon_size_read_target(vb);
+		state = balloon_size_step(vb);
+		balloon_size_publish(vb, false);
+		cond_resched();
+	} while ((state == BALLOON_SIZE_INFLATING ||
+		  state == BALLOON_SIZE_DEFLATING) && time_before(jiffies, end));
+
+	balloon_size_rest(vb, state, balloon_size_check_host(vb, answered));
+}
+
+/**
+ * balloon_size_report() - tell the device how large the balloon is now
+ * @vb: the balloon
+ *
+ * Context: the worker is stopped; may sleep.
+ */
+void balloon_size_report(struct virtio_balloon *vb)
+{
+	balloon_size_publish(vb, true);
+}
+
+/**
+ * balloon_size_init() - prepare the worker
+ * @vb: the balloon
+ *
+ * Context: probe.
+ * Return: 0.
+ */
+int balloon_size_init(struct virtio_balloon *vb)
+{
+	struct balloon_size *size = &vb->size;
+
+	balloon_work_init(&size->work, vb->wq, balloon_size_work);
+	ratelimit_state_init(&size->shortage_ratelimit,
+			     BALLOON_SHORTAGE_INTERVAL, 1);
+	ratelimit_set_flags(&size->shortage_ratelimit, RATELIMIT_MSG_ON_RELEASE);
+	size->ram = totalram_pages();
+	return 0;
+}
+
+/**
+ * balloon_size_start() - follow the target from now on
+ * @vb: the balloon
+ *
+ * What an earlier driver told the device is corrected if it is not so any more.
+ *
+ * Context: after DRIVER_OK; may sleep.
+ * Return: 0.
+ */
+int balloon_size_start(struct virtio_balloon *vb)
+{
+	struct balloon_size *size = &vb->size;
+
+	size->actual_4k = balloon_config_actual(vb);
+	size->actual_when = jiffies;
+	size->awaiting = false;
+	size->silence_logged = false;
+	size->backoff_ms = 0;
+	size->target = 0;
+	balloon_size_set_state(vb, BALLOON_SIZE_IDLE);
+	balloon_work_start(&size->work);
+	balloon_size_changed(vb);
+	return 0;
+}
+
+/**
+ * balloon_size_stop() - leave the balloon as it is
+ * @vb: the balloon
+ *
+ * Context: may sleep, for one run of the worker at most.
+ */
+void balloon_size_stop(struct virtio_balloon *vb)
+{
+	balloon_work_stop(&vb->size.work);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory statistics, VIRTIO 1.3 section 5.5.6.3.
+ *
+ * The queue works backwards: the driver puts one filled buffer there, the host
+ * keeps it, and gives it back when it wants the next. Nothing here waits for
+ * the balloon or allocates, so that the host gets its numbers when it needs
+ * them most: while the guest thrashes.
+ *
+ * Every buffer has the same set of tags in the same order.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+#include "compat/compat.h"
+
+/* Where the next statistic goes. */
+struct balloon_stats_cursor {
+	struct virtio_balloon *vb;
+	unsigned int nr;
+};
+
+static void balloon_stats_put(struct balloon_stats_cursor *cursor, u16 tag,
+			      u64 val)
+{
+	struct virtio_device *vdev = cursor->vb->vdev;
+	struct virtio_balloon_stat *stat;
+
+	stat = &cursor->vb->stats->stat[cursor->nr++];
+	stat->tag = cpu_to_virtio16(vdev, tag);
+	stat->val = cpu_to_virtio64(vdev, val);
+}
+
+static void balloon_stats_put_pages(struct balloon_stats_cursor *cursor,
+				    u16 tag, u64 nr_pages)
+{
+	balloon_stats_put(cursor, tag, nr_pages << PAGE_SHIFT);
+}
+
+static void balloon_stats_put_memory(struct balloon_stats_cursor *cursor)
+{
+	struct sysinfo info;
+
+	si_meminfo(&info);
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_MEMFREE, info.freeram);
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_MEMTOT, info.totalram);
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_AVAIL,
+				max(si_mem_available(), 0L));
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_CACHES,
+				global_node_page_state(NR_FILE_PAGES));
+}
+
+#ifdef CONFIG_VM_EVENT_COUNTERS
+static u64 balloon_stats_stalls(const unsigned long *events)
+{
+	u64 stalls = 0;
+	unsigned int zone;
+
+	/* One counter for each zone, in the zones' order. */
+	for (zone = 0; zone < MAX_NR_ZONES; zone++)
+		stalls += events[ALLOCSTALL_NORMAL - ZONE_NORMAL + zone];
+	return stalls;
+}
+
+static void balloon_stats_put_reclaim(struct balloon_stats_cursor *cursor,
+				      const unsigned long *events)
+{
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_ASYNC_SCAN,
+				balloon_compat_reclaim_state(events,
+							     PGSCAN_KSWAPD));
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_DIRECT_SCAN,
+				balloon_compat_reclaim_state(events,
+							     PGSCAN_DIRECT));
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_ASYNC_RECLAIM,
+				balloon_compat_reclaim_state(events,
+							     PGSTEAL_KSWAPD));
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_DIRECT_RECLAIM,
+				balloon_compat_reclaim_state(events,
+							     PGSTEAL_DIRECT));
+}
+
+static void balloon_stats_put_events(struct balloon_stats_cursor *cursor)
+{
+	unsigned long *events = cursor->vb->stats->events;
+
+	all_vm_events(events);
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_SWAP_IN,
+				events[PSWPIN]);
+	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_SWAP_OUT,
+				events[PSWPOUT]);
+	balloon_stats_put(cursor, VIRTIO_BALLOON_S_MAJFLT, events[PGMAJFAULT]);
+	balloon_stats_put(cursor, VIRTIO_BALLOON_S_MINFLT, events[PGFAULT]);
+#ifdef CONFIG_HUGETLB_PAGE
+	balloon_stats_put(cursor, VIRTIO_BALLOON_S_HTLB_PGALLOC,
+			  events[HTLB_BUDDY_PGALLOC]);
+	balloon_stats_put(cursor, VIRTIO_BALLOON_S_HTLB_PGFAIL,
+			  events[HTLB_BUDDY_PGALLOC_FAIL]);
+#endif
+	balloon_stats_put(cursor, VIRTIO_BALLOON_S_OOM_KILL, events[OOM_KILL]);
+	balloon_stats_put(cursor, VIRTIO_BALLOON_S_ALLOC_STALL,
+			  balloon_stats_stalls(events));
+	balloon_stats_put_reclaim(cursor, events);
+}
+#else
+static void balloon_stats_put_events(struct balloon_stats_cursor *cursor)
+{
+}
+#endif
+
+/* Fills the buffer and hands it to the host, which has none now. */
+static void balloon_stats_send(struct virtio_balloon *vb)
+{
+	struct balloon_stats *stats = vb->stats;
+	struct balloon_stats_cursor cursor = { .vb = vb };
+
+	balloon_stats_put_memory(&cursor);
+	balloon_stats_put_events(&cursor);
+
+	sg_init_one(stats->request.sg, stats->stat,
+		    cursor.nr * sizeof(*stats->stat));
+	stats->request.nr_sg = 1;
+	if (balloon_queue_post(&stats->stream, &stats->request))
+		dev_err_once(&vb->vdev->dev,
+			     "no more memory statistics: the device is broken\n");
+	balloon_queue_kick(stats->stream.queue);
+	if (!balloon_queue_arm(stats->stream.queue, BALLOON_ARM_FIRST))
+		balloon_work_kick(&stats->work);
+}
+
+static void balloon_stats_work(struct work_struct *work)
+{
+	struct balloon_stats *stats = container_of(to_delayed_work(work),
+						   struct balloon_stats,
+						   work.work);
+
+	if (balloon_stream_take(&stats->stream))
+		balloon_stats_send(stats->stream.queue->vb);
+}
+
+static void balloon_stats_notify(struct balloon_stream *stream)
+{
+	balloon_work_kick(&container_of(stream, struct balloon_stats,
+					stream)->work);
+}
+
+/**
+ * balloon_stats_init() - allocate the statistics buffer
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_stats_init(struct virtio_balloon *vb)
+{
+	vb->stats = kzalloc(sizeof(*vb->stats), GFP_KERNEL);
+	if (!vb->stats)
+		return -ENOMEM;
+	balloon_work_init(&vb->stats->work, vb->wq, balloon_stats_work);
+	balloon_stream_init(&vb->stats->stream,
+			    &vb->queues[BALLOON_QUEUE_STATS],
+			    balloon_stats_notify);
+	return 0;
+}
+
+/**
+ * balloon_stats_start() - give the host its first buffer
+ * @vb: the balloon
+ *
+ * Context: after DRIVER_OK: a notification before is lost.
+ * Return: 0.
+ */
+int balloon_stats_start(struct virtio_balloon *vb)
+{
+	/* What an earlier life of the device had, before it was reset. */
+	balloon_stream_take(&vb->stats->stream);
+	balloon_work_start(&vb->stats->work);
+	balloon_stats_send(vb);
+	return 0;
+}
+
+/**
+ * balloon_stats_stop() - answer no more requests
+ * @vb: the balloon
+ *
+ * Context: may sleep.
+ */
+void balloon_stats_stop(struct virtio_balloon *vb)
+{
+	balloon_work_stop(&vb->stats->work);
+}
+
+/**
+ * balloon_stats_exit() - free the buffer
+ * @vb: the balloon, whose device no longer has it
+ *
+ * Context: remove.
+ */
+void balloon_stats_exit(struct virtio_balloon *vb)
+{
+	kfree(vb->stats);
+}

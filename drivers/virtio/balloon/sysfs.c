@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What anybody may know of a balloon, in /sys/bus/virtio/devices/virtioN/balloon.
+ * Sizes are in bytes. Documentation/ABI/testing/sysfs-virtio-balloon has the
+ * words for users.
+ *
+ * The groups are the driver's: they appear when it has probed the device and are
+ * gone before it is removed.
+ */
+#include <linux/device.h>
+#include <linux/sysfs.h>
+
+#include "balloon.h"
+
+static ssize_t balloon_show_pages(char *buf, unsigned long nr_pages)
+{
+	return sysfs_emit(buf, "%llu\n", (u64)nr_pages << PAGE_SHIFT);
+}
+
+static struct virtio_balloon *balloon_of(struct device *dev)
+{
+	return dev_to_virtio(dev)->priv;
+}
+
+static ssize_t target_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	return balloon_show_pages(buf, READ_ONCE(balloon_of(dev)->size.target));
+}
+static DEVICE_ATTR_RO(target);
+
+static ssize_t actual_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	return balloon_show_pages(buf, balloon_pages_count(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(actual);
+
+static ssize_t in_flight_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	struct virtio_balloon *vb = balloon_of(dev);
+
+	return balloon_show_pages(buf, balloon_pages_inflating(vb) +
+				       balloon_pages_deflating(vb));
+}
+static DEVICE_ATTR_RO(in_flight);
+
+static ssize_t floor_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	return balloon_show_pages(buf, balloon_size_floor(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(floor);
+
+static ssize_t state_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%s\n", balloon_size_state_name(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(state);
+
+static struct attribute *balloon_attrs[] = {
+	&dev_attr_target.attr,
+	&dev_attr_actual.attr,
+	&dev_attr_in_flight.attr,
+	&dev_attr_floor.attr,
+	&dev_attr_state.attr,
+	NULL
+};
+
+static const struct attribute_group balloon_group = {
+	.name = "balloon",
+	.attrs = balloon_attrs,
+};
+
+const struct attribute_group *balloon_sysfs_groups[] = {
+	&balloon_group,
+	NULL
+};
