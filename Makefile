@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# For people. Kbuild has its own files: Kbuild here, and one beside the sources.
+#
+#   make                    build for the running kernel
+#   make K=7.2              build for a kernel that scripts/fetch knows
+#   make KDIR=/path         build for any other kernel's headers
+#   make help               what else there is
+
+KVER   ?= $(shell uname -r)
+KDIR   ?= /lib/modules/$(KVER)/build
+DRIVER ?= ours
+MODULE := drivers/virtio/balloon/virtio_balloon.ko
+
+.PHONY: all help modules install uninstall demo check lint unit guest setup \
+	fetch clean distclean
+
+all: modules
+
+help:
+	@echo 'Building and installing'
+	@echo '  modules        build the module for the running kernel (default)'
+	@echo '    K=6.1|6.12|7.2   for a kernel that is fetched, in its own root'
+	@echo '    KDIR=DIR         for the kernel whose headers are in DIR'
+	@echo '  install        install it for the running kernel, into updates/'
+	@echo '  uninstall      remove it again: modprobe takes the in-tree driver'
+	@echo
+	@echo 'Seeing it work (root on a Debian machine; both do their own set-up)'
+	@echo '  demo           boot a guest and watch its balloon;  K=7.2'
+	@echo '  check          all tests'
+	@echo '    K=6.1            on one kernel'
+	@echo '    T=EXPRESSION     tests whose names match, as pytest -k'
+	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
+	@echo
+	@echo 'Working on it'
+	@echo '  unit           tests that need no guest'
+	@echo '  lint           W=1, sparse, checkpatch, clang, kernel-doc, shellcheck, ...'
+	@echo '  guest          a guest with a prompt;  K=7.2 DRIVER=in-tree'
+	@echo '  setup, fetch   what check and demo do first'
+	@echo '  clean          remove what was built;  distclean: and fetched'
+
+ifdef K
+modules:
+	@scripts/fetch
+	@scripts/build $(K)
+else
+modules:
+	@test -e $(KDIR)/Makefile || { \
+	  echo 'No kernel headers in $(KDIR).'; \
+	  echo 'Install them (Debian: apt install linux-headers-$(KVER)), name others'; \
+	  echo 'with KDIR=, or build for a fetched kernel: make K=6.1, K=6.12 or K=7.2'; \
+	  exit 1; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+endif
+
+install: modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
+	@scripts/installed $(KVER)
+
+uninstall:
+	rm -f /lib/modules/$(KVER)/updates/$(MODULE)* \
+	      /lib/modules/$(KVER)/updates/virtio_balloon.ko*
+	depmod $(KVER)
+	@scripts/installed $(KVER)
+
+setup:
+	scripts/setup
+
+fetch: setup
+	scripts/fetch
+
+demo: fetch
+	scripts/demo $(if $(K),--kernel $(K))
+
+check: fetch
+	scripts/check --driver $(DRIVER) $(if $(K),--kernel $(K)) $(if $(T),-k '$(T)')
+
+unit:
+	$(MAKE) -C tests/unit check
+
+lint: fetch
+	scripts/lint
+
+guest: fetch
+	scripts/guest --kernel $(or $(K),7.2) --driver $(DRIVER)
+
+clean:
+	@if [ -e $(KDIR)/Makefile ]; then \
+	  $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
+	$(MAKE) -C tests/unit clean
+	rm -rf .lab/build .lab/runs
+
+distclean: clean
+	rm -rf .lab
