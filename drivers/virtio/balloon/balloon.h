@@ -3,12 +3,14 @@
  * The driver's one structure, and what its parts call of each other.
  *
  * Each part is one file and the only owner of what it keeps. Requests flow one
- * way: size decides, pages takes or frees memory, batch names it, queue talks to
- * the host. Compaction comes in from the side, through migrate.
+ * way: size decides, inflate takes memory and pages or blocks keep it, batch and
+ * reporting name it, queue talks to the host. Compaction comes in from the side,
+ * through migrate, and so does a shortage of memory, through oom.
  *
  * Lock order, outermost first:
- *	page locks (mm), balloon_migrate.gate, balloon_migrate.lock,
- *	balloon_queue.lock, balloon_work.lock
+ *	page locks (mm), balloon_oom.lock, balloon_migrate.gate,
+ *	balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
+ * balloon_blocks.lock is taken inside balloon_oom.lock or none, and holds none.
  * The lock of the kernel's balloon list is taken inside none of them.
  */
 #ifndef BALLOON_H
@@ -17,9 +19,13 @@
 #include <linux/virtio.h>
 #include <linux/virtio_balloon.h>
 
+#include "blocks.h"
+#include "inflate.h"
 #include "migrate.h"
+#include "oom.h"
 #include "pages.h"
 #include "queue.h"
+#include "reporting.h"
 #include "size.h"
 #include "stats.h"
 #include "units.h"
@@ -31,6 +37,12 @@
  *	to deflate when there is no memory for another thread
  * @queues: owned by queue.c
  * @pages: owned by pages.c
+ * @blocks: owned by blocks.c
+ * @inflate: owned by inflate.c
+ * @reporting: owned by reporting.c; NULL without VIRTIO_BALLOON_F_REPORTING
+ * @reporting_offered: the device has a reporting queue, accepted or not; set at
+ *		       start
+ * @oom: owned by oom.c; NULL without VIRTIO_BALLOON_F_DEFLATE_ON_OOM
  * @size: owned by size.c
  * @stats: owned by stats.c; NULL without VIRTIO_BALLOON_F_STATS_VQ
  * @migrate: owned by migrate.c; NULL where the kernel moves no balloon pages
@@ -44,6 +56,11 @@ struct virtio_balloon {
 	struct workqueue_struct *wq;
 	struct balloon_queue queues[BALLOON_QUEUE_NR];
 	struct balloon_pages pages;
+	struct balloon_blocks blocks;
+	struct balloon_inflate inflate;
+	struct balloon_reporting *reporting;
+	bool reporting_offered;
+	struct balloon_oom *oom;
 	struct balloon_size size;
 	struct balloon_stats *stats;
 	struct balloon_migrate *migrate;

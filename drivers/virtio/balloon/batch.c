@@ -46,6 +46,7 @@ int balloon_pool_init(struct balloon_pool *pool, struct balloon_queue *queue,
 	BUILD_BUG_ON(PAGE_SIZE / SZ_4K > BALLOON_DESC_NR_4K);
 
 	INIT_LIST_HEAD(&pool->free);
+	INIT_LIST_HEAD(&pool->parked);
 	for (i = 0; i < BALLOON_POOL_NR_BATCHES; i++) {
 		pool->batches[i] = balloon_batch_alloc();
 		if (!pool->batches[i]) {
@@ -97,10 +98,33 @@ static int balloon_pool_send(struct balloon_pool *pool,
 {
 	int err = balloon_queue_post(&pool->stream, &batch->request);
 
-	pool->parked = err ? batch : NULL;
 	if (!err && ++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES)
 		balloon_pool_kick(pool);
 	return err;
+}
+
+/* Posts what found no room before; false if there still is none. */
+static bool balloon_pool_unpark(struct balloon_pool *pool)
+{
+	struct balloon_batch *batch, *next;
+
+	list_for_each_entry_safe(batch, next, &pool->parked, node) {
+		if (balloon_pool_send(pool, batch))
+			return false;
+		list_del(&batch->node);
+	}
+	return true;
+}
+
+/**
+ * balloon_pool_full() - whether the host has to answer before there is a batch
+ * @pool: the pool
+ *
+ * Context: the pool's user.
+ */
+bool balloon_pool_full(struct balloon_pool *pool)
+{
+	return !balloon_pool_unpark(pool) || list_empty(&pool->free);
 }
 
 /**
@@ -108,18 +132,16 @@ static int balloon_pool_send(struct balloon_pool *pool,
  * @pool: the pool
  *
  * Context: the pool's user.
- * Return: an empty batch, or NULL while the host has to answer first.
+ * Return: an empty batch, or NULL while balloon_pool_full().
  */
 struct balloon_batch *balloon_pool_get(struct balloon_pool *pool)
 {
 	struct balloon_batch *batch;
 
-	if (pool->parked && balloon_pool_send(pool, pool->parked))
+	if (balloon_pool_full(pool))
 		return NULL;
-	batch = list_first_entry_or_null(&pool->free, struct balloon_batch,
-					 node);
-	if (batch)
-		list_del(&batch->node);
+	batch = list_first_entry(&pool->free, struct balloon_batch, node);
+	list_del(&batch->node);
 	return batch;
 }
 
@@ -139,7 +161,7 @@ void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch)
 
 static void balloon_pool_account(struct balloon_pool *pool, long nr_pages)
 {
-	WRITE_ONCE(pool->nr_pages_posted, pool->nr_pages_posted + nr_pages);
+	WRITE_ONCE(pool->nr_pages_held, pool->nr_pages_held + nr_pages);
 }
 
 /**
@@ -165,19 +187,21 @@ struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
  * balloon_pool_cancelled() - the next batch after balloon_queues_cancel()
  * @pool: the pool
  *
- * Like balloon_pool_take(), and the batch that never got into the ring.
+ * Like balloon_pool_take(), and those that never got into the ring.
  *
  * Context: the device is reset and the pool's user stopped.
  * Return: the batch, or NULL.
  */
 struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool)
 {
-	struct balloon_batch *batch = pool->parked;
+	struct balloon_batch *batch;
 
 	pool->nr_unkicked = 0;
+	batch = list_first_entry_or_null(&pool->parked, struct balloon_batch,
+					 node);
 	if (!batch)
 		return balloon_pool_take(pool);
-	pool->parked = NULL;
+	list_del(&batch->node);
 	balloon_pool_account(pool, -(long)batch->nr_pages);
 	return batch;
 }
@@ -218,9 +242,23 @@ void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
 }
 
 /**
+ * balloon_batch_hold() - a batch is filled, and on its way to the host
+ * @pool: the pool
+ * @batch: a batch with at least one page, to be posted now or later
+ *
+ * From here on its pages count as in flight.
+ *
+ * Context: the pool's user.
+ */
+void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch)
+{
+	balloon_pool_account(pool, batch->nr_pages);
+}
+
+/**
  * balloon_batch_post() - hand the batch to the host
  * @pool: the pool
- * @batch: a batch with at least one page
+ * @batch: a batch that is held
  *
  * From here on the batch is in flight. Should the ring have no room, or be
  * broken, it waits in the pool and goes before any other. Kicks for several
@@ -234,14 +272,14 @@ void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch)
 	unsigned int first = min_t(unsigned int, batch->nr_4k,
 				   BALLOON_DESC_NR_4K);
 
+	request->sg = batch->sg;
 	request->nr_sg = batch->nr_4k > first ? 2 : 1;
-	sg_init_table(request->sg, request->nr_sg);
-	sg_set_buf(&request->sg[0], batch->pfns,
-		   first * sizeof(*batch->pfns));
+	sg_init_table(batch->sg, request->nr_sg);
+	sg_set_buf(&batch->sg[0], batch->pfns, first * sizeof(*batch->pfns));
 	if (request->nr_sg > 1)
-		sg_set_buf(&request->sg[1], batch->pfns + first,
+		sg_set_buf(&batch->sg[1], batch->pfns + first,
 			   (batch->nr_4k - first) * sizeof(*batch->pfns));
 
-	balloon_pool_account(pool, batch->nr_pages);
-	balloon_pool_send(pool, batch);
+	if (!balloon_pool_unpark(pool) || balloon_pool_send(pool, batch))
+		list_add_tail(&batch->node, &pool->parked);
 }

@@ -17,17 +17,22 @@
  * one back.
  */
 #define BALLOON_DESC_NR_4K		256
-#define BALLOON_ELEMENT_NR_4K_MAX	(BALLOON_DESC_NR_4K * BALLOON_REQUEST_SG_MAX)
+#define BALLOON_ELEMENT_DESCS		2
+#define BALLOON_ELEMENT_NR_4K_MAX	(BALLOON_DESC_NR_4K * BALLOON_ELEMENT_DESCS)
 
-/* Batches of one pool: 32 MiB in flight where elements are longest. */
-#define BALLOON_POOL_NR_BATCHES		16
-/* Notify the host when this many are posted, or there is nothing more to post. */
-#define BALLOON_POOL_KICK_BATCHES	(BALLOON_POOL_NR_BATCHES / 2)
+/*
+ * Batches of one pool, 64 MiB where elements are longest, and after how many
+ * posted ones the host is notified: it works on most while the guest prepares
+ * the rest.
+ */
+#define BALLOON_POOL_NR_BATCHES		32
+#define BALLOON_POOL_KICK_BATCHES	(BALLOON_POOL_NR_BATCHES * 3 / 4)
 
 /**
  * struct balloon_batch - one element of the inflate or deflate queue
  * @request: how it travels
- * @node: place among the pool's free batches
+ * @sg: its descriptors
+ * @node: place among the pool's free batches, or those of a discard
  * @pages: pages that belong to this batch and to nobody else, linked by lru
  * @nr_pages: how many pages the element names; @pages may be empty already
  * @nr_4k: how many entries of @pfns are used
@@ -37,6 +42,7 @@
  */
 struct balloon_batch {
 	struct balloon_request request;
+	struct scatterlist sg[BALLOON_ELEMENT_DESCS];
 	struct list_head node;
 	struct list_head pages;
 	unsigned int nr_pages;
@@ -48,11 +54,11 @@ struct balloon_batch {
  * struct balloon_pool - all batches of one user of a queue
  * @stream: the queue and what came back from it
  * @free: batches not in use
- * @parked: a batch that found no room in the ring; posted before any other
+ * @parked: batches that found no room in the ring; posted before any other
  * @batches: all of them, allocated when the device is probed: moving memory
  *	     needs no memory
- * @nr_pages_posted: pages named by elements in flight or parked; written by the
- *		     user, read by anybody
+ * @nr_pages_held: pages of batches that are neither free nor being filled; written
+ *		   by the user, read by anybody
  * @nr_unkicked: elements posted since the last kick
  *
  * No lock but the queue's: one thread uses a pool at a time.
@@ -60,9 +66,9 @@ struct balloon_batch {
 struct balloon_pool {
 	struct balloon_stream stream;
 	struct list_head free;
-	struct balloon_batch *parked;
+	struct list_head parked;
 	struct balloon_batch *batches[BALLOON_POOL_NR_BATCHES];
-	unsigned long nr_pages_posted;
+	unsigned long nr_pages_held;
 	unsigned int nr_unkicked;
 };
 
@@ -74,9 +80,11 @@ void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch);
 struct balloon_batch *balloon_pool_take(struct balloon_pool *pool);
 struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool);
 void balloon_pool_kick(struct balloon_pool *pool);
+bool balloon_pool_full(struct balloon_pool *pool);
 
 void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
 		       struct page *page);
+void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch);
 void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch);
 
 void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,

@@ -42,8 +42,25 @@ static const struct balloon_part balloon_parts[] = {
 		.name = "pages",
 		.feature = BALLOON_ALWAYS,
 		.init = balloon_pages_init,
-		.start = balloon_pages_start,
 		.exit = balloon_pages_exit,
+	},
+	{
+		.name = "blocks",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_blocks_init,
+		.exit = balloon_blocks_exit,
+	},
+	{
+		.name = "reporting",
+		.feature = VIRTIO_BALLOON_F_REPORTING,
+		.init = balloon_reporting_init,
+		.start = balloon_reporting_start,
+		.exit = balloon_reporting_exit,
+	},
+	{
+		.name = "inflate",
+		.feature = BALLOON_ALWAYS,
+		.start = balloon_inflate_start,
 	},
 #ifdef BALLOON_MIGRATION
 	{
@@ -61,6 +78,14 @@ static const struct balloon_part balloon_parts[] = {
 		.init = balloon_size_init,
 		.start = balloon_size_start,
 		.stop = balloon_size_stop,
+	},
+	{
+		.name = "oom",
+		.feature = VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
+		.init = balloon_oom_init,
+		.start = balloon_oom_start,
+		.stop = balloon_oom_stop,
+		.exit = balloon_oom_exit,
 	},
 	{
 		.name = "stats",
@@ -155,6 +180,9 @@ static void balloon_down(struct virtio_balloon *vb)
 	virtio_reset_device(vb->vdev);
 	balloon_queues_cancel(vb);
 	balloon_migrate_release_all(vb);
+	balloon_oom_release_all(vb);
+	balloon_inflate_release_all(vb);
+	balloon_blocks_release(vb, ULONG_MAX);
 	nr_untold = balloon_pages_release_all(vb);
 	if (nr_untold)
 		dev_info(&vb->vdev->dev,
@@ -218,8 +246,10 @@ static int balloon_probe(struct virtio_device *vdev)
 	err = balloon_up(vb);
 	if (err)
 		goto exit_parts;
-	dev_info(&vdev->dev, "balloon ready, %s told before use, floor %lu MiB\n",
-		 balloon_must_tell_host(vb) ? "pages are" : "no page is",
+	dev_info(&vdev->dev, "balloon ready: features %#llx, inflate mode %s (%s), floor %lu MiB\n",
+		 vdev->features & GENMASK_ULL(VIRTIO_BALLOON_F_REPORTING, 0),
+		 balloon_inflate_mode_name(balloon_inflate_mode(vb)),
+		 balloon_inflate_mode_reason(vb),
 		 balloon_size_floor(vb) >> (20 - PAGE_SHIFT));
 	return 0;
 
@@ -281,6 +311,9 @@ static int balloon_validate(struct virtio_device *vdev)
 	}
 	__virtio_clear_bit(vdev, VIRTIO_RING_F_INDIRECT_DESC);
 	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
+	/* Reported pages may lose what the guest wrote there when it freed them. */
+	if (want_init_on_free() || page_poisoning_enabled_static())
+		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_REPORTING);
 	return 0;
 }
 
@@ -290,9 +323,17 @@ static const struct virtio_device_id balloon_id_table[] = {
 };
 MODULE_DEVICE_TABLE(virtio, balloon_id_table);
 
+/*
+ * Hosts number their queues by what they offer, the transports by what was
+ * accepted. So hinting is accepted, and its queue left alone, for the reporting
+ * queue behind it to have the number that the host expects.
+ */
 static const unsigned int balloon_features[] = {
 	VIRTIO_BALLOON_F_MUST_TELL_HOST,
 	VIRTIO_BALLOON_F_STATS_VQ,
+	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
+	VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+	VIRTIO_BALLOON_F_REPORTING,
 };
 
 static struct virtio_driver balloon_driver = {

@@ -65,11 +65,12 @@ static void balloon_move_drop(struct balloon_move *move)
 
 static void balloon_move_fill(struct virtio_balloon *vb,
 			      struct balloon_request *request,
-			      __virtio32 *pfns, struct page *page)
+			      struct scatterlist *sg, __virtio32 *pfns,
+			      struct page *page)
 {
 	balloon_fill_pfns(vb, pfns, page);
-	sg_init_one(request->sg, pfns,
-		    balloon_4k_per_page(PAGE_SHIFT) * sizeof(*pfns));
+	sg_init_one(sg, pfns, balloon_4k_per_page(PAGE_SHIFT) * sizeof(*pfns));
+	request->sg = sg;
 	request->nr_sg = 1;
 }
 
@@ -118,8 +119,10 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 	if (!move)
 		return -EAGAIN;
 
-	balloon_move_fill(vb, &move->inflate, move->new_pfns, new);
-	balloon_move_fill(vb, &move->deflate, move->old_pfns, old);
+	balloon_move_fill(vb, &move->inflate, &move->new_sg, move->new_pfns,
+			  new);
+	balloon_move_fill(vb, &move->deflate, &move->old_sg, move->old_pfns,
+			  old);
 	get_page(new);
 	move->new = new;
 	move->old = balloon_must_tell_host(vb) ? old : NULL;

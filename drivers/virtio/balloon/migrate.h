@@ -22,6 +22,8 @@ struct page;
  * struct balloon_move - one page that is taking the place of another
  * @inflate: tells the host of @new
  * @deflate: tells the host of @old
+ * @new_sg: descriptor of @inflate
+ * @old_sg: descriptor of @deflate
  * @node: place among free moves, or among those with an untold @old
  * @new: referenced; in the balloon when its inflation is acknowledged
  * @old: referenced while it must not be used yet, else NULL
@@ -35,6 +37,8 @@ struct page;
 struct balloon_move {
 	struct balloon_request inflate;
 	struct balloon_request deflate;
+	struct scatterlist new_sg;
+	struct scatterlist old_sg;
 	struct list_head node;
 	struct page *new;
 	struct page *old;

@@ -13,20 +13,7 @@
  * PageOffline and without the driver's own marks, so that compaction, memory
  * offlining, hibernation and dumps know what they are.
  */
-#include <linux/sizes.h>
-
 #include "balloon.h"
-
-/*
- * Memory for the balloon is never worth the reserves, an OOM kill or a warning.
- * Blocks are taken as they lie there; only single pages are reclaimed for.
- */
-#define BALLOON_GFP_BLOCK	((BALLOON_COMPAT_GFP | __GFP_NOMEMALLOC | \
-				  __GFP_NORETRY | __GFP_NOWARN) & \
-				 ~__GFP_RECLAIM)
-
-/* Pages put on or taken off the kernel's list under its lock at a time. */
-#define BALLOON_LIST_BATCH	512
 
 /*
  * Telling a healthy host that a driver goes takes milliseconds. One that has
@@ -46,7 +33,7 @@
  */
 bool balloon_pages_adjust_managed(struct virtio_balloon *vb)
 {
-	return !__virtio_test_bit(vb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+	return !virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
 }
 
 /**
@@ -105,9 +92,14 @@ unsigned long balloon_pages_replace(struct virtio_balloon *vb,
 	return nr;
 }
 
-/* Acknowledged pages become the balloon's. */
-static void balloon_pages_enter(struct virtio_balloon *vb,
-				struct list_head *pages)
+/**
+ * balloon_pages_enter() - acknowledged pages become the balloon's
+ * @vb: the balloon
+ * @pages: at most one batch of unlocked pages, linked by lru; empty afterwards
+ *
+ * Context: may be called by several threads at once.
+ */
+void balloon_pages_enter(struct virtio_balloon *vb, struct list_head *pages)
 {
 	atomic_long_add(balloon_pages_replace(vb, pages), &vb->pages.nr_pages);
 }
@@ -132,7 +124,13 @@ static void balloon_pages_leave(struct virtio_balloon *vb, unsigned long nr,
 	atomic_long_sub(nr, &vb->pages.nr_pages);
 }
 
-static void balloon_free_list(struct list_head *pages)
+/**
+ * balloon_free_list() - give pages back to the allocator
+ * @pages: linked by lru, belonging to nobody else; empty afterwards
+ *
+ * Context: any.
+ */
+void balloon_free_list(struct list_head *pages)
 {
 	struct page *page, *next;
 
@@ -142,116 +140,23 @@ static void balloon_free_list(struct list_head *pages)
 	}
 }
 
-/* The largest order that may still go into a batch with room for @nr_pages. */
-static unsigned int balloon_pages_order(struct virtio_balloon *vb,
-					unsigned int nr_pages)
-{
-	return min_t(unsigned int, vb->pages.order, ilog2(nr_pages));
-}
-
-/*
- * One block, split into pages, added to the batch in ascending order. An order
- * that is not to be had is not tried again for a while.
- */
-static bool balloon_batch_fill_block(struct virtio_balloon *vb,
-				     struct balloon_batch *batch,
-				     unsigned int nr_room)
-{
-	unsigned int order = balloon_pages_order(vb, nr_room);
-	struct page *page;
-	unsigned int i;
-
-	if (order)
-		page = alloc_pages(BALLOON_GFP_BLOCK, order);
-	else
-		page = balloon_page_alloc();
-	if (!page && order) {
-		vb->pages.order = order - 1;
-		return true;
-	}
-	if (!page)
-		return false;
-
-	if (order)
-		split_page(page, order);
-	if (!balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1,
-			      PAGE_SHIFT)) {
-		for (i = 0; i < 1U << order; i++)
-			__free_page(page + i);
-		return false;
-	}
-	for (i = 0; i < 1U << order; i++)
-		balloon_batch_add(vb, batch, page + i);
-	return true;
-}
-
-static unsigned int balloon_element_nr_pages(struct virtio_balloon *vb)
-{
-	return vb->pages.element_nr_4k / balloon_4k_per_page(PAGE_SHIFT);
-}
-
 /**
- * balloon_pages_try_large() - look for the largest blocks again
+ * balloon_pages_deflate_batch() - take one batch of memory back
  * @vb: the balloon
- *
- * Context: the size worker.
- */
-void balloon_pages_try_large(struct virtio_balloon *vb)
-{
-	vb->pages.order = ilog2(balloon_element_nr_pages(vb));
-}
-
-/**
- * balloon_pages_inflate() - hand one batch of memory to the host
- * @vb: the balloon
- * @nr_pages: how much is wanted, at least one page
- *
- * Nothing is allocated between taking the memory and telling the host, and the
- * memory is told right away: it never waits in the guest.
- *
- * Context: the size worker, without locks: single pages are reclaimed for, and
- *	    reclaim may come back to the balloon.
- * Return: pages posted; -EBUSY while the host has to answer first; -ENOMEM.
- */
-long balloon_pages_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
-{
-	struct balloon_pool *pool = &vb->pages.inflate;
-	struct balloon_batch *batch = balloon_pool_get(pool);
-	unsigned int nr_max;
-
-	if (!batch)
-		return -EBUSY;
-
-	nr_max = min_t(unsigned long, nr_pages, balloon_element_nr_pages(vb));
-	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb))
-		if (!balloon_batch_fill_block(vb, batch,
-					      nr_max - batch->nr_pages))
-			break;
-
-	if (!batch->nr_pages) {
-		balloon_pool_put(pool, batch);
-		return balloon_size_interrupted(vb) ? 0 : -ENOMEM;
-	}
-	nr_pages = batch->nr_pages;
-	balloon_batch_post(pool, batch);
-	return nr_pages;
-}
-
-/**
- * balloon_pages_deflate() - take one batch of memory back
- * @vb: the balloon
+ * @pool: batches of the deflate queue
  * @nr_pages: how much is wanted, at least one page
  *
  * Allocates nothing. The pages are free when this returns, or, with
  * VIRTIO_BALLOON_F_MUST_TELL_HOST, when the host has acknowledged.
  *
- * Context: the size worker.
+ * Context: the pool's user.
  * Return: pages that left the balloon; -EBUSY while the host has to answer
  *	   first; -EAGAIN when all pages are isolated for compaction.
  */
-long balloon_pages_deflate(struct virtio_balloon *vb, unsigned long nr_pages)
+long balloon_pages_deflate_batch(struct virtio_balloon *vb,
+				 struct balloon_pool *pool,
+				 unsigned long nr_pages)
 {
-	struct balloon_pool *pool = &vb->pages.deflate;
 	struct balloon_batch *batch = balloon_pool_get(pool);
 	struct page *page, *next;
 	LIST_HEAD(pages);
@@ -269,10 +174,31 @@ long balloon_pages_deflate(struct virtio_balloon *vb, unsigned long nr_pages)
 		balloon_batch_add(vb, batch, page);
 
 	nr_pages = batch->nr_pages;
+	balloon_batch_hold(pool, batch);
 	balloon_batch_post(pool, batch);
 	if (!balloon_must_tell_host(vb))
 		balloon_free_list(&batch->pages);
 	return nr_pages;
+}
+
+/**
+ * balloon_pages_settle_deflated() - free what the host knows to be deflated
+ * @pool: batches of the deflate queue
+ *
+ * Context: the pool's user.
+ * Return: pages of the elements that came back.
+ */
+unsigned long balloon_pages_settle_deflated(struct balloon_pool *pool)
+{
+	struct balloon_batch *batch;
+	unsigned long nr = 0;
+
+	while ((batch = balloon_pool_take(pool))) {
+		nr += batch->nr_pages;
+		balloon_free_list(&batch->pages);
+		balloon_pool_put(pool, batch);
+	}
+	return nr;
 }
 
 /**
@@ -293,32 +219,7 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
 		balloon_pool_put(&pages->inflate, batch);
 		any = true;
 	}
-	while ((batch = balloon_pool_take(&pages->deflate))) {
-		balloon_free_list(&batch->pages);
-		balloon_pool_put(&pages->deflate, batch);
-		any = true;
-	}
-	return any;
-}
-
-/**
- * balloon_pages_arm() - notify the host of everything and ask for its answers
- * @vb: the balloon
- *
- * Context: the size worker, before it ends.
- * Return: false if there are answers already.
- */
-bool balloon_pages_arm(struct virtio_balloon *vb)
-{
-	struct balloon_pages *pages = &vb->pages;
-	bool armed;
-
-	balloon_pool_kick(&pages->inflate);
-	balloon_pool_kick(&pages->deflate);
-	armed = balloon_queue_arm(pages->inflate.stream.queue,
-				  BALLOON_ARM_MOST);
-	return balloon_queue_arm(pages->deflate.stream.queue,
-				 BALLOON_ARM_MOST) && armed;
+	return balloon_pages_settle_deflated(&pages->deflate) || any;
 }
 
 /**
@@ -340,7 +241,7 @@ unsigned long balloon_pages_count(struct virtio_balloon *vb)
  */
 unsigned long balloon_pages_inflating(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->pages.inflate.nr_pages_posted);
+	return READ_ONCE(vb->pages.inflate.nr_pages_held);
 }
 
 /**
@@ -351,7 +252,7 @@ unsigned long balloon_pages_inflating(struct virtio_balloon *vb)
  */
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->pages.deflate.nr_pages_posted);
+	return READ_ONCE(vb->pages.deflate.nr_pages_held);
 }
 
 /**
@@ -365,7 +266,6 @@ void balloon_pages_return(struct virtio_balloon *vb)
 {
 	struct balloon_pool *pool = &vb->pages.deflate;
 	unsigned long end = jiffies + BALLOON_RETURN_TIMEOUT;
-	long rc;
 
 	while (time_before(jiffies, end)) {
 		balloon_pages_settle(vb);
@@ -374,15 +274,30 @@ void balloon_pages_return(struct virtio_balloon *vb)
 		if (!balloon_pages_count(vb) && !balloon_pages_deflating(vb))
 			return;
 
-		rc = balloon_pages_deflate(vb, BALLOON_LIST_BATCH);
-		if (rc > 0)
+		if (balloon_pages_deflate_batch(vb, pool, ULONG_MAX) > 0)
 			continue;
-		balloon_pages_arm(vb);
+		balloon_pool_kick(pool);
 		if (!balloon_pages_deflating(vb))
 			schedule_timeout_uninterruptible(1);
 		else if (!balloon_stream_wait(&pool->stream,
 					      BALLOON_RETURN_SILENCE))
 			return;
+	}
+}
+
+/**
+ * balloon_pages_cancel_deflated() - free what the host will not hear of
+ * @pool: batches of the deflate queue
+ *
+ * Context: the device is reset and its queues cancelled.
+ */
+void balloon_pages_cancel_deflated(struct balloon_pool *pool)
+{
+	struct balloon_batch *batch;
+
+	while ((batch = balloon_pool_cancelled(pool))) {
+		balloon_free_list(&batch->pages);
+		balloon_pool_put(pool, batch);
 	}
 }
 
@@ -406,10 +321,7 @@ unsigned long balloon_pages_release_all(struct virtio_balloon *vb)
 		balloon_free_list(&batch->pages);
 		balloon_pool_put(&pages->inflate, batch);
 	}
-	while ((batch = balloon_pool_cancelled(&pages->deflate))) {
-		balloon_free_list(&batch->pages);
-		balloon_pool_put(&pages->deflate, batch);
-	}
+	balloon_pages_cancel_deflated(&pages->deflate);
 	while (balloon_pages_count(vb)) {
 		LIST_HEAD(list);
 
@@ -455,31 +367,6 @@ int balloon_pages_init(struct virtio_balloon *vb)
 	if (err)
 		balloon_pool_exit(&pages->inflate);
 	return err;
-}
-
-/**
- * balloon_pages_start() - learn how long an element may be on this host
- * @vb: the balloon
- *
- * Some hosts never answer more than 256 PFNs, or read the first descriptor
- * only. Of the known hosts only one offers PAGE_POISON, and it takes any length;
- * there an element names a whole block.
- *
- * Context: after DRIVER_OK.
- * Return: 0.
- */
-int balloon_pages_start(struct virtio_balloon *vb)
-{
-	struct balloon_pages *pages = &vb->pages;
-
-	pages->element_nr_4k = BALLOON_DESC_NR_4K;
-	if (balloon_compat_offered(vb->vdev) &
-	    BIT_ULL(VIRTIO_BALLOON_F_PAGE_POISON) &&
-	    balloon_queue_size(&vb->queues[BALLOON_QUEUE_INFLATE]) > 1 &&
-	    balloon_queue_size(&vb->queues[BALLOON_QUEUE_DEFLATE]) > 1)
-		pages->element_nr_4k = BALLOON_ELEMENT_NR_4K_MAX;
-	balloon_pages_try_large(vb);
-	return 0;
 }
 
 /**

@@ -27,6 +27,8 @@ static const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
 	[BALLOON_QUEUE_INFLATE]	= "inflate",
 	[BALLOON_QUEUE_DEFLATE]	= "deflate",
 	[BALLOON_QUEUE_STATS]	= "stats",
+	[BALLOON_QUEUE_HINT]	= "free_page_vq",
+	[BALLOON_QUEUE_REPORTING] = "reporting_vq",
 };
 
 /* Sorts what the host is done with into streams. Holds queue->lock. */
@@ -111,9 +113,17 @@ void balloon_queues_init(struct virtio_balloon *vb)
 static bool balloon_queue_wanted(struct virtio_balloon *vb,
 				 enum balloon_queue_id id)
 {
-	if (id == BALLOON_QUEUE_STATS)
+	switch (id) {
+	case BALLOON_QUEUE_STATS:
 		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ);
-	return true;
+	case BALLOON_QUEUE_HINT:
+		return virtio_has_feature(vb->vdev,
+					  VIRTIO_BALLOON_F_FREE_PAGE_HINT);
+	case BALLOON_QUEUE_REPORTING:
+		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING);
+	default:
+		return true;
+	}
 }
 
 /**
@@ -293,6 +303,16 @@ bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout)
 	return true;
 }
 
+static int balloon_queue_add(struct virtqueue *vq,
+			     struct balloon_request *request)
+{
+	if (request->device_writes)
+		return virtqueue_add_inbuf(vq, request->sg, request->nr_sg,
+					   request, GFP_NOWAIT);
+	return virtqueue_add_outbuf(vq, request->sg, request->nr_sg, request,
+				    GFP_NOWAIT);
+}
+
 /**
  * balloon_queue_post() - hand a request to the host, without a notification
  * @stream: whose request it is
@@ -315,8 +335,7 @@ int balloon_queue_post(struct balloon_stream *stream,
 	spin_lock_irqsave(&queue->lock, flags);
 	if (queue->vq) {
 		request->stream = stream;
-		err = virtqueue_add_outbuf(queue->vq, request->sg,
-					   request->nr_sg, request, GFP_NOWAIT);
+		err = balloon_queue_add(queue->vq, request);
 	}
 	if (!err) {
 		stream->nr_in_flight++;

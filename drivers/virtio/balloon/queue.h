@@ -19,30 +19,32 @@ enum balloon_queue_id {
 	BALLOON_QUEUE_INFLATE,
 	BALLOON_QUEUE_DEFLATE,
 	BALLOON_QUEUE_STATS,
+	BALLOON_QUEUE_HINT,
+	BALLOON_QUEUE_REPORTING,
 	BALLOON_QUEUE_NR
 };
 
-/* Descriptors of one request at most; each costs a slot of the ring. */
-#define BALLOON_REQUEST_SG_MAX	2
-
 /* Users of one queue at most. */
-#define BALLOON_QUEUE_STREAMS	2
+#define BALLOON_QUEUE_STREAMS	3
 
 /**
  * struct balloon_request - one element on its way to the host and back
  * @node: place in the stream's done list; guarded by the queue's lock
  * @stream: who posted it; set by balloon_queue_post()
- * @sg: what the host reads; the owner's until posted and again when done
- * @nr_sg: how many of @sg are used
+ * @sg: what the host reads, or may discard; the owner's until posted and again
+ *	when done
+ * @nr_sg: how many there are; each costs a slot of the ring
+ * @device_writes: the host may discard what @sg names, instead of reading it
  *
  * Lives inside a structure of its owner. From post until it comes back through
- * balloon_stream_take() the host may read what @sg names.
+ * balloon_stream_take() what @sg names is the host's.
  */
 struct balloon_request {
 	struct list_head node;
 	struct balloon_stream *stream;
-	struct scatterlist sg[BALLOON_REQUEST_SG_MAX];
+	struct scatterlist *sg;
 	unsigned int nr_sg;
+	bool device_writes;
 };
 
 /**

@@ -23,6 +23,8 @@
 #define BALLOON_TICK		HZ
 /* A host is called silent after this. */
 #define BALLOON_SILENCE		(10 * HZ)
+/* Blocks freed at a time, in bytes, before a look at the target. */
+#define BALLOON_RELEASE_STEP	SZ_64M
 /* Pages that compaction holds come back soon. */
 #define BALLOON_ISOLATED_RETRY	(HZ / 50)
 /* One line about missing memory in so many seconds, at most. */
@@ -35,6 +37,7 @@ static const char * const balloon_size_state_names[BALLOON_SIZE_NR] = {
 	[BALLOON_SIZE_NO_MEMORY]	= "waiting-for-memory",
 	[BALLOON_SIZE_FLOOR]		= "floor",
 	[BALLOON_SIZE_ISOLATED]		= "waiting-for-compaction",
+	[BALLOON_SIZE_OOM]		= "paused-after-oom",
 	[BALLOON_SIZE_HOST_SILENT]	= "host-silent",
 	[BALLOON_SIZE_BROKEN]		= "broken",
 };
@@ -178,11 +181,35 @@ static void balloon_size_read_target(struct virtio_balloon *vb)
 	size->shortage_logged = false;
 }
 
+/**
+ * balloon_size_actual() - the size of the balloon
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long balloon_size_actual(struct virtio_balloon *vb)
+{
+	return balloon_pages_count(vb) + balloon_blocks_count(vb);
+}
+
+/**
+ * balloon_size_inflating() - what the host was told of and has not acknowledged
+ * @vb: the balloon
+ *
+ * Context: any; exact in the worker.
+ * Return: pages.
+ */
+unsigned long balloon_size_inflating(struct virtio_balloon *vb)
+{
+	return balloon_pages_inflating(vb) + balloon_discard_block_pages(vb);
+}
+
 /* Tells the device how large the balloon is; not at every step. */
 static void balloon_size_publish(struct virtio_balloon *vb, bool now)
 {
 	struct balloon_size *size = &vb->size;
-	u32 nr_4k = balloon_pages_to_4k(balloon_pages_count(vb), PAGE_SHIFT);
+	u32 nr_4k = balloon_pages_to_4k(balloon_size_actual(vb), PAGE_SHIFT);
 
 	if (nr_4k == size->actual_4k)
 		return;
@@ -200,7 +227,7 @@ static void balloon_size_log_shortage(struct virtio_balloon *vb,
 				      enum balloon_size_state state)
 {
 	struct balloon_size *size = &vb->size;
-	u64 have = (u64)balloon_pages_count(vb) << PAGE_SHIFT;
+	u64 have = (u64)balloon_size_actual(vb) << PAGE_SHIFT;
 	u64 want = (u64)size->target << PAGE_SHIFT;
 
 	if (size->shortage_logged)
@@ -233,6 +260,8 @@ static enum balloon_size_state balloon_size_inflate(struct virtio_balloon *vb,
 	struct balloon_size *size = &vb->size;
 	long rc;
 
+	if (time_before(jiffies, READ_ONCE(size->oom_until)))
+		return BALLOON_SIZE_OOM;
 	if (size->backoff_ms && time_before(jiffies, size->retry_at))
 		return size->shortage;
 	/*
@@ -248,7 +277,7 @@ static enum balloon_size_state balloon_size_inflate(struct virtio_balloon *vb,
 	if (!nr_pages)
 		return balloon_size_shortage(vb, BALLOON_SIZE_FLOOR);
 
-	rc = balloon_pages_inflate(vb, nr_pages);
+	rc = balloon_inflate(vb, nr_pages);
 	if (rc == -EBUSY)
 		return BALLOON_SIZE_IDLE;
 	if (rc == -ENOMEM)
@@ -261,8 +290,16 @@ static enum balloon_size_state balloon_size_inflate(struct virtio_balloon *vb,
 static enum balloon_size_state balloon_size_deflate(struct virtio_balloon *vb,
 						    unsigned long nr_pages)
 {
-	long rc = balloon_pages_deflate(vb, nr_pages);
+	long rc;
 
+	if (balloon_blocks_release(vb, min_t(unsigned long, nr_pages,
+					     BALLOON_RELEASE_STEP >>
+					     PAGE_SHIFT)))
+		return BALLOON_SIZE_DEFLATING;
+	if (!balloon_pages_count(vb))
+		balloon_blocks_break_one(vb);
+
+	rc = balloon_pages_deflate_batch(vb, &vb->pages.deflate, nr_pages);
 	if (rc == -EBUSY)
 		return BALLOON_SIZE_IDLE;
 	if (rc == -EAGAIN)
@@ -277,8 +314,8 @@ static enum balloon_size_state balloon_size_deflate(struct virtio_balloon *vb,
 static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 {
 	unsigned long target = vb->size.target;
-	unsigned long have = balloon_pages_count(vb);
-	unsigned long coming = balloon_pages_inflating(vb);
+	unsigned long have = balloon_size_actual(vb);
+	unsigned long coming = balloon_size_inflating(vb);
 
 	if (have > target)
 		return balloon_size_deflate(vb, have - target);
@@ -292,7 +329,7 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 static bool balloon_size_check_host(struct virtio_balloon *vb, bool answered)
 {
 	struct balloon_size *size = &vb->size;
-	bool awaiting = balloon_pages_inflating(vb) ||
+	bool awaiting = balloon_size_inflating(vb) ||
 			balloon_pages_deflating(vb);
 
 	if (answered || !size->awaiting) {
@@ -312,7 +349,7 @@ static bool balloon_size_check_host(struct virtio_balloon *vb, bool answered)
 		dev_warn(&vb->vdev->dev,
 			 "the host has not answered for %lu s and holds %lu KiB in flight; look at the host, the guest goes on\n",
 			 (jiffies - size->last_answer) / HZ,
-			 (balloon_pages_inflating(vb) +
+			 (balloon_size_inflating(vb) +
 			  balloon_pages_deflating(vb)) << (PAGE_SHIFT - 10));
 	size->silence_logged = true;
 	return false;
@@ -326,8 +363,8 @@ static bool balloon_size_broken(struct virtio_balloon *vb)
 	if (vb->size.state != BALLOON_SIZE_BROKEN)
 		dev_err(&vb->vdev->dev,
 			"the device is broken, the balloon stays as it is; unbind the driver to get its %lu KiB back\n",
-			(balloon_pages_count(vb) +
-			 balloon_pages_inflating(vb)) << (PAGE_SHIFT - 10));
+			(balloon_size_actual(vb) +
+			 balloon_size_inflating(vb)) << (PAGE_SHIFT - 10));
 	balloon_size_set_state(vb, BALLOON_SIZE_BROKEN);
 	return true;
 }
@@ -337,9 +374,17 @@ static enum balloon_size_state balloon_size_waiting(struct virtio_balloon *vb)
 {
 	if (balloon_pages_deflating(vb))
 		return BALLOON_SIZE_DEFLATING;
-	if (balloon_pages_inflating(vb))
+	if (balloon_size_inflating(vb))
 		return BALLOON_SIZE_INFLATING;
 	return BALLOON_SIZE_IDLE;
+}
+
+/* Jiffies until @when, or none. */
+static unsigned long balloon_size_until(unsigned long when)
+{
+	unsigned long now = jiffies;
+
+	return time_after(when, now) ? when - now : 0;
 }
 
 /* Plans the next run for a worker that cannot go on now. */
@@ -347,7 +392,6 @@ static void balloon_size_plan(struct virtio_balloon *vb,
 			      enum balloon_size_state state)
 {
 	struct balloon_size *size = &vb->size;
-	unsigned long now = jiffies;
 
 	if (state == BALLOON_SIZE_INFLATING || state == BALLOON_SIZE_DEFLATING)
 		balloon_work_plan(&size->work, 0);
@@ -355,16 +399,37 @@ static void balloon_size_plan(struct virtio_balloon *vb,
 		balloon_work_plan(&size->work, BALLOON_ISOLATED_RETRY);
 	else if (state == BALLOON_SIZE_NO_MEMORY || state == BALLOON_SIZE_FLOOR)
 		balloon_work_plan(&size->work,
-				  time_after(size->retry_at, now) ?
-				  size->retry_at - now : 0);
+				  balloon_size_until(size->retry_at));
+	else if (state == BALLOON_SIZE_OOM)
+		balloon_work_plan(&size->work,
+				  balloon_size_until(size->oom_until));
 	else if (size->awaiting)
 		balloon_work_plan(&size->work, BALLOON_TICK);
+}
+
+/* Asks for the host's answers; false if there are some already. */
+static bool balloon_size_arm(struct virtio_balloon *vb)
+{
+	bool armed = true;
+	unsigned int i;
+
+	static const enum balloon_queue_id queues[] = {
+		BALLOON_QUEUE_INFLATE,
+		BALLOON_QUEUE_DEFLATE,
+		BALLOON_QUEUE_REPORTING,
+	};
+
+	for (i = 0; i < ARRAY_SIZE(queues); i++)
+		armed &= balloon_queue_arm(&vb->queues[queues[i]],
+					   BALLOON_ARM_MOST);
+	return armed;
 }
 
 static void balloon_size_rest(struct virtio_balloon *vb,
 			      enum balloon_size_state state, bool answering)
 {
-	if (!balloon_pages_arm(vb))
+	balloon_inflate_flush(vb);
+	if (!balloon_size_arm(vb))
 		balloon_size_kick(vb);
 	balloon_size_plan(vb, state);
 
@@ -386,8 +451,9 @@ static void balloon_size_work(struct work_struct *work)
 	enum balloon_size_state state;
 	bool answered = false;
 
-	balloon_pages_try_large(vb);
+	balloon_inflate_try_large(vb);
 	do {
+		answered |= balloon_inflate_settle(vb);
 		answered |= balloon_pages_settle(vb);
 		if (balloon_size_broken(vb) ||
 		    !balloon_work_running(&vb->size.work))
@@ -400,6 +466,29 @@ static void balloon_size_work(struct work_struct *work)
 		  state == BALLOON_SIZE_DEFLATING) && time_before(jiffies, end));
 
 	balloon_size_rest(vb, state, balloon_size_check_host(vb, answered));
+}
+
+/**
+ * balloon_size_oom() - the guest ran out of memory and got some from the balloon
+ * @vb: the balloon
+ *
+ * Holds inflating back, for longer each time it happens again soon after.
+ *
+ * Context: the OOM notifier; one thread at a time.
+ */
+void balloon_size_oom(struct virtio_balloon *vb)
+{
+	struct balloon_size *size = &vb->size;
+	unsigned long pause = msecs_to_jiffies(size->oom_pause_ms);
+
+	if (time_after(jiffies, size->oom_until + pause))
+		size->oom_pause_ms = 0;
+	/* One shortage calls many times within its pause. */
+	if (!size->oom_pause_ms || time_after_eq(jiffies, size->oom_until))
+		size->oom_pause_ms = balloon_oom_pause_ms(size->oom_pause_ms);
+	WRITE_ONCE(size->oom_until,
+		   jiffies + msecs_to_jiffies(size->oom_pause_ms));
+	balloon_size_kick(vb);
 }
 
 /**
@@ -450,6 +539,8 @@ int balloon_size_start(struct virtio_balloon *vb)
 	size->awaiting = false;
 	size->silence_logged = false;
 	size->backoff_ms = 0;
+	size->oom_pause_ms = 0;
+	size->oom_until = jiffies;
 	size->target = 0;
 	balloon_size_set_state(vb, BALLOON_SIZE_IDLE);
 	balloon_work_start(&size->work);

@@ -19,6 +19,7 @@ enum balloon_size_state {
 	BALLOON_SIZE_NO_MEMORY,
 	BALLOON_SIZE_FLOOR,
 	BALLOON_SIZE_ISOLATED,
+	BALLOON_SIZE_OOM,
 	BALLOON_SIZE_HOST_SILENT,
 	BALLOON_SIZE_BROKEN,
 	BALLOON_SIZE_NR
@@ -38,6 +39,9 @@ enum balloon_size_state {
  * @backoff_ms: the present pause for want of memory, 0 without; the worker's
  * @retry_at: jiffies when that pause ends; the worker's
  * @shortage: why there is that pause; the worker's
+ * @oom_until: jiffies until when nothing is inflated after an OOM; written by
+ *	       the OOM notifier
+ * @oom_pause_ms: how long that is; the OOM notifier's
  * @shortage_logged: the present want of memory was; the worker's
  * @shortage_ratelimit: a host that flips its target makes many shortages
  * @actual_4k: what the device was told last, in units of 4096 bytes; the worker's
@@ -55,6 +59,8 @@ struct balloon_size {
 	unsigned int backoff_ms;
 	unsigned long retry_at;
 	enum balloon_size_state shortage;
+	unsigned long oom_until;
+	unsigned int oom_pause_ms;
 	bool shortage_logged;
 	struct ratelimit_state shortage_ratelimit;
 	u32 actual_4k;
@@ -64,6 +70,7 @@ struct balloon_size {
 int balloon_size_init(struct virtio_balloon *vb);
 int balloon_size_start(struct virtio_balloon *vb);
 void balloon_size_stop(struct virtio_balloon *vb);
+void balloon_size_oom(struct virtio_balloon *vb);
 void balloon_size_report(struct virtio_balloon *vb);
 
 void balloon_size_changed(struct virtio_balloon *vb);
@@ -71,6 +78,8 @@ void balloon_size_kick(struct virtio_balloon *vb);
 void balloon_size_notify(struct balloon_stream *stream);
 bool balloon_size_interrupted(struct virtio_balloon *vb);
 
+unsigned long balloon_size_actual(struct virtio_balloon *vb);
+unsigned long balloon_size_inflating(struct virtio_balloon *vb);
 unsigned long balloon_size_floor(struct virtio_balloon *vb);
 const char *balloon_size_state_name(struct virtio_balloon *vb);
 

@@ -117,8 +117,8 @@ static void balloon_stats_send(struct virtio_balloon *vb)
 	balloon_stats_put_memory(&cursor);
 	balloon_stats_put_events(&cursor);
 
-	sg_init_one(stats->request.sg, stats->stat,
-		    cursor.nr * sizeof(*stats->stat));
+	sg_init_one(&stats->sg, stats->stat, cursor.nr * sizeof(*stats->stat));
+	stats->request.sg = &stats->sg;
 	stats->request.nr_sg = 1;
 	if (balloon_queue_post(&stats->stream, &stats->request))
 		dev_err_once(&vb->vdev->dev,

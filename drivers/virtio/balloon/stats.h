@@ -16,6 +16,7 @@
  * @work: collects and sends
  * @stream: the statistics queue
  * @request: the one request of it
+ * @sg: its descriptor
  * @stat: what the host reads; the worker's while the host does not have it
  * @events: room for the kernel's event counters, too large for a stack
  */
@@ -23,6 +24,7 @@ struct balloon_stats {
 	struct balloon_work work;
 	struct balloon_stream stream;
 	struct balloon_request request;
+	struct scatterlist sg;
 	struct virtio_balloon_stat stat[VIRTIO_BALLOON_S_NR];
 	unsigned long events[NR_VM_EVENT_ITEMS];
 };

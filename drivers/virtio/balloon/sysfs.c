@@ -32,7 +32,7 @@ static DEVICE_ATTR_RO(target);
 static ssize_t actual_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
 {
-	return balloon_show_pages(buf, balloon_pages_count(balloon_of(dev)));
+	return balloon_show_pages(buf, balloon_size_actual(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(actual);
 
@@ -41,7 +41,7 @@ static ssize_t in_flight_show(struct device *dev, struct device_attribute *attr,
 {
 	struct virtio_balloon *vb = balloon_of(dev);
 
-	return balloon_show_pages(buf, balloon_pages_inflating(vb) +
+	return balloon_show_pages(buf, balloon_size_inflating(vb) +
 				       balloon_pages_deflating(vb));
 }
 static DEVICE_ATTR_RO(in_flight);
@@ -60,12 +60,46 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(state);
 
+static ssize_t inflate_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  balloon_inflate_mode_name(balloon_inflate_mode(balloon_of(dev))));
+}
+static DEVICE_ATTR_RO(inflate);
+
+static ssize_t inflate_reason_show(struct device *dev,
+				   struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  balloon_inflate_mode_reason(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(inflate_reason);
+
+static ssize_t element_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	return balloon_show_pages(buf, balloon_element_nr_pages(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(element);
+
+static ssize_t whole_blocks_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	return balloon_show_pages(buf, balloon_blocks_count(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(whole_blocks);
+
 static struct attribute *balloon_attrs[] = {
 	&dev_attr_target.attr,
 	&dev_attr_actual.attr,
 	&dev_attr_in_flight.attr,
 	&dev_attr_floor.attr,
 	&dev_attr_state.attr,
+	&dev_attr_inflate.attr,
+	&dev_attr_inflate_reason.attr,
+	&dev_attr_element.attr,
+	&dev_attr_whole_blocks.attr,
 	NULL
 };
 

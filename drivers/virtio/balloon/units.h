@@ -28,6 +28,10 @@
 #define BALLOON_BACKOFF_MIN_MS		200
 #define BALLOON_BACKOFF_MAX_MS		10000
 
+/* Pauses of inflating after the guest ran out of memory, in milliseconds. */
+#define BALLOON_OOM_PAUSE_MIN_MS	1000
+#define BALLOON_OOM_PAUSE_MAX_MS	60000
+
 /* Units of the device in one page of the guest. */
 static inline unsigned int balloon_4k_per_page(unsigned int page_shift)
 {
@@ -118,13 +122,25 @@ static inline bool balloon_actual_due(u32 told_4k, u32 now_4k,
 }
 
 /* The pause after a pause of @previous_ms; 0 starts anew. */
-static inline unsigned int balloon_backoff_ms(unsigned int previous_ms)
+static inline unsigned int balloon_longer_ms(unsigned int previous_ms,
+					     unsigned int min_ms,
+					     unsigned int max_ms)
 {
 	if (!previous_ms)
-		return BALLOON_BACKOFF_MIN_MS;
-	if (previous_ms >= BALLOON_BACKOFF_MAX_MS / 2)
-		return BALLOON_BACKOFF_MAX_MS;
-	return previous_ms * 2;
+		return min_ms;
+	return previous_ms >= max_ms / 2 ? max_ms : previous_ms * 2;
+}
+
+static inline unsigned int balloon_backoff_ms(unsigned int previous_ms)
+{
+	return balloon_longer_ms(previous_ms, BALLOON_BACKOFF_MIN_MS,
+				 BALLOON_BACKOFF_MAX_MS);
+}
+
+static inline unsigned int balloon_oom_pause_ms(unsigned int previous_ms)
+{
+	return balloon_longer_ms(previous_ms, BALLOON_OOM_PAUSE_MIN_MS,
+				 BALLOON_OOM_PAUSE_MAX_MS);
 }
 
 #endif /* BALLOON_UNITS_H */

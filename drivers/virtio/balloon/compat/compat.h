@@ -44,6 +44,25 @@ static inline void balloon_compat_account(struct page *page, long nr_pages)
 }
 #endif
 
+/* The node's counter of balloon pages, where there is one. */
+#ifdef BALLOON_HAVE_CORE_ACCOUNTING
+static inline void balloon_compat_count_node(struct page *page, long nr_pages)
+{
+	mod_node_page_state(page_pgdat(page), NR_BALLOON_PAGES, nr_pages);
+}
+#else
+static inline void balloon_compat_count_node(struct page *page, long nr_pages)
+{
+}
+#endif
+
+/* The largest order of the allocator; it once was one more than that. */
+#ifdef MAX_PAGE_ORDER
+#define BALLOON_COMPAT_MAX_ORDER	MAX_PAGE_ORDER
+#else
+#define BALLOON_COMPAT_MAX_ORDER	(MAX_ORDER - 1)
+#endif
+
 /* Movable, where the kernel can move balloon pages. Without reclaim. */
 #ifdef BALLOON_MIGRATION
 #define BALLOON_COMPAT_GFP	GFP_HIGHUSER_MOVABLE

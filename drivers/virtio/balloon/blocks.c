@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whole blocks in the balloon: what inflating by range takes.
+ *
+ * A block stays what the allocator gave: its pages are not split, cannot be moved
+ * and are never told to the host one by one. Every page of it is PageOffline while
+ * it is here, so that dumps and hibernation leave it out and memory offlining
+ * knows it may go; the mark comes off every page before the block is freed,
+ * because the allocator takes a page with a type for a broken one.
+ *
+ * Memory that goes offline is asked for with a notifier, and blocks in it are
+ * freed. Nobody asks before virtio-mem unplugs or CMA allocates: those fail on
+ * ranges that have a block in them.
+ */
+#include <linux/memory.h>
+#include <linux/mm.h>
+#include <linux/vmstat.h>
+
+#include "balloon.h"
+#include "compat/compat.h"
+
+static unsigned int balloon_block_order(struct page *block)
+{
+	return page_private(block);
+}
+
+/* What the kernel's statistics say; @nr_pages is negative on the way out. */
+static void balloon_block_account(struct virtio_balloon *vb, struct page *block,
+				  long nr_pages)
+{
+	if (balloon_pages_adjust_managed(vb))
+		adjust_managed_page_count(block, -nr_pages);
+	if (nr_pages > 0)
+		count_vm_events(BALLOON_INFLATE, nr_pages);
+	else
+		count_vm_events(BALLOON_DEFLATE, -nr_pages);
+	balloon_compat_count_node(block, nr_pages);
+	atomic_long_add(nr_pages, &vb->blocks.nr_pages);
+}
+
+/**
+ * balloon_blocks_enter() - blocks that the host discarded become the balloon's
+ * @vb: the balloon
+ * @blocks: linked by lru, their order in the private field; empty afterwards
+ *
+ * Context: may sleep.
+ * Return: pages of them.
+ */
+unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
+				   struct list_head *blocks)
+{
+	unsigned long nr_entered = 0;
+	struct page *block;
+
+	list_for_each_entry(block, blocks, lru) {
+		unsigned long i, nr = 1UL << balloon_block_order(block);
+
+		for (i = 0; i < nr; i++)
+			__SetPageOffline(block + i);
+		balloon_block_account(vb, block, nr);
+		nr_entered += nr;
+		cond_resched();
+	}
+	spin_lock(&vb->blocks.lock);
+	list_splice_init(blocks, &vb->blocks.list);
+	spin_unlock(&vb->blocks.lock);
+	return nr_entered;
+}
+
+/* A block that was taken off the list is an ordinary one again. */
+static void balloon_block_leave(struct virtio_balloon *vb, struct page *block)
+{
+	unsigned long i, nr = 1UL << balloon_block_order(block);
+
+	for (i = 0; i < nr; i++)
+		__ClearPageOffline(block + i);
+	balloon_block_account(vb, block, -(long)nr);
+}
+
+static void balloon_block_free(struct page *block)
+{
+	unsigned int order = balloon_block_order(block);
+
+	set_page_private(block, 0);
+	__free_pages(block, order);
+}
+
+/**
+ * balloon_blocks_free_list() - give blocks back that never were in the balloon
+ * @blocks: linked by lru; empty afterwards
+ *
+ * Context: the host can no longer discard them; may sleep.
+ */
+void balloon_blocks_free_list(struct list_head *blocks)
+{
+	struct page *block, *next;
+
+	list_for_each_entry_safe(block, next, blocks, lru) {
+		list_del(&block->lru);
+		balloon_block_free(block);
+		cond_resched();
+	}
+}
+
+/* The next block of at most @nr_pages that lies in a range, off the list. */
+static struct page *balloon_blocks_take(struct virtio_balloon *vb,
+					unsigned long nr_pages,
+					unsigned long start_pfn,
+					unsigned long end_pfn)
+{
+	struct page *block, *found = NULL;
+
+	spin_lock(&vb->blocks.lock);
+	list_for_each_entry(block, &vb->blocks.list, lru) {
+		unsigned long pfn = page_to_pfn(block);
+		unsigned long nr = 1UL << balloon_block_order(block);
+
+		if (nr <= nr_pages && pfn < end_pfn && pfn + nr > start_pfn) {
+			list_del(&block->lru);
+			found = block;
+			break;
+		}
+	}
+	spin_unlock(&vb->blocks.lock);
+	return found;
+}
+
+/**
+ * balloon_blocks_release() - free blocks, as many as fit
+ * @vb: the balloon
+ * @nr_pages: pages at most
+ *
+ * The host is not told: what it has discarded may be used without that.
+ * Allocates nothing and waits for nobody.
+ *
+ * Context: any thread.
+ * Return: pages that were freed.
+ */
+unsigned long balloon_blocks_release(struct virtio_balloon *vb,
+				     unsigned long nr_pages)
+{
+	unsigned long freed = 0;
+	struct page *block;
+
+	/* Not worth a look at every block. */
+	if (nr_pages < 1UL << BALLOON_BLOCK_ORDER_MIN)
+		return 0;
+	while ((block = balloon_blocks_take(vb, nr_pages - freed, 0,
+					    ULONG_MAX))) {
+		freed += 1UL << balloon_block_order(block);
+		balloon_block_leave(vb, block);
+		balloon_block_free(block);
+	}
+	return freed;
+}
+
+/**
+ * balloon_blocks_break_one() - make a block's pages ordinary balloon pages
+ * @vb: the balloon
+ *
+ * For a target that no whole block fits. The balloon's size does not change.
+ *
+ * Context: the size worker.
+ * Return: false if there is no block.
+ */
+bool balloon_blocks_break_one(struct virtio_balloon *vb)
+{
+	struct page *block = balloon_blocks_take(vb, ULONG_MAX, 0, ULONG_MAX);
+	unsigned int order, i;
+	LIST_HEAD(pages);
+
+	if (!block)
+		return false;
+	order = balloon_block_order(block);
+	balloon_block_leave(vb, block);
+	set_page_private(block, 0);
+	split_page(block, order);
+	for (i = 0; i < 1U << order; i++) {
+		list_add_tail(&block[i].lru, &pages);
+		if ((i + 1) % BALLOON_LIST_BATCH == 0)
+			balloon_pages_enter(vb, &pages);
+	}
+	balloon_pages_enter(vb, &pages);
+	return true;
+}
+
+/**
+ * balloon_blocks_count() - pages of the blocks in the balloon
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned long balloon_blocks_count(struct virtio_balloon *vb)
+{
+	return atomic_long_read(&vb->blocks.nr_pages);
+}
+
+#ifdef CONFIG_MEMORY_HOTREMOVE
+static void balloon_blocks_release_range(struct virtio_balloon *vb,
+					 unsigned long start_pfn,
+					 unsigned long end_pfn)
+{
+	struct page *block;
+
+	while ((block = balloon_blocks_take(vb, ULONG_MAX, start_pfn,
+					    end_pfn))) {
+		balloon_block_leave(vb, block);
+		balloon_block_free(block);
+		cond_resched();
+	}
+}
+
+static int balloon_blocks_memory_event(struct notifier_block *nb,
+				       unsigned long action, void *data)
+{
+	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon,
+						 blocks.memory_nb);
+	struct memory_notify *range = data;
+
+	if (action == MEM_GOING_OFFLINE)
+		balloon_blocks_release_range(vb, range->start_pfn,
+					     range->start_pfn + range->nr_pages);
+	/* The balloon may be smaller now than it should be. */
+	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE)
+		balloon_size_kick(vb);
+	return NOTIFY_OK;
+}
+
+static int balloon_blocks_listen(struct virtio_balloon *vb)
+{
+	vb->blocks.memory_nb.notifier_call = balloon_blocks_memory_event;
+	return register_memory_notifier(&vb->blocks.memory_nb);
+}
+
+static void balloon_blocks_unlisten(struct virtio_balloon *vb)
+{
+	unregister_memory_notifier(&vb->blocks.memory_nb);
+}
+#else
+static int balloon_blocks_listen(struct virtio_balloon *vb)
+{
+	return 0;
+}
+
+static void balloon_blocks_unlisten(struct virtio_balloon *vb)
+{
+}
+#endif
+
+/**
+ * balloon_blocks_init() - an empty store, and an ear for memory offlining
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0, or why the notifier could not be registered.
+ */
+int balloon_blocks_init(struct virtio_balloon *vb)
+{
+	spin_lock_init(&vb->blocks.lock);
+	INIT_LIST_HEAD(&vb->blocks.list);
+	return balloon_blocks_listen(vb);
+}
+
+/**
+ * balloon_blocks_exit() - the counterpart of balloon_blocks_init()
+ * @vb: the balloon, empty
+ *
+ * Context: remove; may sleep.
+ */
+void balloon_blocks_exit(struct virtio_balloon *vb)
+{
+	balloon_blocks_unlisten(vb);
+}

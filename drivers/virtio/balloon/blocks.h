@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whole blocks in the balloon, see blocks.c.
+ */
+#ifndef BALLOON_BLOCKS_H
+#define BALLOON_BLOCKS_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/notifier.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+
+#include "compat/compat.h"
+
+/* The smallest block worth keeping whole: a huge page of most hosts. */
+#define BALLOON_BLOCK_ORDER_MIN	min(get_order(SZ_2M), BALLOON_COMPAT_MAX_ORDER)
+
+struct virtio_balloon;
+
+/**
+ * struct balloon_blocks - whole blocks in the balloon
+ * @lock: guards @list; innermost, not used in interrupts
+ * @list: blocks linked by the first page's lru, their order in its private field
+ * @nr_pages: pages of all blocks
+ * @memory_nb: hears of memory that goes offline
+ */
+struct balloon_blocks {
+	spinlock_t lock;
+	struct list_head list;
+	atomic_long_t nr_pages;
+	struct notifier_block memory_nb;
+};
+
+int balloon_blocks_init(struct virtio_balloon *vb);
+void balloon_blocks_exit(struct virtio_balloon *vb);
+
+unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
+				   struct list_head *blocks);
+unsigned long balloon_blocks_release(struct virtio_balloon *vb,
+				     unsigned long nr_pages);
+bool balloon_blocks_break_one(struct virtio_balloon *vb);
+void balloon_blocks_free_list(struct list_head *blocks);
+unsigned long balloon_blocks_count(struct virtio_balloon *vb);
+
+#endif /* BALLOON_BLOCKS_H */

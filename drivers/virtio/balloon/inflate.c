@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How memory gets into the balloon: where it is taken from, and how the host is
+ * told of it.
+ *
+ * The largest blocks that lie there are taken first, then smaller ones, then
+ * single pages. What is taken is told at once; nothing is allocated in between.
+ *
+ * pfn: the plain protocol. A batch of page numbers goes on the inflate queue; the
+ *	numbers of a block stand together and ascend, which is what a host with
+ *	huge pages needs to give one back.
+ * auto: blocks are first discarded through the reporting queue, in one piece, and
+ *	then told like that: what the host does for each 4 KiB then finds nothing
+ *	left to do.
+ * range: whole blocks are discarded through the reporting queue and not told by
+ *	number at all. Outside the letter of the specification, which would have
+ *	them on the inflate queue; right on every known host, none of which keeps
+ *	count. What is smaller than a block goes the way of pfn.
+ */
+#include <linux/moduleparam.h>
+#include <linux/sizes.h>
+
+#include "balloon.h"
+#include "compat/compat.h"
+
+/*
+ * Memory for the balloon is never worth the reserves, an OOM kill or a warning.
+ * Blocks are taken as they lie there; only single pages are reclaimed for.
+ */
+#define BALLOON_GFP_COMMON	(__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
+#define BALLOON_GFP_MOVABLE	((BALLOON_COMPAT_GFP | BALLOON_GFP_COMMON) & \
+				 ~__GFP_RECLAIM)
+/* Blocks that stay whole cannot be moved. */
+#define BALLOON_GFP_BLOCK	((GFP_HIGHUSER | BALLOON_GFP_COMMON) & \
+				 ~__GFP_RECLAIM)
+
+/* The largest block worth taking: one discard's worth. */
+#define BALLOON_BLOCK_ORDER_MAX	\
+	min(BALLOON_COMPAT_MAX_ORDER, get_order(BALLOON_DISCARD_BYTES))
+
+static const char * const balloon_mode_names[BALLOON_MODE_NR] = {
+	[BALLOON_MODE_PFN]	= "pfn",
+	[BALLOON_MODE_AUTO]	= "auto",
+	[BALLOON_MODE_RANGE]	= "range",
+};
+
+static int balloon_mode = BALLOON_MODE_AUTO;
+
+static int balloon_mode_set(const char *val, const struct kernel_param *kp)
+{
+	int mode = sysfs_match_string(balloon_mode_names, val);
+
+	if (mode < 0)
+		return mode;
+	WRITE_ONCE(balloon_mode, mode);
+	return 0;
+}
+
+static int balloon_mode_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n",
+			  balloon_mode_names[READ_ONCE(balloon_mode)]);
+}
+
+static const struct kernel_param_ops balloon_mode_ops = {
+	.set = balloon_mode_set,
+	.get = balloon_mode_get,
+};
+
+module_param_cb(inflate, &balloon_mode_ops, NULL, 0644);
+MODULE_PARM_DESC(inflate,
+		 "How the host is told of memory: 'pfn' (page by page), 'auto' (default: blocks are discarded through the reporting queue first) or 'range' (blocks through the reporting queue only); memory already in the balloon stays as it is");
+
+static unsigned int balloon_element;
+
+static int balloon_element_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned int nr_4k;
+	int err = kstrtouint(val, 0, &nr_4k);
+
+	if (err)
+		return err;
+	if (nr_4k && nr_4k != BALLOON_DESC_NR_4K &&
+	    nr_4k != BALLOON_ELEMENT_NR_4K_MAX)
+		return -EINVAL;
+	WRITE_ONCE(balloon_element, nr_4k);
+	return 0;
+}
+
+static const struct kernel_param_ops balloon_element_ops = {
+	.set = balloon_element_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(element, &balloon_element_ops, &balloon_element, 0644);
+MODULE_PARM_DESC(element,
+		 "Page numbers in one element of the inflate and deflate queues: 256, which every host takes, 512, which hosts with huge pages want, or 0 (default) for 512 where the host is known to take them");
+
+/**
+ * balloon_element_nr_pages() - pages that one element may name
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned int balloon_element_nr_pages(struct virtio_balloon *vb)
+{
+	unsigned int nr_4k = READ_ONCE(balloon_element);
+
+	if (!nr_4k)
+		nr_4k = vb->inflate.element_safe_nr_4k;
+	return min(nr_4k, vb->inflate.element_max_nr_4k) /
+	       balloon_4k_per_page(PAGE_SHIFT);
+}
+
+/**
+ * balloon_inflate_mode() - the mode in force
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+enum balloon_mode balloon_inflate_mode(struct virtio_balloon *vb)
+{
+	if (!balloon_discard_usable(vb))
+		return BALLOON_MODE_PFN;
+	return READ_ONCE(balloon_mode);
+}
+
+/**
+ * balloon_inflate_mode_name() - a mode's name
+ * @mode: the mode
+ *
+ * Context: any.
+ */
+const char *balloon_inflate_mode_name(enum balloon_mode mode)
+{
+	return balloon_mode_names[mode];
+}
+
+/**
+ * balloon_inflate_mode_reason() - why the mode in force is in force
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: a few words.
+ */
+const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
+{
+	enum balloon_mode wanted = READ_ONCE(balloon_mode);
+
+	if (balloon_inflate_mode(vb) == wanted)
+		return wanted == BALLOON_MODE_AUTO ? "default" : "parameter";
+	if (!vb->reporting_offered)
+		return "the device offers no free page reporting";
+	return "free pages must keep their contents (init_on_free or page_poison)";
+}
+
+/**
+ * balloon_inflate_try_large() - look for the largest blocks again
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ */
+void balloon_inflate_try_large(struct virtio_balloon *vb)
+{
+	vb->inflate.order = ilog2(balloon_element_nr_pages(vb));
+	vb->inflate.block_order = BALLOON_BLOCK_ORDER_MAX;
+}
+
+static bool balloon_block_fits(struct page *page, unsigned int order)
+{
+	return balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1,
+				PAGE_SHIFT);
+}
+
+/*
+ * One block, split into pages, added to the batch in ascending order. An order
+ * that is not to be had is not tried again for a while.
+ */
+static bool balloon_batch_fill_block(struct virtio_balloon *vb,
+				     struct balloon_batch *batch,
+				     unsigned int nr_room)
+{
+	unsigned int order = min_t(unsigned int, vb->inflate.order,
+				   ilog2(nr_room));
+	struct page *page;
+	unsigned int i;
+
+	if (order)
+		page = alloc_pages(BALLOON_GFP_MOVABLE, order);
+	else
+		page = balloon_page_alloc();
+	if (!page && order) {
+		vb->inflate.order = order - 1;
+		return true;
+	}
+	if (!page)
+		return false;
+	if (!balloon_block_fits(page, order)) {
+		__free_pages(page, order);
+		return false;
+	}
+
+	if (order)
+		split_page(page, order);
+	for (i = 0; i < 1U << order; i++)
+		balloon_batch_add(vb, batch, page + i);
+	return true;
+}
+
+/* Whether the batch is one block that the host can discard in one piece. */
+static bool balloon_batch_is_block(struct virtio_balloon *vb,
+				   struct balloon_batch *batch)
+{
+	return batch->nr_pages == balloon_element_nr_pages(vb) &&
+	       batch->nr_pages == 1UL << vb->inflate.order;
+}
+
+/* Tells the inflate queue, or lets the block be discarded before that. */
+static void balloon_batch_tell(struct virtio_balloon *vb,
+			       struct balloon_batch *batch, bool discard)
+{
+	balloon_batch_hold(&vb->pages.inflate, batch);
+	if (!discard || !balloon_batch_is_block(vb, batch)) {
+		balloon_batch_post(&vb->pages.inflate, batch);
+		return;
+	}
+	list_add_tail(&batch->node, &vb->reporting->open->batches);
+	balloon_discard_add(vb, list_first_entry(&batch->pages, struct page, lru),
+			    ilog2(batch->nr_pages));
+}
+
+static long balloon_inflate_batch(struct virtio_balloon *vb,
+				  unsigned long nr_pages, bool discard)
+{
+	struct balloon_pool *pool = &vb->pages.inflate;
+	struct balloon_batch *batch;
+	unsigned int nr_max;
+
+	if (discard && !balloon_discard_get(vb))
+		return -EBUSY;
+	batch = balloon_pool_get(pool);
+	if (!batch)
+		return -EBUSY;
+
+	nr_max = min_t(unsigned long, nr_pages, balloon_element_nr_pages(vb));
+	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb))
+		if (!balloon_batch_fill_block(vb, batch,
+					      nr_max - batch->nr_pages))
+			break;
+
+	nr_pages = batch->nr_pages;
+	if (nr_pages) {
+		balloon_batch_tell(vb, batch, discard);
+		return nr_pages;
+	}
+	balloon_pool_put(pool, batch);
+	return balloon_size_interrupted(vb) ? 0 : -ENOMEM;
+}
+
+/* The largest block there is, of at most @nr_pages. */
+static struct page *balloon_block_alloc(struct virtio_balloon *vb,
+					unsigned long nr_pages)
+{
+	struct balloon_inflate *inflate = &vb->inflate;
+	unsigned int order;
+	struct page *page;
+
+	for (;;) {
+		order = min_t(unsigned int, inflate->block_order,
+			      ilog2(nr_pages));
+		if (order < BALLOON_BLOCK_ORDER_MIN)
+			return NULL;
+		page = alloc_pages(BALLOON_GFP_BLOCK, order);
+		if (page)
+			break;
+		inflate->block_order = order - 1;
+	}
+	set_page_private(page, order);
+	return page;
+}
+
+/* Whole blocks until one discard is full; 0 if there are none. */
+static long balloon_inflate_blocks(struct virtio_balloon *vb,
+				   unsigned long nr_pages)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_discard *discard = balloon_discard_get(vb);
+	unsigned long nr = 0;
+
+	if (!discard)
+		return -EBUSY;
+	while (reporting->open == discard && nr < nr_pages &&
+	       !balloon_size_interrupted(vb)) {
+		struct page *block = balloon_block_alloc(vb, nr_pages - nr);
+		unsigned int order;
+
+		if (!block)
+			break;
+		order = page_private(block);
+		nr += 1UL << order;
+		WRITE_ONCE(reporting->nr_block_pages,
+			   reporting->nr_block_pages + (1UL << order));
+		list_add_tail(&block->lru, &discard->blocks);
+		balloon_discard_add(vb, block, order);
+	}
+	return nr;
+}
+
+/**
+ * balloon_inflate() - take some memory and tell the host
+ * @vb: the balloon
+ * @nr_pages: how much is wanted, at least one page
+ *
+ * Context: the size worker, without locks: single pages are reclaimed for, and
+ *	    reclaim may come back to the balloon.
+ * Return: pages taken; -EBUSY while the host has to answer first; -ENOMEM.
+ */
+long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
+{
+	enum balloon_mode mode = balloon_inflate_mode(vb);
+	long rc = 0;
+
+	if (mode == BALLOON_MODE_RANGE &&
+	    nr_pages >= 1UL << BALLOON_BLOCK_ORDER_MIN)
+		rc = balloon_inflate_blocks(vb, nr_pages);
+	if (rc)
+		return rc;
+	return balloon_inflate_batch(vb, nr_pages, mode == BALLOON_MODE_AUTO);
+}
+
+/**
+ * balloon_inflate_settle() - go on with what the host has discarded
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: whether there was anything.
+ */
+bool balloon_inflate_settle(struct virtio_balloon *vb)
+{
+	struct balloon_discard *discard;
+	struct balloon_batch *batch, *next;
+	bool any = false;
+
+	while ((discard = balloon_discard_take(vb))) {
+		any = true;
+		list_for_each_entry_safe(batch, next, &discard->batches, node) {
+			list_del(&batch->node);
+			balloon_batch_post(&vb->pages.inflate, batch);
+		}
+		WRITE_ONCE(vb->reporting->nr_block_pages,
+			   vb->reporting->nr_block_pages -
+			   balloon_blocks_enter(vb, &discard->blocks));
+		balloon_discard_put(vb, discard);
+	}
+	return any;
+}
+
+/**
+ * balloon_inflate_flush() - tell the host of everything there is to tell
+ * @vb: the balloon
+ *
+ * Context: the size worker, before it ends.
+ */
+void balloon_inflate_flush(struct virtio_balloon *vb)
+{
+	balloon_discard_flush(vb);
+	balloon_pool_kick(&vb->pages.inflate);
+	balloon_pool_kick(&vb->pages.deflate);
+}
+
+/**
+ * balloon_inflate_release_all() - give back what was being discarded
+ * @vb: the balloon
+ *
+ * Context: the device is reset and its queues cancelled.
+ */
+void balloon_inflate_release_all(struct virtio_balloon *vb)
+{
+	struct balloon_discard *discard;
+	struct balloon_batch *batch, *next;
+
+	while ((discard = balloon_discard_cancelled(vb))) {
+		/* pages.c gives back what is parked. */
+		list_for_each_entry_safe(batch, next, &discard->batches, node)
+			list_move_tail(&batch->node, &vb->pages.inflate.parked);
+		balloon_blocks_free_list(&discard->blocks);
+		balloon_discard_put(vb, discard);
+	}
+	if (vb->reporting)
+		WRITE_ONCE(vb->reporting->nr_block_pages, 0);
+}
+
+/**
+ * balloon_inflate_start() - learn how long an element may be on this host
+ * @vb: the balloon
+ *
+ * Some hosts never answer more than 256 numbers, or read the first descriptor
+ * only. Of the known hosts only one offers PAGE_POISON, and it takes any length;
+ * there an element names a whole block.
+ *
+ * Context: after DRIVER_OK.
+ * Return: 0.
+ */
+int balloon_inflate_start(struct virtio_balloon *vb)
+{
+	u64 offered = balloon_compat_offered(vb->vdev);
+
+	vb->reporting_offered = offered & BIT_ULL(VIRTIO_BALLOON_F_REPORTING);
+	vb->inflate.element_safe_nr_4k = BALLOON_DESC_NR_4K;
+	if (offered & BIT_ULL(VIRTIO_BALLOON_F_PAGE_POISON))
+		vb->inflate.element_safe_nr_4k = BALLOON_ELEMENT_NR_4K_MAX;
+	vb->inflate.element_max_nr_4k = BALLOON_DESC_NR_4K *
+		min3(balloon_queue_size(&vb->queues[BALLOON_QUEUE_INFLATE]),
+		     balloon_queue_size(&vb->queues[BALLOON_QUEUE_DEFLATE]),
+		     (unsigned int)BALLOON_ELEMENT_DESCS);
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How memory gets into the balloon, see inflate.c.
+ */
+#ifndef BALLOON_INFLATE_H
+#define BALLOON_INFLATE_H
+
+struct virtio_balloon;
+
+/* How the host is told of memory; names in the parameter "inflate". */
+enum balloon_mode {
+	BALLOON_MODE_PFN,
+	BALLOON_MODE_AUTO,
+	BALLOON_MODE_RANGE,
+	BALLOON_MODE_NR
+};
+
+/**
+ * struct balloon_inflate - how memory is taken
+ * @element_safe_nr_4k: units of 4096 bytes that the device's host takes in one
+ *			element, as far as is known; set at start
+ * @element_max_nr_4k: what the rings have room for; set at start
+ * @order: the largest order worth trying for a batch; the size worker's
+ * @block_order: likewise for a whole block
+ */
+struct balloon_inflate {
+	unsigned int element_safe_nr_4k;
+	unsigned int element_max_nr_4k;
+	unsigned int order;
+	unsigned int block_order;
+};
+
+int balloon_inflate_start(struct virtio_balloon *vb);
+
+void balloon_inflate_try_large(struct virtio_balloon *vb);
+long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages);
+bool balloon_inflate_settle(struct virtio_balloon *vb);
+void balloon_inflate_flush(struct virtio_balloon *vb);
+void balloon_inflate_release_all(struct virtio_balloon *vb);
+
+unsigned int balloon_element_nr_pages(struct virtio_balloon *vb);
+enum balloon_mode balloon_inflate_mode(struct virtio_balloon *vb);
+const char *balloon_inflate_mode_name(enum balloon_mode mode);
+const char *balloon_inflate_mode_reason(struct virtio_balloon *vb);
+
+#endif /* BALLOON_INFLATE_H */

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VIRTIO_BALLOON_F_DEFLATE_ON_OOM: before the kernel kills a process it asks
+ * here, and the balloon gives some memory back.
+ *
+ * The caller is a thread that could not allocate, so nothing here allocates, and
+ * no lock is waited for that somebody holds while allocating. Batches and all are
+ * its own. Where the host must be told first, it is waited for, but not for long:
+ * only what it acknowledged counts.
+ *
+ * Inflating rests afterwards, or it would take the same memory again. A shortage
+ * inside a memory cgroup does not come here; the kernel settles it without asking.
+ */
+#include <linux/oom.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+
+/* Bytes given back at a time. The kernel tries long and hard before it asks again. */
+#define BALLOON_OOM_BYTES	SZ_64M
+/* How long a host that must be told first may take. */
+#define BALLOON_OOM_WAIT	(HZ / 10)
+/* Before others that the kernel may ask. */
+#define BALLOON_OOM_PRIORITY	80
+
+/* Posts deflations of up to @nr_pages; returns how many pages were posted. */
+static unsigned long balloon_oom_deflate(struct balloon_oom *oom,
+					 unsigned long nr_pages)
+{
+	unsigned long nr = 0;
+	long rc;
+
+	while (nr < nr_pages) {
+		rc = balloon_pages_deflate_batch(oom->vb, &oom->pool,
+						 nr_pages - nr);
+		if (rc <= 0)
+			break;
+		nr += rc;
+	}
+	balloon_pool_kick(&oom->pool);
+	return nr;
+}
+
+/* Waits for what was posted; returns how many pages are free by that. */
+static unsigned long balloon_oom_wait(struct balloon_oom *oom,
+				      unsigned long nr_pages)
+{
+	unsigned long end = jiffies + BALLOON_OOM_WAIT;
+	unsigned long nr = 0;
+
+	while (nr < nr_pages && time_before(jiffies, end) &&
+	       balloon_stream_wait(&oom->pool.stream, end - jiffies))
+		nr += balloon_pages_settle_deflated(&oom->pool);
+	return nr;
+}
+
+static unsigned long balloon_oom_release(struct balloon_oom *oom)
+{
+	unsigned long nr_pages = BALLOON_OOM_BYTES >> PAGE_SHIFT;
+	unsigned long nr, posted;
+	bool must_tell = balloon_must_tell_host(oom->vb);
+
+	/* What came back since the last time, and was too late to count then. */
+	nr = balloon_pages_settle_deflated(&oom->pool);
+	if (!must_tell)
+		nr = 0;
+	nr += balloon_blocks_release(oom->vb, nr_pages);
+	if (nr >= nr_pages)
+		return nr;
+	posted = balloon_oom_deflate(oom, nr_pages - nr);
+	return nr + (must_tell ? balloon_oom_wait(oom, posted) : posted);
+}
+
+static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
+			      void *parm)
+{
+	struct balloon_oom *oom = container_of(nb, struct balloon_oom, nb);
+	unsigned long *freed = parm;
+	unsigned long nr;
+
+	if (!mutex_trylock(&oom->lock))
+		return NOTIFY_OK;
+	nr = balloon_oom_release(oom);
+	if (nr)
+		balloon_size_oom(oom->vb);
+	mutex_unlock(&oom->lock);
+	*freed += nr;
+	return NOTIFY_OK;
+}
+
+/* Answers are taken in when memory runs out the next time, or at the end. */
+static void balloon_oom_answered(struct balloon_stream *stream)
+{
+}
+
+/**
+ * balloon_oom_init() - allocate what the notifier will need
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_oom_init(struct virtio_balloon *vb)
+{
+	struct balloon_oom *oom = kzalloc(sizeof(*oom), GFP_KERNEL);
+	int err;
+
+	if (!oom)
+		return -ENOMEM;
+	err = balloon_pool_init(&oom->pool, &vb->queues[BALLOON_QUEUE_DEFLATE],
+				balloon_oom_answered);
+	if (err) {
+		kfree(oom);
+		return err;
+	}
+	mutex_init(&oom->lock);
+	oom->vb = vb;
+	oom->nb.notifier_call = balloon_oom_notify;
+	oom->nb.priority = BALLOON_OOM_PRIORITY;
+	vb->oom = oom;
+	return 0;
+}
+
+/**
+ * balloon_oom_start() - be asked when memory runs out
+ * @vb: the balloon
+ *
+ * Context: after DRIVER_OK; may sleep.
+ * Return: 0, or why the notifier could not be registered.
+ */
+int balloon_oom_start(struct virtio_balloon *vb)
+{
+	return register_oom_notifier(&vb->oom->nb);
+}
+
+/**
+ * balloon_oom_stop() - no longer be asked
+ * @vb: the balloon
+ *
+ * Context: may sleep, for BALLOON_OOM_WAIT at most.
+ */
+void balloon_oom_stop(struct virtio_balloon *vb)
+{
+	unregister_oom_notifier(&vb->oom->nb);
+}
+
+/**
+ * balloon_oom_release_all() - take back the batches the host did not answer
+ * @vb: the balloon
+ *
+ * Context: the part is stopped, the device reset and its queues cancelled.
+ */
+void balloon_oom_release_all(struct virtio_balloon *vb)
+{
+	if (vb->oom)
+		balloon_pages_cancel_deflated(&vb->oom->pool);
+}
+
+/**
+ * balloon_oom_exit() - the counterpart of balloon_oom_init()
+ * @vb: the balloon
+ *
+ * Context: remove.
+ */
+void balloon_oom_exit(struct virtio_balloon *vb)
+{
+	balloon_pool_exit(&vb->oom->pool);
+	kfree(vb->oom);
+	vb->oom = NULL;
+}

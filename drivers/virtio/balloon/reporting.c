@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The free page reporting queue (VIRTIO 1.3, 5.5.6.6) as a way to discard whole
+ * ranges: a descriptor says where a block of memory is and how long, and the host
+ * may throw its contents away. That is one call to the host's kernel for a block,
+ * where the inflate queue needs one for each 4 KiB.
+ *
+ * A discard is one element with several blocks. The size worker fills one, posts
+ * it, and later learns that the host is done; what happens to the blocks then is
+ * their owner's business.
+ *
+ * Without memory of a known value nothing is lost by it: the driver does not use
+ * the queue where the guest expects free pages to keep what it wrote there.
+ */
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+
+/**
+ * balloon_discard_usable() - whether there is a queue to discard through
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+bool balloon_discard_usable(struct virtio_balloon *vb)
+{
+	return vb->reporting;
+}
+
+/**
+ * balloon_discard_get() - the discard that blocks can be added to
+ * @vb: the balloon
+ *
+ * Context: the size worker; only if balloon_discard_usable().
+ * Return: the discard, or NULL while the host has to answer first.
+ */
+struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+
+	/* Full, but the ring had no room for it. */
+	if (reporting->open && reporting->open->request.nr_sg &&
+	    (reporting->open->request.nr_sg == reporting->nr_sg ||
+	     reporting->open->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT))
+		balloon_discard_flush(vb);
+	else if (reporting->open)
+		return reporting->open;
+	if (reporting->open || list_empty(&reporting->free))
+		return NULL;
+
+	reporting->open = list_first_entry(&reporting->free,
+					   struct balloon_discard, node);
+	list_del(&reporting->open->node);
+	sg_init_table(reporting->open->sg, BALLOON_DISCARD_SG);
+	return reporting->open;
+}
+
+/**
+ * balloon_discard_add() - one more block that the host may discard
+ * @vb: the balloon
+ * @page: its first page; the block is on one of the discard's lists
+ * @order: its order
+ *
+ * Posts the discard when it is full.
+ *
+ * Context: the size worker, after balloon_discard_get() returned a discard.
+ */
+void balloon_discard_add(struct virtio_balloon *vb, struct page *page,
+			 unsigned int order)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_discard *discard = reporting->open;
+
+	sg_set_page(&discard->sg[discard->request.nr_sg++], page,
+		    PAGE_SIZE << order, 0);
+	discard->nr_pages += 1UL << order;
+	if (discard->request.nr_sg == reporting->nr_sg ||
+	    discard->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT)
+		balloon_discard_flush(vb);
+}
+
+/**
+ * balloon_discard_flush() - post the discard that is being filled
+ * @vb: the balloon
+ *
+ * If the ring has no room it stays as it is, to be tried again.
+ *
+ * Context: the size worker.
+ */
+void balloon_discard_flush(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_discard *discard;
+
+	if (!reporting || !reporting->open || !reporting->open->request.nr_sg)
+		return;
+	discard = reporting->open;
+	discard->request.sg = discard->sg;
+	discard->request.device_writes = true;
+	sg_mark_end(&discard->sg[discard->request.nr_sg - 1]);
+	if (balloon_queue_post(&reporting->stream, &discard->request)) {
+		sg_unmark_end(&discard->sg[discard->request.nr_sg - 1]);
+		return;
+	}
+	reporting->open = NULL;
+	balloon_queue_kick(reporting->stream.queue);
+}
+
+/**
+ * balloon_discard_take() - the next discard the host is done with
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: the discard, to be emptied and given to balloon_discard_put(), or NULL.
+ */
+struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb)
+{
+	struct balloon_request *request;
+
+	if (!vb->reporting)
+		return NULL;
+	request = balloon_stream_take(&vb->reporting->stream);
+	if (!request)
+		return NULL;
+	return container_of(request, struct balloon_discard, request);
+}
+
+/**
+ * balloon_discard_cancelled() - the next discard after balloon_queues_cancel()
+ * @vb: the balloon
+ *
+ * Like balloon_discard_take(), and the one that was being filled.
+ *
+ * Context: the device is reset and the size worker stopped.
+ * Return: the discard, or NULL.
+ */
+struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb)
+{
+	struct balloon_discard *discard;
+
+	if (!vb->reporting)
+		return NULL;
+	discard = vb->reporting->open;
+	vb->reporting->open = NULL;
+	return discard ? discard : balloon_discard_take(vb);
+}
+
+/**
+ * balloon_discard_put() - give back a discard whose lists are empty
+ * @vb: the balloon
+ * @discard: the discard
+ *
+ * Context: the size worker.
+ */
+void balloon_discard_put(struct virtio_balloon *vb,
+			 struct balloon_discard *discard)
+{
+	discard->request.nr_sg = 0;
+	discard->nr_pages = 0;
+	list_add(&discard->node, &vb->reporting->free);
+}
+
+/**
+ * balloon_discard_block_pages() - pages of whole blocks that the host discards
+ * @vb: the balloon
+ *
+ * Context: any; exact in the size worker.
+ */
+unsigned long balloon_discard_block_pages(struct virtio_balloon *vb)
+{
+	return vb->reporting ? READ_ONCE(vb->reporting->nr_block_pages) : 0;
+}
+
+/**
+ * balloon_reporting_init() - allocate the discards
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_reporting_init(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *reporting;
+	unsigned int i;
+
+	reporting = kzalloc(sizeof(*reporting), GFP_KERNEL);
+	if (!reporting)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&reporting->free);
+	for (i = 0; i < BALLOON_DISCARDS; i++) {
+		INIT_LIST_HEAD(&reporting->discards[i].batches);
+		INIT_LIST_HEAD(&reporting->discards[i].blocks);
+		list_add_tail(&reporting->discards[i].node, &reporting->free);
+	}
+	balloon_stream_init(&reporting->stream,
+			    &vb->queues[BALLOON_QUEUE_REPORTING],
+			    balloon_size_notify);
+	vb->reporting = reporting;
+	return 0;
+}
+
+/**
+ * balloon_reporting_start() - learn how many blocks the ring takes
+ * @vb: the balloon
+ *
+ * Context: after DRIVER_OK.
+ * Return: 0.
+ */
+int balloon_reporting_start(struct virtio_balloon *vb)
+{
+	vb->reporting->nr_sg =
+		min_t(unsigned int, BALLOON_DISCARD_SG,
+		      balloon_queue_size(vb->reporting->stream.queue));
+	return 0;
+}
+
+/**
+ * balloon_reporting_exit() - free the discards, none of which is in flight
+ * @vb: the balloon
+ *
+ * Context: remove.
+ */
+void balloon_reporting_exit(struct virtio_balloon *vb)
+{
+	kfree(vb->reporting);
+	vb->reporting = NULL;
+}
