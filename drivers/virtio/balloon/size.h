@@ -32,7 +32,7 @@ enum balloon_size_state {
  * @target: pages; written by the worker
  * @state: enum balloon_size_state; written by the worker
  * @ram: pages the guest had when the device was found; set once
- * @last_answer: jiffies of the last acknowledgement, or of the first request
+ * @last_answer: jiffies of the last acknowledgment, or of the first request
  *		 after a rest; the worker's
  * @awaiting: the host owes an answer; the worker's
  * @silence_logged: the host's silence was; the worker's

@@ -130,6 +130,7 @@ static inline int balloon_compat_find_vqs(struct virtio_device *vdev,
 	}
 	return virtio_find_vqs(vdev, nvqs, vqs, callbacks, names, desc);
 }
+
 #define virtio_find_vqs balloon_compat_find_vqs
 #endif
 

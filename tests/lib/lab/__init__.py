@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boot guests with a balloon and look at them from both sides.
+
+For tests, the demo and the benchmark. ../README.md has an example.
+"""
+
+from .errors import (CommandFailed, CommandTimedOut, GuestDied, LabError,
+                     LogError, QMPError, TimedOut)
+from .guest import Guest
+from .kernel import SERIES, Kernel
+from .units import GIB, KIB, MIB
+
+__all__ = ["CommandFailed", "CommandTimedOut", "GIB", "Guest", "GuestDied",
+           "KIB", "Kernel", "LabError", "LogError", "MIB", "QMPError",
+           "SERIES", "TimedOut"]

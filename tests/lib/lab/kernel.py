@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernels of the lab, and the two drivers there are for each."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from .errors import LabError
+from .paths import BUILD, KERNELS, REPO
+
+SERIES = ("6.1", "6.12", "7.2")
+DRIVER = "virtio_balloon"
+
+
+class Kernel:
+    """One kernel, as scripts/fetch left it.
+
+    A debug kernel is just another directory with an info.json.
+    """
+
+    def __init__(self, series):
+        path = KERNELS / series / "info.json"
+        if not path.exists():
+            raise LabError(f"no kernel {series} in the lab: run scripts/fetch")
+        self.info = json.loads(path.read_text())
+        self.series = series
+        self.release = self.info["release"]
+        self.package_version = self.info["package_version"]
+        self.vmlinuz = Path(self.info["vmlinuz"])
+        self.modules = Path(self.info["modules"])
+        self.root = Path(self.info["root"])
+        self.kdir = self.info["kdir"]
+
+    def __repr__(self):
+        return f"Kernel({self.series!r})"
+
+    def __str__(self):
+        return self.series
+
+    @property
+    def version(self):
+        """(major, minor), of the release: series 7.2 may hold a newer one."""
+        return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", self.release).groups())
+
+    @property
+    def module_dir(self):
+        """/lib/modules/RELEASE of this kernel."""
+        return self.modules / "lib/modules" / self.release
+
+    @property
+    def config(self):
+        """The kernel's configuration as a dict, without CONFIG_."""
+        for path in (self.module_dir / "config",
+                     self.modules / "boot" / f"config-{self.release}"):
+            if path.exists():
+                return dict(re.findall(r"^CONFIG_(\w+)=(.*)$", path.read_text(), re.M))
+        raise LabError(f"{self!r} has no config")
+
+    @property
+    def build(self):
+        """Where scripts/build works."""
+        return BUILD / self.series
+
+    @property
+    def our_module(self):
+        """Our driver, built before by scripts/build."""
+        path = self.build / "drivers/virtio/balloon" / f"{DRIVER}.ko"
+        if not path.exists():
+            raise LabError(f"no driver for {self.series}: run scripts/build {self.series}")
+        return path
+
+    def test_module(self, name):
+        """A module of tests/kmod, built before by scripts/build."""
+        path = self.build / "tests/kmod" / f"{name}.ko"
+        if not path.exists():
+            raise LabError(f"no {name}.ko for {self.series}: run scripts/build {self.series}")
+        return path
+
+    @property
+    def in_tree_module(self):
+        """The kernel's own driver, as the package has it."""
+        return self.depends(DRIVER)[-1]
+
+    def _show_depends(self, name):
+        # -C: this machine's own blacklists and options are not the guest's.
+        return subprocess.run(
+            ["modprobe", "-C", "/dev/null", "-d", self.modules, "-S", self.release,
+             "--show-depends", name], capture_output=True, text=True, check=False)
+
+    def has_module(self, name):
+        """Whether the kernel has it, built in or not."""
+        return self._show_depends(name).returncode == 0
+
+    def depends(self, name):
+        """Files to load for a module, in order; none if it is built in."""
+        done = self._show_depends(name)
+        if done.returncode:
+            raise LabError(f"{self!r} has no module {name}: {done.stderr.strip()}")
+        return [Path(line.split()[1]) for line in done.stdout.splitlines()
+                if line.startswith("insmod ")]
+
+    def run_build(self, *make_args):
+        """Build our driver and the test modules; quick when nothing changed."""
+        subprocess.run([REPO / "scripts/build", self.series, *make_args], check=True)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A running QEMU, seen from the host."""
+
+import os
+import re
+import shlex
+import subprocess
+
+from . import qemu
+from .deadline import SCALE
+from .errors import TimedOut
+from .units import KIB
+
+
+class Process:
+    """QEMU with its argument list and stderr kept in the run's directory."""
+
+    def __init__(self, options, run, pass_fds):
+        argv = options.argv()
+        self.stderr_file = run / "qemu.err"
+        (run / "argv").write_text(shlex.join(argv) + "\n")
+        with open(self.stderr_file, "wb") as stderr:
+            self._child = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
+                pass_fds=pass_fds, env=os.environ | qemu.environment())
+        self.pid = self._child.pid
+
+    def running(self):
+        return self._child.poll() is None
+
+    @property
+    def status(self):
+        """None while it runs."""
+        return self._child.poll()
+
+    def wait(self, timeout):
+        """Its exit status."""
+        try:
+            return self._child.wait(timeout * SCALE)
+        except subprocess.TimeoutExpired:
+            raise TimedOut(f"QEMU (pid {self.pid}) still runs after {timeout} s") from None
+
+    def kill(self):
+        """End it, and only it: we hold its pid until it is reaped."""
+        self._child.kill()
+        self._child.wait()
+
+    def stderr(self):
+        return self.stderr_file.read_text(errors="replace")
+
+    def _kib(self, file, name):
+        with open(f"/proc/{self.pid}/{file}", encoding="ascii") as text:
+            found = re.search(rf"^{name}:\s+(\d+) kB", text.read(), re.M)
+        return int(found[1]) * KIB if found else 0
+
+    def rss(self):
+        """Memory of the host it holds, in bytes (without hugetlb pages)."""
+        return self._kib("status", "VmRSS")
+
+    def huge_pages(self):
+        """Of that, how much is transparent huge pages, in bytes."""
+        return self._kib("smaps_rollup", "AnonHugePages")
+
+    def cpu_seconds(self):
+        """CPU time used so far, all threads."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The books of a guest: every page is free, used, or in the balloon.
+
+MemFree alone says little: some 10 to 30 MiB wander between it and the lists
+that each CPU keeps, so both are added up. The rest of the guest lives on
+meanwhile, hence a tolerance; what the balloon itself counts is exact.
+"""
+
+from dataclasses import dataclass, field
+
+from lab import MIB
+from lab.deadline import poll
+from lab.errors import TimedOut
+from lab.meminfo import parse_meminfo, parse_vmstat
+
+from .guests import full_size
+
+PAGE = 4096
+# What the rest of the guest takes and gives while a test runs.
+TOLERANCE = 2 * MIB
+
+DRIVER_DIR = "/sys/bus/virtio/drivers/virtio_balloon"
+SYSFS = f"{DRIVER_DIR}/virtio*/balloon"
+
+SNAPSHOT = f"""
+echo 3 > /proc/sys/vm/drop_caches
+awk '/ count:/ {{ n += $2 }} END {{ print n + 0 }}' /proc/zoneinfo
+cat {SYSFS}/actual 2>/dev/null || echo none
+echo @
+cat /proc/meminfo
+echo @
+cat /proc/vmstat
+"""
+
+
+@dataclass
+class Books:
+    """One look at all the books; everything in bytes."""
+
+    total: int          # MemTotal
+    free: int           # MemFree and the lists of the CPUs
+    inflated: int       # in the balloon, by the event counters of the kernel
+    node: int           # the same by its counter of pages; None if it has none
+    sysfs: int          # the same by the driver; None if it does not say
+    available: int
+    vmstat: dict = field(repr=False)
+
+    @classmethod
+    def read(cls, guest):
+        first, meminfo, vmstat = guest.check(SNAPSHOT).split("@\n")
+        on_cpus, sysfs = first.split()
+        memory = parse_meminfo(meminfo)
+        vmstat = parse_vmstat(vmstat)
+        node = vmstat.get("nr_balloon_pages")
+        return cls(
+            total=memory["MemTotal"],
+            free=memory["MemFree"] + int(on_cpus) * PAGE,
+            inflated=(vmstat["balloon_inflate"] - vmstat["balloon_deflate"]) * PAGE,
+            node=None if node is None else node * PAGE,
+            sysfs=None if sysfs == "none" else int(sysfs),
+            available=memory["MemAvailable"],
+            vmstat=vmstat)
+
+
+def _compare(what, got, want, tolerance=0):
+    """A sentence for each disagreement, with both values and what lies between."""
+    if got is None or abs(got - want) <= tolerance:
+        return []
+    return [f"{what}: {got} bytes, expected {want}"
+            + (f" give or take {tolerance}" if tolerance else "")
+            + f": {got - want:+} bytes or {(got - want) / PAGE:+.0f} pages"]
+
+
+def differences(start, now, balloon, tolerance=TOLERANCE, total_falls=True):
+    """Where the books disagree with a balloon of that many bytes.
+
+    start: the books of the same guest with an empty balloon.
+    """
+    return [
+        *_compare("MemTotal", now.total,
+                  start.total - (balloon if total_falls else 0)),
+        *_compare("MemFree, CPUs' lists and balloon", now.free + balloon,
+                  start.free, tolerance),
+        *_compare("balloon_inflate - balloon_deflate of /proc/vmstat",
+                  now.inflated, balloon),
+        *_compare("nr_balloon_pages of /proc/vmstat", now.node, balloon),
+        *_compare("actual of sysfs", now.sysfs, balloon),
+    ]
+
+
+def check(guest, start, tolerance=TOLERANCE, total_falls=True, timeout=10):
+    """Fail unless the books balance; gives what is in flight time to arrive.
+
+    Returns the books.
+    """
+    found = []
+
+    def balanced():
+        balloon = full_size(guest) - guest.actual()
+        now = Books.read(guest)
+        found[:] = differences(start, now, balloon, tolerance, total_falls)
+        return None if found else now
+
+    try:
+        return poll(balanced, timeout, "the books to balance", interval=0.5)
+    except TimedOut:
+        raise AssertionError(
+            f"with a balloon of {full_size(guest) - guest.actual()} bytes:\n"
+            + "\n".join(found)) from None

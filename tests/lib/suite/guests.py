@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests of the tests: one that a file's tests share, and those of one test.
+
+Whatever guest a test used, its kernel log is looked at when the test has run:
+a complaint of the kernel fails the test, however well its assertions went.
+"""
+
+from contextlib import contextmanager
+
+import pytest
+
+from lab import MIB, Guest, LabError
+
+LOG_LINES_SHOWN = 30
+
+WATCHED = pytest.StashKey()
+FAILED = pytest.StashKey()
+
+
+class Watched:
+    """A guest that a test uses, and where in its log the test began."""
+
+    def __init__(self, guest, mark=0):
+        self.guest = guest
+        self.mark = mark
+
+    def complaint(self, allowed):
+        """What the kernel complained of since then; None if nothing."""
+        try:
+            self.guest.check_log(allowed, self.mark)
+        except Exception as error:      # pylint: disable=broad-except
+            return str(error)
+        return None
+
+    def artefacts(self):
+        lines = self.guest.log_since(self.mark).splitlines()[-LOG_LINES_SHOWN:]
+        return "\n".join([f"artefacts: {self.guest.run}", *lines])
+
+
+def watch(item, guest, mark=0):
+    """Have a guest's log looked at when the test has run."""
+    item.stash.setdefault(WATCHED, []).append(Watched(guest, mark))
+
+
+def watched(item):
+    return item.stash.get(WATCHED, [])
+
+
+def full_size(guest):
+    """Bytes of a guest whose balloon is empty, as query-balloon says it."""
+    return guest.options.memory_mib * MIB
+
+
+class Slot:
+    """The guest that the tests of one file and kernel share.
+
+    A test gets it with an empty balloon. After a failed test the guest may be
+    in any state: it is thrown away and the next test gets a new one.
+    """
+
+    def __init__(self, kernel, driver, options):
+        self._kernel = kernel
+        self._driver = driver
+        self._options = {"balloon": {}} | options
+        self._guest = None
+        self._seen = 0          # how far its log was looked at
+
+    def get(self):
+        """The guest, and where its log is new."""
+        if not self._guest:
+            self._guest = Guest(self._kernel, self._driver, **self._options).start()
+            self._seen = 0
+        elif self._options["balloon"] is not None:
+            self._empty()
+        return self._guest, self._seen
+
+    def _empty(self):
+        try:
+            self._guest.resize(full_size(self._guest))
+        except LabError:
+            self.discard()
+            raise
+
+    def put(self, failed):
+        if failed or not self._guest.running():
+            self.discard()
+        else:
+            self._seen = self._guest.log_mark()
+
+    def discard(self):
+        if self._guest:
+            self._guest.kill()
+        self._guest = None
+
+    def close(self):
+        """Power it off: that has to work, and in silence."""
+        if self._guest:
+            self._guest.stop()
+            self._guest.check_log(since=self._seen)
+
+
+@contextmanager
+def factory(item, kernel, driver):
+    """A function that boots guests for one test; they end with it."""
+    started = []
+
+    def boot(**options):
+        guest = Guest(kernel, options.pop("driver", driver),
+                      **({"balloon": {}} | options))
+        watch(item, guest)
+        started.append(guest)
+        return guest.start()
+
+    try:
+        yield boot
+        if not item.stash.get(FAILED, False):
+            for guest in started:
+                guest.stop()
+    finally:
+        for guest in started:
+            guest.kill()

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The test programs in C that scripts/check builds."""
+
+from lab.paths import BUILD, REPO
+
+# In tests/guest, but for what they share.
+PROGRAMS = sorted(path.stem for path in (REPO / "tests/guest").glob("*.c")
+                  if path.stem != "guest")
+
+
+def program_file(name):
+    """The static program for guests; tests that need it fail if it is not built."""
+    return BUILD / "guest" / name
