@@ -163,6 +163,13 @@ static void balloon_size_set_state(struct virtio_balloon *vb,
 	WRITE_ONCE(vb->size.state, state);
 }
 
+/* Whether the last step moved something, so that another may. */
+static bool balloon_size_moving(enum balloon_size_state state)
+{
+	return state == BALLOON_SIZE_INFLATING ||
+	       state == BALLOON_SIZE_DEFLATING;
+}
+
 static void balloon_size_read_target(struct virtio_balloon *vb)
 {
 	struct balloon_size *size = &vb->size;
@@ -393,7 +400,7 @@ static void balloon_size_plan(struct virtio_balloon *vb,
 {
 	struct balloon_size *size = &vb->size;
 
-	if (state == BALLOON_SIZE_INFLATING || state == BALLOON_SIZE_DEFLATING)
+	if (balloon_size_moving(state))
 		balloon_work_plan(&size->work, 0);
 	else if (state == BALLOON_SIZE_ISOLATED)
 		balloon_work_plan(&size->work, BALLOON_ISOLATED_RETRY);
@@ -438,8 +445,7 @@ static void balloon_size_rest(struct virtio_balloon *vb,
 	else if (state == BALLOON_SIZE_IDLE)
 		state = balloon_size_waiting(vb);
 	balloon_size_set_state(vb, state);
-	balloon_size_publish(vb, state != BALLOON_SIZE_INFLATING &&
-			     state != BALLOON_SIZE_DEFLATING);
+	balloon_size_publish(vb, !balloon_size_moving(state));
 }
 
 static void balloon_size_work(struct work_struct *work)
@@ -460,10 +466,11 @@ static void balloon_size_work(struct work_struct *work)
 			return;
 		balloon_size_read_target(vb);
 		state = balloon_size_step(vb);
+		if (balloon_size_moving(state))
+			balloon_size_set_state(vb, state);
 		balloon_size_publish(vb, false);
 		cond_resched();
-	} while ((state == BALLOON_SIZE_INFLATING ||
-		  state == BALLOON_SIZE_DEFLATING) && time_before(jiffies, end));
+	} while (balloon_size_moving(state) && time_before(jiffies, end));
 
 	balloon_size_rest(vb, state, balloon_size_check_host(vb, answered));
 }
