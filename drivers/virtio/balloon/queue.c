@@ -292,13 +292,15 @@ bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout)
 	unsigned long end = jiffies + timeout;
 
 	while (!balloon_stream_ready(stream)) {
-		if (balloon_queue_broken(queue) || time_after(jiffies, end))
+		long left = end - jiffies;
+
+		if (balloon_queue_broken(queue) || left <= 0)
 			return false;
 		if (!balloon_queue_arm(queue, BALLOON_ARM_FIRST))
 			continue;
 		wait_event_idle_timeout(queue->wait,
 					!list_empty_careful(&stream->done),
-					BALLOON_WAIT_SLICE);
+					min_t(long, left, BALLOON_WAIT_SLICE));
 	}
 	return true;
 }
