@@ -58,18 +58,16 @@ static unsigned long balloon_oom_wait(struct balloon_oom *oom,
 static unsigned long balloon_oom_release(struct balloon_oom *oom)
 {
 	unsigned long nr_pages = BALLOON_OOM_BYTES >> PAGE_SHIFT;
-	unsigned long nr, posted;
-	bool must_tell = balloon_must_tell_host(oom->vb);
+	unsigned long nr = balloon_blocks_release(oom->vb, nr_pages);
+	unsigned long posted;
 
-	/* What came back since the last time, and was too late to count then. */
-	nr = balloon_pages_settle_deflated(&oom->pool);
-	if (!must_tell)
-		nr = 0;
-	nr += balloon_blocks_release(oom->vb, nr_pages);
+	balloon_pages_settle_deflated(&oom->pool);
 	if (nr >= nr_pages)
 		return nr;
 	posted = balloon_oom_deflate(oom, nr_pages - nr);
-	return nr + (must_tell ? balloon_oom_wait(oom, posted) : posted);
+	if (balloon_must_tell_host(oom->vb))
+		posted = balloon_oom_wait(oom, posted);
+	return nr + posted;
 }
 
 static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
@@ -89,9 +87,34 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
 	return NOTIFY_OK;
 }
 
-/* Answers are taken in when memory runs out the next time, or at the end. */
-static void balloon_oom_answered(struct balloon_stream *stream)
+/**
+ * balloon_oom_settle() - take in what the host acknowledged too late to count
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: whether there was anything.
+ */
+bool balloon_oom_settle(struct virtio_balloon *vb)
 {
+	unsigned long nr;
+
+	/* Whoever has the lock does it. */
+	if (!vb->oom || !mutex_trylock(&vb->oom->lock))
+		return false;
+	nr = balloon_pages_settle_deflated(&vb->oom->pool);
+	mutex_unlock(&vb->oom->lock);
+	return nr > 0;
+}
+
+/**
+ * balloon_oom_deflating() - pages whose deflation is not yet acknowledged
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned long balloon_oom_deflating(struct virtio_balloon *vb)
+{
+	return vb->oom ? READ_ONCE(vb->oom->pool.nr_pages_held) : 0;
 }
 
 /**
@@ -109,7 +132,7 @@ int balloon_oom_init(struct virtio_balloon *vb)
 	if (!oom)
 		return -ENOMEM;
 	err = balloon_pool_init(&oom->pool, &vb->queues[BALLOON_QUEUE_DEFLATE],
-				balloon_oom_answered);
+				balloon_size_notify);
 	if (err) {
 		kfree(oom);
 		return err;

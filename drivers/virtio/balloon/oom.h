@@ -27,6 +27,8 @@ struct balloon_oom {
 int balloon_oom_init(struct virtio_balloon *vb);
 int balloon_oom_start(struct virtio_balloon *vb);
 void balloon_oom_stop(struct virtio_balloon *vb);
+bool balloon_oom_settle(struct virtio_balloon *vb);
+unsigned long balloon_oom_deflating(struct virtio_balloon *vb);
 void balloon_oom_release_all(struct virtio_balloon *vb);
 void balloon_oom_exit(struct virtio_balloon *vb);
 

@@ -252,7 +252,8 @@ unsigned long balloon_pages_inflating(struct virtio_balloon *vb)
  */
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->pages.deflate.nr_pages_held);
+	return READ_ONCE(vb->pages.deflate.nr_pages_held) +
+	       balloon_oom_deflating(vb);
 }
 
 /**

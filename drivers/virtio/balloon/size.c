@@ -461,6 +461,7 @@ static void balloon_size_work(struct work_struct *work)
 	do {
 		answered |= balloon_inflate_settle(vb);
 		answered |= balloon_pages_settle(vb);
+		answered |= balloon_oom_settle(vb);
 		if (balloon_size_broken(vb) ||
 		    !balloon_work_running(&vb->size.work))
 			return;
