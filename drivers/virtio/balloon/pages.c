@@ -272,13 +272,13 @@ void balloon_pages_return(struct virtio_balloon *vb)
 		balloon_pages_settle(vb);
 		if (balloon_queue_broken(pool->stream.queue))
 			return;
-		if (!balloon_pages_count(vb) && !balloon_pages_deflating(vb))
+		if (!balloon_pages_count(vb) && !pool->nr_pages_held)
 			return;
 
 		if (balloon_pages_deflate_batch(vb, pool, ULONG_MAX) > 0)
 			continue;
 		balloon_pool_kick(pool);
-		if (!balloon_pages_deflating(vb))
+		if (!pool->nr_pages_held)
 			schedule_timeout_uninterruptible(1);
 		else if (!balloon_stream_wait(&pool->stream,
 					      BALLOON_RETURN_SILENCE))
