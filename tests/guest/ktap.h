@@ -25,10 +25,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* The compiler checks the arguments that follow the format. */
+#define ktap_format(format, args)	__format__(__printf__, format, args)
+#define __printf(format, args)	__attribute__((ktap_format(format, args)))
 
 #define KTAP_FAIL	1	/* exit status of a failed case or program */
 #define KTAP_DAMAGE	2	/* of a failed case that left the guest damaged */
@@ -58,7 +63,7 @@ struct ktap {
 
 static struct ktap ktap;
 
-static inline __attribute__((format(printf, 1, 2)))
+static inline __printf(1, 2)
 void ktap_note(const char *format, ...)
 {
 	va_list args;
@@ -82,7 +87,7 @@ static inline void ktap_plan(unsigned int planned, int argc, char **argv)
 	fflush(stdout);
 }
 
-static inline __attribute__((format(printf, 2, 3)))
+static inline __printf(2, 3)
 bool ktap_result(bool ok, const char *format, ...)
 {
 	va_list args;
@@ -149,7 +154,7 @@ static inline int ktap_exit(void)
 #define ktap_le(a, b)	ktap_compare(a, <=, b)
 
 /* End the case as skipped. */
-static inline __attribute__((noreturn, format(printf, 1, 2)))
+static inline noreturn __printf(1, 2)
 void ktap_skip_case(const char *format, ...)
 {
 	va_list args;
@@ -164,7 +169,7 @@ void ktap_skip_case(const char *format, ...)
 }
 
 /* End the case here, with what was found so far. */
-static inline __attribute__((noreturn)) void ktap_end_case(void)
+static inline noreturn void ktap_end_case(void)
 {
 	fflush(stdout);
 	if (ktap.damaged)

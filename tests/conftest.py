@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every test on every kernel, with a guest, and judged by the kernel log too.
+
+Options, fixtures and what happens around a test. How they work is in tests/lib.
+"""
+
+import pytest
+
+from lab import SERIES, Kernel
+from lab.deadline import SCALE
+from suite import guests
+from suite.books import Books
+from suite.report import Report
+
+# A net for tests whose own deadlines do not hold, in seconds.
+TEST_TIMEOUT = 240
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("balloon")
+    group.addoption("--kernel", action="append", choices=SERIES,
+                    help="only on this kernel; may be given several times")
+    group.addoption("--driver", choices=("ours", "in-tree"), default="ours",
+                    help="the driver to judge")
+    group.addoption("--seed", type=int,
+                    help="replay a test that takes random numbers")
+
+
+def is_worker(config):
+    return hasattr(config, "workerinput")
+
+
+def pytest_configure(config):
+    if not is_worker(config) and not config.option.collectonly:
+        config.pluginmanager.register(Report(), "balloon-report")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from suite.schedule import ByGuest      # pylint: disable=import-outside-toplevel
+    return ByGuest(config, log)
+
+
+def pytest_generate_tests(metafunc):
+    if "kernel" in metafunc.fixturenames:
+        metafunc.parametrize("kernel", metafunc.config.option.kernel or SERIES,
+                             indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT * SCALE))
+
+
+# -- the verdict --
+
+def kernel_complaints(item):
+    """What the kernels of the test's guests complained of."""
+    allowed = [pattern for mark in item.iter_markers("allow_log")
+               for pattern in mark.args]
+    found = (watched.complaint(allowed) for watched in guests.watched(item))
+    return "\n".join(filter(None, found))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when == "call" and report.passed:
+        complaints = kernel_complaints(item)
+        if complaints:
+            report.outcome = "failed"
+            report.longrepr = f"the kernel complained:\n{complaints}"
+    if report.failed:
+        item.stash[guests.FAILED] = True
+        for watched in guests.watched(item):
+            report.sections.append(("guest", watched.artefacts()))
+
+
+# -- fixtures --
+
+@pytest.fixture(scope="module")
+def kernel(request):
+    return Kernel(request.param)
+
+
+@pytest.fixture(scope="session")
+def driver(request):
+    """Which driver is judged: "ours" or "in-tree"."""
+    return request.config.option.driver
+
+
+@pytest.fixture
+def ours(driver):
+    """For tests of what only our driver has."""
+    if driver != "ours":
+        pytest.skip("only our driver has this")
+
+
+@pytest.fixture(scope="module")
+def _slot(request, kernel, driver):
+    slot = guests.Slot(kernel, driver, getattr(request.module, "GUEST", {}))
+    yield slot
+    slot.close()
+
+
+@pytest.fixture
+def guest(request, _slot):
+    """A guest with an empty balloon, shared by the tests of a file.
+
+    GUEST in the file has options for it.
+    """
+    guest, mark = _slot.get()
+    guests.watch(request.node, guest, mark)
+    yield guest
+    _slot.put(request.node.stash.get(guests.FAILED, False))
+
+
+@pytest.fixture
+def boot(request, kernel, driver):
+    """A function that boots a guest with options of its own, for one test."""
+    with guests.factory(request.node, kernel, driver) as function:
+        yield function
+
+
+@pytest.fixture
+def start(guest):
+    """The books of the shared guest before the test."""
+    return Books.read(guest)

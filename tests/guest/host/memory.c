@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Guest memory as the host sees it, and /proc's figures. See host.h. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "internal.h"
+#include "ram.h"
+
+#define IOMEM_LINE	256
+
+/**
+ * host_fill - destroy the content of pages that the device owns
+ * @h: the device
+ * @ranges: which
+ * @count: length of @ranges, at most 4096
+ * @value: 32-bit value to fill with
+ *
+ * Return: pages that the device did not own and that were left alone.
+ */
+__u64 host_fill(struct host *h, const struct balloon_host_range *ranges,
+		unsigned int count, __u32 value)
+{
+	struct balloon_host_fill fill = {
+		.ranges = (uintptr_t)ranges,
+		.count = count,
+		.value = value,
+	};
+
+	return host_ioctl(h, BALLOON_HOST_FILL, &fill) ? 0 : fill.refused;
+}
+
+/**
+ * host_pages - ask for the state of pages
+ * @h: the device
+ * @pages: pfn set by the caller
+ * @count: length of @pages, at most 4096
+ */
+int host_pages(struct host *h, struct balloon_host_page *pages,
+	       unsigned int count)
+{
+	struct balloon_host_pages req = {
+		.pages = (uintptr_t)pages,
+		.count = count,
+	};
+
+	return host_ioctl(h, BALLOON_HOST_PAGES, &req);
+}
+
+/**
+ * host_read - read one page
+ * @h: the device
+ * @pfn: page
+ * @buf: HOST_PAGE bytes
+ */
+int host_read(struct host *h, __u64 pfn, void *buf)
+{
+	struct balloon_host_read rd = {
+		.pfn = pfn,
+		.ptr = (uintptr_t)buf,
+		.len = HOST_PAGE,
+	};
+
+	return host_ioctl(h, BALLOON_HOST_READ, &rd);
+}
+
+/**
+ * host_meminfo - a figure of /proc/meminfo
+ * @field: its name without the colon
+ *
+ * Return: device pages; 0 when there is no such field.
+ */
+__u64 host_meminfo(const char *field)
+{
+	char line[IOMEM_LINE];
+	size_t len = strlen(field);
+	__u64 kib = 0;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	if (!f)
+		host_die("/proc/meminfo");
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, field, len) && line[len] == ':')
+			sscanf(line + len + 1, "%llu", &kib);
+	fclose(f);
+	return kib / (HOST_PAGE / 1024);
+}
+
+/* Pages on the free lists of CPUs: MemFree does not have them. */
+static __u64 cpu_free_pages(void)
+{
+	char line[IOMEM_LINE];
+	__u64 sum = 0;
+	__u64 pages;
+	FILE *f = fopen("/proc/zoneinfo", "r");
+
+	if (!f)
+		host_die("/proc/zoneinfo");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %llu", &pages) == 1)
+			sum += pages;
+	fclose(f);
+	return sum;
+}
+
+/**
+ * host_free_memory - free memory, to the page
+ *
+ * Return: device pages on any free list.
+ */
+__u64 host_free_memory(void)
+{
+	__u64 free;
+	FILE *f = fopen("/proc/sys/vm/stat_refresh", "w");
+
+	if (f) {
+		fputs("1", f);
+		fclose(f);
+	}
+	free = host_meminfo("MemFree");
+	return free + cpu_free_pages() * (sysconf(_SC_PAGESIZE) / HOST_PAGE);
+}
+
+/**
+ * host_wait_free - wait until so much memory is free
+ * @pages: how much
+ * @ms: deadline: some memory is freed with delay
+ *
+ * Return: what is free in the end.
+ */
+__u64 host_wait_free(__u64 pages, unsigned int ms)
+{
+	double deadline = host_now() + ms / 1000.0;
+	__u64 free;
+
+	while ((free = host_free_memory()) < pages && host_now() < deadline)
+		usleep(20000);
+	return free;
+}
+
+/**
+ * ram_read - find out where memory is
+ * @ram: result
+ */
+void ram_read(struct ram *ram)
+{
+	char line[IOMEM_LINE];
+	__u64 start, end;
+	FILE *f = fopen("/proc/iomem", "r");
+
+	memset(ram, 0, sizeof(*ram));
+	if (!f)
+		host_die("/proc/iomem");
+	while (fgets(line, sizeof(line), f) && ram->count < RAM_RANGES) {
+		if (line[0] == ' ' || !strstr(line, ": System RAM"))
+			continue;
+		if (sscanf(line, "%llx-%llx", &start, &end) != 2)
+			continue;
+		ram->range[ram->count].pfn = (start + HOST_PAGE - 1) / HOST_PAGE;
+		ram->range[ram->count].count =
+			(end + 1) / HOST_PAGE - ram->range[ram->count].pfn;
+		ram->count++;
+	}
+	fclose(f);
+}
+
+/**
+ * ram_has - is this page memory?
+ * @ram: from ram_read()
+ * @pfn: page
+ */
+bool ram_has(const struct ram *ram, __u64 pfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < ram->count; i++)
+		if (pfn >= ram->range[i].pfn &&
+		    pfn - ram->range[i].pfn < ram->range[i].count)
+			return true;
+	return false;
+}
+
+/**
+ * ram_end - one more than the highest page
+ * @ram: from ram_read()
+ */
+__u64 ram_end(const struct ram *ram)
+{
+	__u64 end = 0;
+	unsigned int i;
+
+	for (i = 0; i < ram->count; i++)
+		if (ram->range[i].pfn + ram->range[i].count > end)
+			end = ram->range[i].pfn + ram->range[i].count;
+	return end;
+}
+
+__u64 host_max_pfn(void)
+{
+	struct ram ram;
+
+	ram_read(&ram);
+	return ram_end(&ram);
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device that breaks: by virtio_break_device(), as a transport does when the
+ * card is gone, or because its rings turn out to be corrupt. Breaking wakes
+ * nobody. Whatever was under way, the driver lets go of the device within 3 s
+ * when asked, reboot and kexec get past it as well, and no page is lost:
+ * MemTotal and MemFree return, no page stays marked as ballooned. Each break
+ * is repeated so that even a lost batch of pages shows.
+ */
+#include "../ktap.h"
+#include "host.h"
+#include "model.h"
+
+#define LIMIT_MS	3000
+#define DEADLINE_MS	10000
+#define CASE_S		120
+#define ROUNDS		6
+#define FREE_SLACK	(2 * HOST_MIB)
+
+enum moment { IDLE, INFLATING, DEFLATING };
+enum breach { BREAK, TWICE, OUT_OF_RANGE, NEVER_TAKEN };
+
+struct breakage {
+	const char *name;
+	__u64 features;
+	enum moment moment;
+	enum breach breach;
+	unsigned int op;	/* how the driver is told to let go */
+};
+
+static bool holds(struct host *h, void *arg)
+{
+	return host_held(h, *(enum host_role *)arg);
+}
+
+static void reach(struct host *h, enum moment moment)
+{
+	enum host_role role = moment == DEFLATING ? HOST_DEFLATE : HOST_INFLATE;
+
+	ktap_eq(model_settle(h->model, 16 * HOST_MIB, DEADLINE_MS), 0);
+	if (moment == IDLE)
+		return;
+	h->policy[role].ack = HOST_ACK_HOLD;
+	host_set_target(h, moment == DEFLATING ? 0 : 64 * HOST_MIB);
+	ktap_eq(host_pump(h, holds, &role, DEADLINE_MS), 0);
+}
+
+static void do_break(struct host *h, const struct breakage *b)
+{
+	enum host_role role = b->moment == DEFLATING ? HOST_DEFLATE :
+						       HOST_INFLATE;
+	int queue = host_queue(h, role);
+	struct balloon_host_queue info;
+	__u32 head;
+
+	host_queue_info(h, role, &info);
+	head = h->held ? h->held->head : 0;
+	switch (b->breach) {
+	case BREAK:
+		host_break(h);
+		break;
+	case TWICE:
+		host_release(h, role);
+		host_ack_raw(h, queue, head, 0, BALLOON_ACK_BOGUS |
+			     BALLOON_ACK_FORCE_IRQ);
+		break;
+	case OUT_OF_RANGE:
+		host_ack_raw(h, queue, info.size, 0, BALLOON_ACK_BOGUS |
+			     BALLOON_ACK_FORCE_IRQ);
+		break;
+	case NEVER_TAKEN:
+		host_ack_raw(h, queue, info.size - 1, 0, BALLOON_ACK_BOGUS |
+			     BALLOON_ACK_FORCE_IRQ);
+		break;
+	}
+	/* Let workers run into it. */
+	host_pump_for(h, 50);
+}
+
+static void give_up(struct host *h, const char *what, int err)
+{
+	ktap_check(false, "%s: %s", what, strerror(-err));
+	host_print_log(h, 20);
+	ktap.damaged = true;
+	ktap_end_case();
+}
+
+static void one_round(const struct breakage *b)
+{
+	struct host_offer offer = { .features = b->features };
+	struct host *h = host_new(&offer);
+	struct model *m = model_new(h);
+	int err;
+
+	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
+	if (!ktap_check(host_bound(h), "no driver is bound"))
+		ktap_end_case();
+	reach(h, b->moment);
+	/* From here on the rings may be nonsense: judge memory only. */
+	do_break(h, b);
+	if (b->op == BALLOON_OP_SHUTDOWN) {
+		err = host_op(h, BALLOON_OP_SHUTDOWN, 0, LIMIT_MS);
+		if (err)
+			give_up(h, "shutdown", err);
+	}
+	err = host_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MS);
+	if (err)
+		give_up(h, "removal", err);
+	ktap_eq(model_offline(m), 0);
+	ktap_check(model_clean(m), "the model complains, see above");
+	host_free(h);
+}
+
+static void breakage(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal");
+	__u64 free = host_free_memory();
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS && !ktap.wrong; i++) {
+		one_round(arg);
+		ktap_eq(host_meminfo("MemTotal"), total);
+	}
+	ktap_ge(host_wait_free(free, 2000) + FREE_SLACK, free);
+}
+
+#define MODERN	HOST_F_MODERN
+#define TELL	(MODERN | HOST_F_MUST_TELL_HOST)
+
+static const struct breakage cases[] = {
+	{ "idle", MODERN, IDLE, BREAK, BALLOON_OP_REMOVE },
+	{ "idle,tell", TELL, IDLE, BREAK, BALLOON_OP_REMOVE },
+	{ "inflating", MODERN, INFLATING, BREAK, BALLOON_OP_REMOVE },
+	{ "inflating,tell", TELL, INFLATING, BREAK, BALLOON_OP_REMOVE },
+	{ "deflating", MODERN, DEFLATING, BREAK, BALLOON_OP_REMOVE },
+	{ "deflating,tell", TELL, DEFLATING, BREAK, BALLOON_OP_REMOVE },
+	{ "inflating,report", TELL | HOST_F_REPORTING, INFLATING, BREAK,
+	  BALLOON_OP_REMOVE },
+	{ "inflating,legacy", 0, INFLATING, BREAK, BALLOON_OP_REMOVE },
+	{ "inflating,shutdown", TELL, INFLATING, BREAK, BALLOON_OP_SHUTDOWN },
+	{ "idle,shutdown", TELL, IDLE, BREAK, BALLOON_OP_SHUTDOWN },
+	{ "used-twice", TELL, INFLATING, TWICE, BALLOON_OP_REMOVE },
+	{ "used-out-of-range", TELL, INFLATING, OUT_OF_RANGE,
+	  BALLOON_OP_REMOVE },
+	{ "used-never-taken", TELL, INFLATING, NEVER_TAKEN,
+	  BALLOON_OP_REMOVE },
+	{ "deflate-used-twice", TELL, DEFLATING, TWICE, BALLOON_OP_REMOVE },
+};
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	ktap_plan(COUNT(cases), argc, argv);
+	if (!ktap.list)
+		host_load_driver();
+	for (i = 0; i < COUNT(cases); i++)
+		ktap_run(cases[i].name, breakage, &cases[i], CASE_S);
+	return ktap_exit();
+}

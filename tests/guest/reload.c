@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shows that unloading the driver with an inflated balloon gives back every
+ * page, that loading it again takes the same number, and that doing so many
+ * times loses nothing. Inflate the balloon before; without one the cases are
+ * skipped.
+ */
+#include "guest.h"
+#include "ktap.h"
+
+#define SECONDS		120
+#define NR_RELOADS	4
+
+static void inflated_books(struct books *books)
+{
+	if (!guest_driver_loaded())
+		guest_run("modprobe " DRIVER " 2>&1");
+	ktap_check(guest_wait_steady(60), "the balloon does not come to rest");
+	guest_books(books);
+	if (!books->balloon)
+		ktap_skip_case("nothing is in the balloon: inflate it before");
+}
+
+static void unload(void)
+{
+	ktap_eq(guest_run("rmmod " DRIVER " 2>&1"), 0);
+	ktap_check(!guest_driver_loaded(), DRIVER " is still loaded after rmmod");
+}
+
+static void load(const struct books *before)
+{
+	ktap_eq(guest_run("modprobe " DRIVER " 2>&1"), 0);
+	guest_wait_balloon(before->balloon, 60);
+}
+
+static void check_equal_free(const struct books *before, const struct books *now)
+{
+	long long lost = before->free + before->balloon - now->free - now->balloon;
+
+	ktap_check(llabs(lost) <= FREE_TOLERANCE,
+		   "free, CPUs' lists and balloon were %lld bytes, are %lld: %lld lost, at most %lld expected",
+		   before->free + before->balloon, now->free + now->balloon,
+		   lost, FREE_TOLERANCE);
+}
+
+static void unload_returns_all(const void *arg)
+{
+	struct books before, now;
+
+	(void)arg;
+	inflated_books(&before);
+	unload();
+	guest_books(&now);
+	ktap_eq(now.balloon, 0);
+	ktap_eq(now.total, before.total + before.balloon);
+	check_equal_free(&before, &now);
+}
+
+static void load_takes_the_same(const void *arg)
+{
+	struct books before, now;
+
+	(void)arg;
+	inflated_books(&before);
+	unload();
+	load(&before);
+	guest_books(&now);
+	ktap_eq(now.balloon, before.balloon);
+	ktap_eq(now.total, before.total);
+	check_equal_free(&before, &now);
+}
+
+static void many_reloads_lose_nothing(const void *arg)
+{
+	struct books before, now;
+	int i;
+
+	(void)arg;
+	inflated_books(&before);
+	for (i = 0; i < NR_RELOADS; i++) {
+		unload();
+		load(&before);
+	}
+	guest_books(&now);
+	ktap_eq(now.balloon, before.balloon);
+	ktap_eq(now.total, before.total);
+	check_equal_free(&before, &now);
+}
+
+/* Unloading does not wait for the balloon to come to rest. */
+static void unload_while_inflating(const void *arg)
+{
+	struct books before, now;
+
+	(void)arg;
+	inflated_books(&before);
+	unload();
+	ktap_eq(guest_run("modprobe " DRIVER " 2>&1"), 0);
+	unload();
+	guest_books(&now);
+	ktap_eq(now.balloon, 0);
+	ktap_eq(now.total, before.total + before.balloon);
+	check_equal_free(&before, &now);
+	load(&before);
+}
+
+int main(int argc, char **argv)
+{
+	ktap_plan(4, argc, argv);
+	ktap_run("unload_returns_all", unload_returns_all, NULL, SECONDS);
+	ktap_run("load_takes_the_same", load_takes_the_same, NULL, SECONDS);
+	ktap_run("many_reloads_lose_nothing", many_reloads_lose_nothing, NULL,
+		 SECONDS);
+	ktap_run("unload_while_inflating", unload_while_inflating, NULL, SECONDS);
+	return ktap_exit();
+}

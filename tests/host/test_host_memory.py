@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that the host really gets the memory that is in the balloon.
+
+And that the guest really has it again when the balloon is deflated.
+"""
+
+from lab import MIB
+from lab.units import mib
+from suite.guests import full_size
+
+GUEST = {"memory_mib": 640}
+BALLOON = 384 * MIB
+# What QEMU itself takes and gives meanwhile, its translated code above all.
+SLACK = 48 * MIB
+# Memory of the guest that is not touched by filling it.
+RESERVE = 48 * MIB
+
+
+def touch_free_memory(guest):
+    """Write to nearly all free memory of the guest and free it again.
+
+    Returns QEMU's memory afterwards.
+    """
+    size = guest.meminfo()["MemFree"] - RESERVE
+    guest.check(f"dd if=/dev/zero of=/tmp/fill bs=1M count={size // MIB} 2>/dev/null; "
+                "rm /tmp/fill", timeout=90)
+    return guest.rss()
+
+
+def test_memory_goes_and_comes_back(guest, record_property):
+    touched = touch_free_memory(guest)
+    full = full_size(guest)
+
+    guest.resize(full - BALLOON)
+    # Some of the balloon may be of memory that was never touched.
+    limit = touched - BALLOON + RESERVE + SLACK
+    guest.wait_for(lambda: guest.rss() <= limit, 20, lambda: (
+        f"QEMU's memory to fall from {mib(touched)} to {mib(limit)} with "
+        f"{mib(BALLOON)} in the balloon; it is {mib(guest.rss())}"))
+    inflated = guest.rss()
+
+    guest.resize(full)
+    again = touch_free_memory(guest)
+    assert again >= inflated + BALLOON - RESERVE - SLACK, (
+        f"QEMU has {mib(again)} after the guest used what was {mib(BALLOON)} in "
+        f"the balloon, and had {mib(inflated)} before")
+    record_property("figure", f"QEMU's memory: {mib(touched)} touched, "
+                              f"{mib(inflated)} with {mib(BALLOON)} in the balloon, "
+                              f"{mib(again)} touched again")
+
+
+def test_balloon_contents_are_not_seen_again(guest):
+    """What the guest wrote is kept while other memory comes and goes."""
+    full = full_size(guest)
+    guest.check("dd if=/dev/urandom of=/tmp/kept bs=1M count=64 2>/dev/null")
+    before = guest.check("md5sum /tmp/kept", timeout=60)
+    for _ in range(3):
+        guest.resize(full - BALLOON)
+        guest.resize(full)
+    after = guest.check("md5sum /tmp/kept; rm /tmp/kept", timeout=60)
+    assert after == before, f"the file was {before}, is {after}"

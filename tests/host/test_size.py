@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that the balloon becomes as large as the host asks, to the page.
+
+At the ends of the range, when the target changes on the way, and after any
+number of changes, with every page accounted for afterwards.
+"""
+
+import random
+import time
+
+import pytest
+
+from lab import KIB, MIB
+from suite import books
+from suite.books import PAGE
+from suite.guests import full_size
+
+GUEST = {"memory_mib": 1024}
+NR_RANDOM_TARGETS = 200
+LARGEST = 200 * MIB
+# How far the first of two opposite targets is followed before the second comes.
+ON_THE_WAY = 64 * MIB
+
+
+def test_nothing_is_in_the_balloon_at_first(guest, start):
+    assert guest.actual() == full_size(guest)
+    assert start.inflated == 0, f"{start.inflated} bytes in the balloon"
+
+
+@pytest.mark.parametrize("balloon", [PAGE, 3 * PAGE, 2 * MIB, 2 * MIB + 4 * KIB,
+                                     255 * MIB + 508 * KIB, 600 * MIB])
+def test_size_is_exact(guest, start, balloon):
+    """query-balloon, MemTotal, the kernel's counters and sysfs agree."""
+    guest.resize(full_size(guest) - balloon)
+    books.check(guest, start)
+
+
+def test_size_is_exact_on_the_way_down(guest, start):
+    full = full_size(guest)
+    for balloon in (300 * MIB, 150 * MIB + PAGE, 2 * MIB, PAGE, 0):
+        guest.resize(full - balloon)
+        books.check(guest, start)
+
+
+def wait_moved(guest, before, timeout=30):
+    """Wait until the balloon has moved some way from where it was."""
+    guest.wait_for(lambda: abs(guest.actual() - before) >= ON_THE_WAY, timeout,
+                   f"the balloon to move {ON_THE_WAY} bytes from {before}")
+
+
+def test_target_rises_while_inflating(guest, start):
+    """The host takes its demand back half way."""
+    full = full_size(guest)
+    guest.set_target(full - 700 * MIB)
+    wait_moved(guest, full)
+    guest.resize(full - 10 * MIB)
+    books.check(guest, start)
+
+
+def test_target_falls_while_deflating(guest, start):
+    """The host wants more again while the guest takes memory back."""
+    full = full_size(guest)
+    guest.resize(full - 700 * MIB)
+    guest.set_target(full)
+    wait_moved(guest, full - 700 * MIB)
+    guest.resize(full - 690 * MIB)
+    books.check(guest, start)
+
+
+def test_random_targets(request, guest, start, record_property):
+    """Any sequence of targets, reached or not, leaves the books balanced."""
+    seed = request.config.option.seed
+    seed = int(time.time()) if seed is None else seed
+    print(f"replay with --seed {seed}")
+    record_property("figure", f"{NR_RANDOM_TARGETS} targets of --seed {seed}")
+    numbers = random.Random(seed)
+    full = full_size(guest)
+    for _ in range(NR_RANDOM_TARGETS):
+        size = full - numbers.randrange(0, LARGEST, PAGE)
+        guest.set_target(size)
+        # Every fourth is reached, the others are overtaken on their way.
+        if numbers.randrange(4) == 0:
+            guest.wait_actual(size)
+    guest.resize(full - numbers.randrange(0, LARGEST, PAGE))
+    books.check(guest, start)
+    guest.resize(full)
+    books.check(guest, start)
+
+
+def test_target_flips_all_the_time(guest, start):
+    """A host that changes its mind every millisecond does not hold the guest up.
+
+    It answers meanwhile, says little about it, and follows the last target.
+    """
+    full = full_size(guest)
+    mark = guest.log_mark()
+    end = time.monotonic() + 5
+    flips = 0
+    while time.monotonic() < end:
+        guest.set_target(full - (400 * MIB if flips % 2 else 0))
+        flips += 1
+        if flips % 1000 == 0:
+            assert guest.check("echo alive", timeout=10) == "alive\n"
+        time.sleep(0.001)
+    guest.resize(full - 100 * MIB)
+    books.check(guest, start)
+    said = [line for line in guest.log_since(mark).splitlines() if "balloon" in line]
+    assert len(said) <= 2, f"{len(said)} lines about {flips} flips:\n" + "\n".join(said)

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that the host gets true memory statistics, all of them, and in time.
+
+Also while the guest is busy and while the balloon moves; and that memory and
+counts are those of /proc, in bytes and in events.
+"""
+
+import pytest
+
+from lab import MIB
+from lab.meminfo import parse_meminfo, parse_vmstat
+from suite.books import PAGE
+from suite.guests import full_size
+
+GUEST = {"memory_mib": 512}
+NOT_TOLD = (1 << 64) - 1
+
+# What lies between two looks at a guest that lives: bytes, and page faults.
+MEMORY_TOLERANCE = 16 * MIB
+EVENT_TOLERANCE = 20000
+
+# Names of QEMU, and where the value stands in /proc of the guest.
+MEMORY = {
+    "stat-free-memory": "MemFree",
+    "stat-total-memory": "MemTotal",
+    "stat-available-memory": "MemAvailable",
+}
+EVENTS = {
+    "stat-swap-in": ("pswpin", PAGE),
+    "stat-swap-out": ("pswpout", PAGE),
+    "stat-major-faults": ("pgmajfault", 1),
+    "stat-minor-faults": ("pgfault", 1),
+    "stat-htlb-pgalloc": ("htlb_buddy_alloc_success", 1),
+    "stat-htlb-pgfail": ("htlb_buddy_alloc_fail", 1),
+    "stat-oom-kills": ("oom_kill", 1),
+    "stat-async-scans": ("pgscan_kswapd", PAGE),
+    "stat-direct-scans": ("pgscan_direct", PAGE),
+    "stat-async-reclaims": ("pgsteal_kswapd", PAGE),
+    "stat-direct-reclaims": ("pgsteal_direct", PAGE),
+}
+CACHES = "stat-disk-caches"
+STALLS = "stat-alloc-stalls"
+
+
+def last_update(guest):
+    return guest.stats()["last-update"]
+
+
+def wait_update(guest, after, timeout=20):
+    """The first statistics newer than a time of last-update."""
+    guest.wait_for(lambda: last_update(guest) > after, timeout,
+                   f"statistics newer than {after}")
+    return guest.stats()["stats"]
+
+
+def fresh_stats(guest):
+    """Statistics gathered after this call: the next may be under way already."""
+    wait_update(guest, last_update(guest))
+    return wait_update(guest, last_update(guest))
+
+
+@pytest.fixture(autouse=True)
+def polling(request):
+    """The shared guest is asked every second."""
+    if "guest" in request.fixturenames:
+        request.getfixturevalue("guest").poll_stats(1)
+
+
+def test_every_statistic_is_told(guest):
+    """All that QEMU knows by name; the kernels here supply each of them."""
+    stats = fresh_stats(guest)
+    expected = {*MEMORY, *EVENTS, CACHES, STALLS}
+    untold = sorted(name for name in expected & set(stats) if stats[name] == NOT_TOLD)
+    assert not untold, f"not told: {', '.join(untold)}"
+    missing = expected - set(stats)
+    assert not missing, f"QEMU does not know {', '.join(sorted(missing))}"
+
+
+def compare(told, name, value, tolerance):
+    assert abs(told[name] - value) <= tolerance, (
+        f"{name}: {told[name]}, /proc says {value}: "
+        f"{told[name] - value:+}, at most {tolerance} expected")
+
+
+def proc_of(guest):
+    """meminfo and vmstat of one moment."""
+    meminfo, vmstat = guest.check("cat /proc/meminfo; echo @; cat /proc/vmstat").split("@\n")
+    return parse_meminfo(meminfo), parse_vmstat(vmstat)
+
+
+def make_events(guest):
+    """Give every count that can be made to differ from 0 a value of its own."""
+    guest.check("echo 2 > /proc/sys/vm/nr_hugepages; echo 0 > /proc/sys/vm/nr_hugepages\n"
+                "for n in $(seq 50); do true | cat; done")
+
+
+@pytest.mark.parametrize("balloon", [0, 200 * MIB], ids=["empty", "inflated"])
+def test_memory_is_that_of_proc(guest, balloon):
+    guest.resize(full_size(guest) - balloon)
+    told = fresh_stats(guest)
+    meminfo, _ = proc_of(guest)
+    for name, key in MEMORY.items():
+        compare(told, name, meminfo[key], MEMORY_TOLERANCE)
+    assert told["stat-total-memory"] == meminfo["MemTotal"], (
+        f"stat-total-memory {told['stat-total-memory']}, "
+        f"MemTotal {meminfo['MemTotal']}: nothing else moves it")
+    compare(told, CACHES, meminfo["Cached"] + meminfo["Buffers"]
+            + meminfo.get("SwapCached", 0), MEMORY_TOLERANCE)
+
+
+def test_cache_is_counted(guest):
+    """A file of 100 MiB is found in the cache and missing from free memory."""
+    before = fresh_stats(guest)
+    guest.check("dd if=/dev/zero of=/tmp/file bs=1M count=100 2>/dev/null")
+    now = fresh_stats(guest)
+    guest.check("rm /tmp/file")
+    compare(now, CACHES, before[CACHES] + 100 * MIB, MEMORY_TOLERANCE)
+    compare(now, "stat-free-memory", before["stat-free-memory"] - 100 * MIB,
+            MEMORY_TOLERANCE)
+
+
+def test_events_are_those_of_proc(guest):
+    make_events(guest)
+    told = fresh_stats(guest)
+    _, vmstat = proc_of(guest)
+    for name, (key, unit) in EVENTS.items():
+        if key in ("pgfault", "pgmajfault"):
+            continue
+        compare(told, name, vmstat[key] * unit, 0)
+    compare(told, "stat-minor-faults", vmstat["pgfault"], EVENT_TOLERANCE)
+    compare(told, "stat-major-faults", vmstat["pgmajfault"], 1000)
+    stalls = sum(count for key, count in vmstat.items() if key.startswith("allocstall"))
+    compare(told, STALLS, stalls, 0)
+    assert told["stat-htlb-pgalloc"] >= 2, (
+        f"stat-htlb-pgalloc is {told['stat-htlb-pgalloc']} after 2 huge pages")
+    assert told["stat-minor-faults"] > 1000, (
+        f"stat-minor-faults is {told['stat-minor-faults']} after 50 processes")
+
+
+def test_reclaim_is_counted(boot, tmp_path):
+    """Reading more than there is memory shows in scans and reclaims, in bytes."""
+    disk = tmp_path / "disk"
+    with open(disk, "wb") as image:
+        image.truncate(600 * MIB)
+    guest = boot(memory_mib=384, disks=[disk])
+    guest.poll_stats(1)
+    guest.check("cat /dev/vda > /dev/null", timeout=90)
+    told = fresh_stats(guest)
+    _, vmstat = proc_of(guest)
+    for name in ("stat-async-scans", "stat-direct-scans", "stat-async-reclaims",
+                 "stat-direct-reclaims"):
+        key, unit = EVENTS[name]
+        compare(told, name, vmstat[key] * unit, 0)
+    reclaimed = told["stat-async-reclaims"] + told["stat-direct-reclaims"]
+    assert reclaimed >= 150 * MIB, (
+        f"{reclaimed} bytes reclaimed after reading {600 * MIB} bytes "
+        f"in a guest of {full_size(guest)}")
+
+
+def test_told_every_second_while_busy(guest):
+    """Both CPUs of the guest compute; the host still hears from it."""
+    guest.check("for n in 1 2 3 4; do setsid timeout 30 sh -c 'while :; do :; done' "
+                ">/dev/null 2>&1 & done")
+    try:
+        for _ in range(4):
+            wait_update(guest, last_update(guest))
+    finally:
+        guest.check("killall timeout")
+
+
+def test_told_while_the_balloon_moves(guest):
+    """Statistics do not queue behind inflating."""
+    full = full_size(guest)
+    guest.check("echo 3 > /proc/sys/vm/drop_caches")
+    for size in (full - 250 * MIB, full) * 3:
+        guest.set_target(size)
+        stats = wait_update(guest, last_update(guest))
+        assert stats["stat-total-memory"] != NOT_TOLD
+    guest.wait_actual(full)
+
+
+def test_polling_can_stop_and_start(guest):
+    """The buffer that the host keeps is still good after a pause."""
+    wait_update(guest, last_update(guest))
+    guest.poll_stats(0)
+    guest.sh("sleep 2")
+    guest.poll_stats(1)
+    for _ in range(2):
+        wait_update(guest, last_update(guest))
+
+
+def test_told_again_after_reload(guest):
+    """A new driver gives the device a new buffer."""
+    wait_update(guest, last_update(guest))
+    guest.check("rmmod virtio_balloon && modprobe virtio_balloon")
+    for _ in range(2):
+        wait_update(guest, last_update(guest))

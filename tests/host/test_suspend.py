@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that the balloon works after the guest has slept, and that the books balance.
+
+In S3, from which QEMU wakes it, and in s2idle, where a byte on the serial port
+does; with targets that come while it sleeps.
+"""
+
+import time
+
+import pytest
+
+from lab import MIB
+from suite import books
+from suite.books import Books
+from suite.guests import full_size
+
+# A q35 sleeps in S3 only once: after that its power registers are gone.
+GUEST = {"memory_mib": 512, "machine": "pc"}
+BALLOON = 150 * MIB + 4096
+
+
+def suspend(guest):
+    """S3; returns when QEMU says that the guest sleeps."""
+    guest.check("grep -qw deep /sys/power/mem_sleep && "
+                "echo deep > /sys/power/mem_sleep")
+    guest.monitor.clear_events()
+    guest.channel.send("echo mem > /sys/power/state")
+    guest.wait_event("SUSPEND", 60)
+
+
+def wake(guest):
+    guest.qmp("system_wakeup")
+    guest.sync(60)
+
+
+def check_works(guest, start):
+    """In both directions."""
+    full = full_size(guest)
+    books.check(guest, start)
+    guest.resize(full - 2 * BALLOON)
+    books.check(guest, start)
+    guest.resize(full)
+    books.check(guest, start)
+
+
+def test_balloon_works_after_suspend(guest, start):
+    guest.resize(full_size(guest) - BALLOON)
+    suspend(guest)
+    wake(guest)
+    guest.wait_actual(full_size(guest) - BALLOON)
+    check_works(guest, start)
+
+
+@pytest.mark.parametrize("balloon", [0, 2 * BALLOON], ids=["less", "more"])
+def test_target_comes_while_asleep(guest, start, balloon):
+    """The driver looks at the target when it wakes up."""
+    full = full_size(guest)
+    guest.resize(full - BALLOON)
+    suspend(guest)
+    guest.set_target(full - balloon)
+    wake(guest)
+    guest.wait_actual(full - balloon)
+    books.check(guest, start)
+
+
+def test_suspend_while_inflating(guest, start):
+    """Work under way ends, and goes on afterwards."""
+    full = full_size(guest)
+    for _ in range(2):
+        guest.set_target(full - 2 * BALLOON)
+        suspend(guest)
+        wake(guest)
+        guest.wait_actual(full - 2 * BALLOON)
+        books.check(guest, start)
+        guest.resize(full)
+
+
+def test_statistics_go_on_after_suspend(guest):
+    guest.poll_stats(1)
+    guest.wait_for(lambda: guest.stats()["last-update"] > 0, 20, "statistics")
+    suspend(guest)
+    wake(guest)
+    after = guest.stats()["last-update"]
+    guest.wait_for(lambda: guest.stats()["last-update"] > after, 20,
+                   "statistics after the wake-up")
+
+
+def test_unload_after_suspend(guest, start):
+    guest.resize(full_size(guest) - BALLOON)
+    suspend(guest)
+    wake(guest)
+    guest.check("rmmod virtio_balloon")
+    found = books.differences(start, Books.read(guest), 0)
+    assert not found, "\n".join(["after rmmod:", *found])
+    guest.check("modprobe virtio_balloon")
+    guest.wait_actual(full_size(guest) - BALLOON)
+
+
+def asleep(guest):
+    """Whether QEMU has nothing to do, seen over a fifth of a second."""
+    before = guest.cpu_seconds()
+    time.sleep(0.2)
+    return guest.cpu_seconds() - before < 0.02
+
+
+def test_balloon_works_after_s2idle(guest, start):
+    guest.resize(full_size(guest) - BALLOON)
+    slept = "cat /sys/power/suspend_stats/success"
+    before = int(guest.check(slept))
+    guest.check("echo enabled > /sys/class/tty/ttyS1/power/wakeup")
+    mark = guest.log_mark()
+    guest.channel.send("echo freeze > /sys/power/state")
+    guest.wait_log("Suspending console", since=mark)
+    guest.wait_for(lambda: asleep(guest), 30, "the guest to sleep")
+    # What it sends wakes the guest, and may be lost in that.
+    guest.sync(60)
+    now = int(guest.check(slept))
+    assert now == before + 1, f"the guest slept {now} times, expected {before + 1}"
+    guest.wait_actual(full_size(guest) - BALLOON)
+    check_works(guest, start)
