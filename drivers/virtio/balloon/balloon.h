@@ -26,6 +26,7 @@
 #include "pages.h"
 #include "queue.h"
 #include "reporting.h"
+#include "shortage.h"
 #include "size.h"
 #include "stats.h"
 #include "units.h"
@@ -43,6 +44,7 @@
  * @reporting_offered: the device has a reporting queue, accepted or not; set at
  *		       start
  * @oom: owned by oom.c; NULL without VIRTIO_BALLOON_F_DEFLATE_ON_OOM
+ * @shortage: owned by shortage.c
  * @size: owned by size.c
  * @stats: owned by stats.c; NULL without VIRTIO_BALLOON_F_STATS_VQ
  * @migrate: owned by migrate.c; NULL where the kernel moves no balloon pages
@@ -61,6 +63,7 @@ struct virtio_balloon {
 	struct balloon_reporting *reporting;
 	bool reporting_offered;
 	struct balloon_oom *oom;
+	struct balloon_shortage shortage;
 	struct balloon_size size;
 	struct balloon_stats *stats;
 	struct balloon_migrate *migrate;

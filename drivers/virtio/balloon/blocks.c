@@ -133,7 +133,7 @@ static struct page *balloon_blocks_take(struct virtio_balloon *vb,
  * The host is not told: what it has discarded may be used without that.
  * Allocates nothing and waits for nobody.
  *
- * Context: any thread.
+ * Context: any thread; may sleep.
  * Return: pages that were freed.
  */
 unsigned long balloon_blocks_release(struct virtio_balloon *vb,
@@ -150,6 +150,7 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb,
 		freed += 1UL << balloon_block_order(block);
 		balloon_block_leave(vb, block);
 		balloon_block_free(block);
+		cond_resched();
 	}
 	return freed;
 }

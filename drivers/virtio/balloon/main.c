@@ -73,6 +73,12 @@ static const struct balloon_part balloon_parts[] = {
 	},
 #endif
 	{
+		.name = "shortage",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_shortage_init,
+		.start = balloon_shortage_start,
+	},
+	{
 		.name = "size",
 		.feature = BALLOON_ALWAYS,
 		.init = balloon_size_init,
@@ -250,7 +256,7 @@ static int balloon_probe(struct virtio_device *vdev)
 		 vdev->features & GENMASK_ULL(VIRTIO_BALLOON_F_REPORTING, 0),
 		 balloon_inflate_mode_name(balloon_inflate_mode(vb)),
 		 balloon_inflate_mode_reason(vb),
-		 balloon_size_floor(vb) >> (20 - PAGE_SHIFT));
+		 balloon_floor(vb) >> (20 - PAGE_SHIFT));
 	return 0;
 
 exit_parts:

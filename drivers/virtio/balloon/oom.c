@@ -81,7 +81,7 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
 		return NOTIFY_OK;
 	nr = balloon_oom_release(oom);
 	if (nr)
-		balloon_size_oom(oom->vb);
+		balloon_shortage_oom(oom->vb);
 	mutex_unlock(&oom->lock);
 	*freed += nr;
 	return NOTIFY_OK;

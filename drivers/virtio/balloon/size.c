@@ -12,7 +12,6 @@
  * Deflating does not queue behind inflating, and what is on its way in when the
  * target sinks is taken back as soon as the host has acknowledged it.
  */
-#include <linux/moduleparam.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
@@ -27,8 +26,6 @@
 #define BALLOON_RELEASE_STEP	SZ_64M
 /* Pages that compaction holds come back soon. */
 #define BALLOON_ISOLATED_RETRY	(HZ / 50)
-/* One line about missing memory in so many seconds, at most. */
-#define BALLOON_SHORTAGE_INTERVAL (60 * HZ)
 
 static const char * const balloon_size_state_names[BALLOON_SIZE_NR] = {
 	[BALLOON_SIZE_IDLE]		= "idle",
@@ -41,61 +38,6 @@ static const char * const balloon_size_state_names[BALLOON_SIZE_NR] = {
 	[BALLOON_SIZE_HOST_SILENT]	= "host-silent",
 	[BALLOON_SIZE_BROKEN]		= "broken",
 };
-
-/* Bytes, or this for the default. */
-#define BALLOON_FLOOR_AUTO	ULLONG_MAX
-
-static unsigned long long balloon_floor = BALLOON_FLOOR_AUTO;
-
-static int balloon_floor_set(const char *val, const struct kernel_param *kp)
-{
-	unsigned long long bytes;
-	char *end;
-
-	if (sysfs_streq(val, "auto")) {
-		WRITE_ONCE(balloon_floor, BALLOON_FLOOR_AUTO);
-		return 0;
-	}
-	bytes = memparse(val, &end);
-	if (end == val || (*end && *end != '\n'))
-		return -EINVAL;
-	WRITE_ONCE(balloon_floor, bytes);
-	return 0;
-}
-
-static int balloon_floor_get(char *buffer, const struct kernel_param *kp)
-{
-	unsigned long long bytes = READ_ONCE(balloon_floor);
-
-	if (bytes == BALLOON_FLOOR_AUTO)
-		return sysfs_emit(buffer, "auto\n");
-	return sysfs_emit(buffer, "%llu\n", bytes);
-}
-
-static const struct kernel_param_ops balloon_floor_ops = {
-	.set = balloon_floor_set,
-	.get = balloon_floor_get,
-};
-
-module_param_cb(floor, &balloon_floor_ops, NULL, 0644);
-MODULE_PARM_DESC(floor,
-		 "Memory that inflating leaves available to the guest, in bytes (K, M and G are understood); 'auto' is 1/64 of RAM between 8M and 64M; 0 leaves none");
-
-/**
- * balloon_size_floor() - what inflating leaves available to the guest
- * @vb: the balloon
- *
- * Context: any.
- * Return: pages.
- */
-unsigned long balloon_size_floor(struct virtio_balloon *vb)
-{
-	unsigned long long bytes = READ_ONCE(balloon_floor);
-
-	if (bytes == BALLOON_FLOOR_AUTO)
-		bytes = balloon_default_floor((u64)vb->size.ram << PAGE_SHIFT);
-	return bytes >> PAGE_SHIFT;
-}
 
 /**
  * balloon_size_state_name() - why the balloon is where it is
@@ -124,7 +66,7 @@ void balloon_size_kick(struct virtio_balloon *vb)
  * balloon_size_changed() - the device's configuration may have changed
  * @vb: the balloon
  *
- * Ends pauses: a new target is worth a new attempt.
+ * Ends pauses for want of memory: a new target is worth a new attempt.
  *
  * Context: any, hard interrupts included.
  */
@@ -184,8 +126,7 @@ static void balloon_size_read_target(struct virtio_balloon *vb)
 	if (target == size->target)
 		return;
 	WRITE_ONCE(size->target, target);
-	size->backoff_ms = 0;
-	size->shortage_logged = false;
+	balloon_shortage_forget(vb);
 }
 
 /**
@@ -229,48 +170,21 @@ static void balloon_size_publish(struct virtio_balloon *vb, bool now)
 	size->actual_when = jiffies;
 }
 
-/* Once for each shortage, and not for each of many short ones. */
-static void balloon_size_log_shortage(struct virtio_balloon *vb,
-				      enum balloon_size_state state)
+static enum balloon_size_state balloon_size_shortage(struct virtio_balloon *vb)
 {
-	struct balloon_size *size = &vb->size;
-	u64 have = (u64)balloon_size_actual(vb) << PAGE_SHIFT;
-	u64 want = (u64)size->target << PAGE_SHIFT;
-
-	if (size->shortage_logged)
-		return;
-	size->shortage_logged = true;
-	if (!__ratelimit(&size->shortage_ratelimit))
-		return;
-	dev_info(&vb->vdev->dev,
-		 "the balloon has %llu of %llu MiB: %s; inflating goes on when there is memory\n",
-		 have >> 20, want >> 20, state == BALLOON_SIZE_FLOOR ?
-		 "the rest is left to the guest (parameter floor)" :
-		 "no more memory can be reclaimed");
-}
-
-static enum balloon_size_state balloon_size_shortage(struct virtio_balloon *vb,
-						     enum balloon_size_state state)
-{
-	struct balloon_size *size = &vb->size;
-
-	size->backoff_ms = balloon_backoff_ms(size->backoff_ms);
-	size->retry_at = jiffies + msecs_to_jiffies(size->backoff_ms);
-	size->shortage = state;
-	balloon_size_log_shortage(vb, state);
-	return state;
+	return vb->shortage.at_floor ? BALLOON_SIZE_FLOOR :
+				       BALLOON_SIZE_NO_MEMORY;
 }
 
 static enum balloon_size_state balloon_size_inflate(struct virtio_balloon *vb,
 						    unsigned long nr_pages)
 {
-	struct balloon_size *size = &vb->size;
 	long rc;
 
-	if (time_before(jiffies, READ_ONCE(size->oom_until)))
+	if (balloon_shortage_after_oom(vb))
 		return BALLOON_SIZE_OOM;
-	if (size->backoff_ms && time_before(jiffies, size->retry_at))
-		return size->shortage;
+	if (balloon_shortage_pausing(vb))
+		return balloon_size_shortage(vb);
 	/*
 	 * A page whose deflation the host has not seen yet may be among those
 	 * that are inflated next: the host must not mistake their order.
@@ -278,19 +192,16 @@ static enum balloon_size_state balloon_size_inflate(struct virtio_balloon *vb,
 	if (balloon_pages_deflating(vb))
 		return BALLOON_SIZE_IDLE;
 
-	nr_pages = balloon_floor_room(nr_pages, si_mem_available(),
-				      balloon_size_floor(vb),
-				      SZ_1M >> PAGE_SHIFT);
-	if (!nr_pages)
-		return balloon_size_shortage(vb, BALLOON_SIZE_FLOOR);
-
-	rc = balloon_inflate(vb, nr_pages);
+	nr_pages = balloon_shortage_room(vb, nr_pages);
+	rc = nr_pages ? balloon_inflate(vb, nr_pages) : -ENOMEM;
 	if (rc == -EBUSY)
 		return BALLOON_SIZE_IDLE;
-	if (rc == -ENOMEM)
-		return balloon_size_shortage(vb, BALLOON_SIZE_NO_MEMORY);
+	if (rc == -ENOMEM) {
+		balloon_shortage_begin(vb, !nr_pages);
+		return balloon_size_shortage(vb);
+	}
 	if (rc > 0)
-		size->backoff_ms = 0;
+		balloon_shortage_end(vb);
 	return BALLOON_SIZE_INFLATING;
 }
 
@@ -328,7 +239,7 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 		return balloon_size_deflate(vb, have - target);
 	if (have + coming < target)
 		return balloon_size_inflate(vb, target - have - coming);
-	vb->size.shortage_logged = false;
+	balloon_shortage_forget(vb);
 	return BALLOON_SIZE_IDLE;
 }
 
@@ -386,14 +297,6 @@ static enum balloon_size_state balloon_size_waiting(struct virtio_balloon *vb)
 	return BALLOON_SIZE_IDLE;
 }
 
-/* Jiffies until @when, or none. */
-static unsigned long balloon_size_until(unsigned long when)
-{
-	unsigned long now = jiffies;
-
-	return time_after(when, now) ? when - now : 0;
-}
-
 /* Plans the next run for a worker that cannot go on now. */
 static void balloon_size_plan(struct virtio_balloon *vb,
 			      enum balloon_size_state state)
@@ -405,11 +308,9 @@ static void balloon_size_plan(struct virtio_balloon *vb,
 	else if (state == BALLOON_SIZE_ISOLATED)
 		balloon_work_plan(&size->work, BALLOON_ISOLATED_RETRY);
 	else if (state == BALLOON_SIZE_NO_MEMORY || state == BALLOON_SIZE_FLOOR)
-		balloon_work_plan(&size->work,
-				  balloon_size_until(size->retry_at));
+		balloon_work_plan(&size->work, balloon_shortage_pause(vb));
 	else if (state == BALLOON_SIZE_OOM)
-		balloon_work_plan(&size->work,
-				  balloon_size_until(size->oom_until));
+		balloon_work_plan(&size->work, balloon_shortage_oom_pause(vb));
 	else if (size->awaiting)
 		balloon_work_plan(&size->work, BALLOON_TICK);
 }
@@ -477,29 +378,6 @@ static void balloon_size_work(struct work_struct *work)
 }
 
 /**
- * balloon_size_oom() - the guest ran out of memory and got some from the balloon
- * @vb: the balloon
- *
- * Holds inflating back, for longer each time it happens again soon after.
- *
- * Context: the OOM notifier; one thread at a time.
- */
-void balloon_size_oom(struct virtio_balloon *vb)
-{
-	struct balloon_size *size = &vb->size;
-	unsigned long pause = msecs_to_jiffies(size->oom_pause_ms);
-
-	if (time_after(jiffies, size->oom_until + pause))
-		size->oom_pause_ms = 0;
-	/* One shortage calls many times within its pause. */
-	if (!size->oom_pause_ms || time_after_eq(jiffies, size->oom_until))
-		size->oom_pause_ms = balloon_oom_pause_ms(size->oom_pause_ms);
-	WRITE_ONCE(size->oom_until,
-		   jiffies + msecs_to_jiffies(size->oom_pause_ms));
-	balloon_size_kick(vb);
-}
-
-/**
  * balloon_size_report() - tell the device how large the balloon is now
  * @vb: the balloon
  *
@@ -519,13 +397,7 @@ void balloon_size_report(struct virtio_balloon *vb)
  */
 int balloon_size_init(struct virtio_balloon *vb)
 {
-	struct balloon_size *size = &vb->size;
-
-	balloon_work_init(&size->work, vb->wq, balloon_size_work);
-	ratelimit_state_init(&size->shortage_ratelimit,
-			     BALLOON_SHORTAGE_INTERVAL, 1);
-	ratelimit_set_flags(&size->shortage_ratelimit, RATELIMIT_MSG_ON_RELEASE);
-	size->ram = totalram_pages();
+	balloon_work_init(&vb->size.work, vb->wq, balloon_size_work);
 	return 0;
 }
 
@@ -546,9 +418,6 @@ int balloon_size_start(struct virtio_balloon *vb)
 	size->actual_when = jiffies;
 	size->awaiting = false;
 	size->silence_logged = false;
-	size->backoff_ms = 0;
-	size->oom_pause_ms = 0;
-	size->oom_until = jiffies;
 	size->target = 0;
 	balloon_size_set_state(vb, BALLOON_SIZE_IDLE);
 	balloon_work_start(&size->work);

@@ -5,8 +5,6 @@
 #ifndef BALLOON_SIZE_H
 #define BALLOON_SIZE_H
 
-#include <linux/ratelimit.h>
-
 #include "work.h"
 
 struct balloon_stream;
@@ -31,19 +29,10 @@ enum balloon_size_state {
  * @target_changed: the target must be read again; set by anybody
  * @target: pages; written by the worker
  * @state: enum balloon_size_state; written by the worker
- * @ram: pages the guest had when the device was found; set once
  * @last_answer: jiffies of the last acknowledgment, or of the first request
  *		 after a rest; the worker's
  * @awaiting: the host owes an answer; the worker's
  * @silence_logged: the host's silence was; the worker's
- * @backoff_ms: the present pause for want of memory, 0 without; the worker's
- * @retry_at: jiffies when that pause ends; the worker's
- * @shortage: why there is that pause; the worker's
- * @oom_until: jiffies until when nothing is inflated after an OOM; written by
- *	       the OOM notifier
- * @oom_pause_ms: how long that is; the OOM notifier's
- * @shortage_logged: the present want of memory was; the worker's
- * @shortage_ratelimit: a host that flips its target makes many shortages
  * @actual_4k: what the device was told last, in units of 4096 bytes; the worker's
  * @actual_when: jiffies of that; the worker's
  */
@@ -52,17 +41,9 @@ struct balloon_size {
 	bool target_changed;
 	unsigned long target;
 	enum balloon_size_state state;
-	unsigned long ram;
 	unsigned long last_answer;
 	bool awaiting;
 	bool silence_logged;
-	unsigned int backoff_ms;
-	unsigned long retry_at;
-	enum balloon_size_state shortage;
-	unsigned long oom_until;
-	unsigned int oom_pause_ms;
-	bool shortage_logged;
-	struct ratelimit_state shortage_ratelimit;
 	u32 actual_4k;
 	unsigned long actual_when;
 };
@@ -70,7 +51,6 @@ struct balloon_size {
 int balloon_size_init(struct virtio_balloon *vb);
 int balloon_size_start(struct virtio_balloon *vb);
 void balloon_size_stop(struct virtio_balloon *vb);
-void balloon_size_oom(struct virtio_balloon *vb);
 void balloon_size_report(struct virtio_balloon *vb);
 
 void balloon_size_changed(struct virtio_balloon *vb);
@@ -80,7 +60,6 @@ bool balloon_size_interrupted(struct virtio_balloon *vb);
 
 unsigned long balloon_size_actual(struct virtio_balloon *vb);
 unsigned long balloon_size_inflating(struct virtio_balloon *vb);
-unsigned long balloon_size_floor(struct virtio_balloon *vb);
 const char *balloon_size_state_name(struct virtio_balloon *vb);
 
 #endif /* BALLOON_SIZE_H */

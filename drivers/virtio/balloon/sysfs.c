@@ -49,7 +49,7 @@ static DEVICE_ATTR_RO(in_flight);
 static ssize_t floor_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
-	return balloon_show_pages(buf, balloon_size_floor(balloon_of(dev)));
+	return balloon_show_pages(buf, balloon_floor(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(floor);
 

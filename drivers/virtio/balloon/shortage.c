@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A guest that has no memory to spare: what inflating leaves to it, and how long
+ * it pauses before the next attempt.
+ *
+ * Pauses grow, so that a target out of reach costs nothing, and there is one line
+ * in the log for each episode, with an end: the target is reached or changed.
+ */
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/sizes.h>
+
+#include "balloon.h"
+
+/* One line about missing memory in so many seconds, at most. */
+#define BALLOON_SHORTAGE_INTERVAL	(60 * HZ)
+
+/* Bytes, or this for the default. */
+#define BALLOON_FLOOR_AUTO	ULLONG_MAX
+
+static unsigned long long balloon_floor_bytes = BALLOON_FLOOR_AUTO;
+
+static int balloon_floor_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned long long bytes;
+	char *end;
+
+	if (sysfs_streq(val, "auto")) {
+		WRITE_ONCE(balloon_floor_bytes, BALLOON_FLOOR_AUTO);
+		return 0;
+	}
+	bytes = memparse(val, &end);
+	if (end == val || (*end && *end != '\n'))
+		return -EINVAL;
+	WRITE_ONCE(balloon_floor_bytes, bytes);
+	return 0;
+}
+
+static int balloon_floor_get(char *buffer, const struct kernel_param *kp)
+{
+	unsigned long long bytes = READ_ONCE(balloon_floor_bytes);
+
+	if (bytes == BALLOON_FLOOR_AUTO)
+		return sysfs_emit(buffer, "auto\n");
+	return sysfs_emit(buffer, "%llu\n", bytes);
+}
+
+static const struct kernel_param_ops balloon_floor_ops = {
+	.set = balloon_floor_set,
+	.get = balloon_floor_get,
+};
+
+module_param_cb(floor, &balloon_floor_ops, NULL, 0644);
+MODULE_PARM_DESC(floor,
+		 "Memory that inflating leaves available to the guest, in bytes (K, M and G are understood); 'auto' is 1/64 of RAM between 8M and 64M; 0 leaves none");
+
+/**
+ * balloon_floor() - what inflating leaves available to the guest
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long balloon_floor(struct virtio_balloon *vb)
+{
+	unsigned long long bytes = READ_ONCE(balloon_floor_bytes);
+
+	if (bytes == BALLOON_FLOOR_AUTO)
+		bytes = balloon_default_floor((u64)vb->shortage.ram << PAGE_SHIFT);
+	return bytes >> PAGE_SHIFT;
+}
+
+/**
+ * balloon_shortage_room() - how many of these pages may be taken from the guest
+ * @vb: the balloon
+ * @nr_pages: how many are wanted
+ *
+ * Context: any.
+ * Return: pages; 0 at the floor.
+ */
+unsigned long balloon_shortage_room(struct virtio_balloon *vb,
+				    unsigned long nr_pages)
+{
+	return balloon_floor_room(nr_pages, si_mem_available(),
+				  balloon_floor(vb), SZ_1M >> PAGE_SHIFT);
+}
+
+/* Jiffies until @when, or none. */
+static unsigned long balloon_until(unsigned long when)
+{
+	unsigned long now = jiffies;
+
+	return time_after(when, now) ? when - now : 0;
+}
+
+/**
+ * balloon_shortage_pausing() - whether it is too early for another attempt
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: whether it is.
+ */
+bool balloon_shortage_pausing(struct virtio_balloon *vb)
+{
+	return vb->shortage.backoff_ms && balloon_shortage_pause(vb);
+}
+
+/**
+ * balloon_shortage_pause() - how long until the next attempt
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: jiffies.
+ */
+unsigned long balloon_shortage_pause(struct virtio_balloon *vb)
+{
+	return balloon_until(vb->shortage.retry_at);
+}
+
+static void balloon_shortage_log(struct virtio_balloon *vb)
+{
+	struct balloon_shortage *shortage = &vb->shortage;
+	u64 have = (u64)balloon_size_actual(vb) << PAGE_SHIFT;
+	u64 want = (u64)vb->size.target << PAGE_SHIFT;
+
+	if (shortage->logged)
+		return;
+	shortage->logged = true;
+	if (!__ratelimit(&shortage->ratelimit))
+		return;
+	dev_info(&vb->vdev->dev,
+		 "the balloon has %llu of %llu MiB: %s; inflating goes on when there is memory\n",
+		 have >> 20, want >> 20, shortage->at_floor ?
+		 "the rest is left to the guest (parameter floor)" :
+		 "no more memory can be reclaimed");
+}
+
+/**
+ * balloon_shortage_begin() - an attempt to inflate got nothing
+ * @vb: the balloon
+ * @at_floor: because the rest is left to the guest
+ *
+ * Context: the size worker.
+ */
+void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor)
+{
+	struct balloon_shortage *shortage = &vb->shortage;
+
+	shortage->backoff_ms = balloon_backoff_ms(shortage->backoff_ms);
+	shortage->retry_at = jiffies + msecs_to_jiffies(shortage->backoff_ms);
+	shortage->at_floor = at_floor;
+	balloon_shortage_log(vb);
+}
+
+/**
+ * balloon_shortage_end() - an attempt got something: pauses begin anew
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ */
+void balloon_shortage_end(struct virtio_balloon *vb)
+{
+	vb->shortage.backoff_ms = 0;
+}
+
+/**
+ * balloon_shortage_forget() - the target is another one, or reached
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ */
+void balloon_shortage_forget(struct virtio_balloon *vb)
+{
+	vb->shortage.backoff_ms = 0;
+	vb->shortage.logged = false;
+}
+
+/**
+ * balloon_shortage_oom() - the guest ran out of memory and got some back
+ * @vb: the balloon
+ *
+ * Holds inflating back, for longer each time it happens again soon after.
+ *
+ * Context: the OOM notifier; one thread at a time.
+ */
+void balloon_shortage_oom(struct virtio_balloon *vb)
+{
+	struct balloon_shortage *shortage = &vb->shortage;
+	unsigned long pause = msecs_to_jiffies(shortage->oom_pause_ms);
+
+	if (time_after(jiffies, shortage->oom_until + pause))
+		shortage->oom_pause_ms = 0;
+	/* One shortage asks many times within its pause. */
+	if (!shortage->oom_pause_ms ||
+	    time_after_eq(jiffies, shortage->oom_until))
+		shortage->oom_pause_ms =
+			balloon_oom_pause_ms(shortage->oom_pause_ms);
+	WRITE_ONCE(shortage->oom_until,
+		   jiffies + msecs_to_jiffies(shortage->oom_pause_ms));
+	balloon_size_kick(vb);
+}
+
+/**
+ * balloon_shortage_after_oom() - whether inflating rests after an OOM
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: whether it does.
+ */
+bool balloon_shortage_after_oom(struct virtio_balloon *vb)
+{
+	return balloon_shortage_oom_pause(vb);
+}
+
+/**
+ * balloon_shortage_oom_pause() - how long it does
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: jiffies.
+ */
+unsigned long balloon_shortage_oom_pause(struct virtio_balloon *vb)
+{
+	return balloon_until(READ_ONCE(vb->shortage.oom_until));
+}
+
+/**
+ * balloon_shortage_init() - learn how much memory the guest has
+ * @vb: the balloon
+ *
+ * Context: probe.
+ * Return: 0.
+ */
+int balloon_shortage_init(struct virtio_balloon *vb)
+{
+	ratelimit_state_init(&vb->shortage.ratelimit,
+			     BALLOON_SHORTAGE_INTERVAL, 1);
+	ratelimit_set_flags(&vb->shortage.ratelimit, RATELIMIT_MSG_ON_RELEASE);
+	vb->shortage.ram = totalram_pages();
+	return 0;
+}
+
+/**
+ * balloon_shortage_start() - no pause is known yet
+ * @vb: the balloon
+ *
+ * Context: after DRIVER_OK.
+ * Return: 0.
+ */
+int balloon_shortage_start(struct virtio_balloon *vb)
+{
+	balloon_shortage_forget(vb);
+	vb->shortage.oom_pause_ms = 0;
+	vb->shortage.oom_until = jiffies;
+	return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What inflating leaves to the guest, and when it pauses, see shortage.c.
+ */
+#ifndef BALLOON_SHORTAGE_H
+#define BALLOON_SHORTAGE_H
+
+#include <linux/ratelimit.h>
+
+struct virtio_balloon;
+
+/**
+ * struct balloon_shortage - why inflating pauses, and until when
+ * @ram: pages the guest had when the device was found; set once
+ * @backoff_ms: the present pause for want of memory, 0 without
+ * @retry_at: jiffies when that pause ends
+ * @at_floor: memory is left, but for the guest
+ * @logged: the present want of memory was
+ * @ratelimit: a host that flips its target makes many shortages
+ * @oom_until: jiffies until when nothing is inflated after an OOM; written by
+ *	       the OOM notifier
+ * @oom_pause_ms: how long that is; the OOM notifier's
+ *
+ * The size worker's, but for what the OOM notifier writes.
+ */
+struct balloon_shortage {
+	unsigned long ram;
+	unsigned int backoff_ms;
+	unsigned long retry_at;
+	bool at_floor;
+	bool logged;
+	struct ratelimit_state ratelimit;
+	unsigned long oom_until;
+	unsigned int oom_pause_ms;
+};
+
+int balloon_shortage_init(struct virtio_balloon *vb);
+int balloon_shortage_start(struct virtio_balloon *vb);
+
+unsigned long balloon_floor(struct virtio_balloon *vb);
+unsigned long balloon_shortage_room(struct virtio_balloon *vb,
+				    unsigned long nr_pages);
+
+bool balloon_shortage_pausing(struct virtio_balloon *vb);
+unsigned long balloon_shortage_pause(struct virtio_balloon *vb);
+void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor);
+void balloon_shortage_end(struct virtio_balloon *vb);
+void balloon_shortage_forget(struct virtio_balloon *vb);
+
+void balloon_shortage_oom(struct virtio_balloon *vb);
+bool balloon_shortage_after_oom(struct virtio_balloon *vb);
+unsigned long balloon_shortage_oom_pause(struct virtio_balloon *vb);
+
+#endif /* BALLOON_SHORTAGE_H */
