@@ -11,8 +11,8 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check lint unit guest setup \
-	fetch clean distclean
+.PHONY: all help modules install uninstall demo check conformance lint unit \
+	guest setup fetch clean distclean
 
 all: modules
 
@@ -30,6 +30,7 @@ help:
 	@echo '    K=6.1            on one kernel'
 	@echo '    T=EXPRESSION     tests whose names match, as pytest -k'
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
+	@echo '  conformance    the specification, statement by statement;  K=7.2'
 	@echo
 	@echo 'Working on it'
 	@echo '  unit           tests that need no guest'
@@ -73,6 +74,9 @@ demo: fetch
 
 check: fetch
 	scripts/check --driver $(DRIVER) $(if $(K),--kernel $(K)) $(if $(T),-k '$(T)')
+
+conformance: fetch
+	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))
 
 unit:
 	$(MAKE) -C tests/unit check
