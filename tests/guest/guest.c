@@ -64,14 +64,31 @@ long long guest_vmstat(const char *name)
 	return sum_of("/proc/vmstat", prefix);
 }
 
+/* Both numbers of a zone from one file: pages wander between the two. */
+static long long free_pages(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "r");
+	long long sum = 0, nr;
+	char line[256];
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " pages free %lld", &nr) == 1 ||
+		    sscanf(line, " count: %lld", &nr) == 1)
+			sum += nr;
+	fclose(file);
+	return sum;
+}
+
 void guest_books(struct books *books)
 {
 	long long page = sysconf(_SC_PAGESIZE);
 
 	guest_write("/proc/sys/vm/drop_caches", "3");
+	guest_write("/proc/sys/vm/stat_refresh", "1");
 	books->total = sum_of("/proc/meminfo", "MemTotal:") << 10;
-	books->free = (sum_of("/proc/meminfo", "MemFree:") << 10) +
-		      sum_of("/proc/zoneinfo", "count:") * page;
+	books->free = free_pages() * page;
 	books->balloon = (guest_vmstat("balloon_inflate") -
 			  guest_vmstat("balloon_deflate")) * page;
 }

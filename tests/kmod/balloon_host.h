@@ -55,6 +55,9 @@
  * @BALLOON_EV_BREAK: virtio_break_device() was called
  * @BALLOON_EV_LEFT_VQS: after removal the driver had left queues behind;
  *	len: how many
+ * @BALLOON_EV_FREED: on reset, pages named by a request that was taken and not
+ *	acknowledged were free already; queue: 0 (inflate) or 1 (deflate, with
+ *	MUST_TELL_HOST), where: one such PFN, len: how many
  * @BALLOON_EV_NR: not an event: one more than the last
  */
 enum balloon_host_event_type {
@@ -77,6 +80,7 @@ enum balloon_host_event_type {
 	BALLOON_EV_OP,
 	BALLOON_EV_BREAK,
 	BALLOON_EV_LEFT_VQS,
+	BALLOON_EV_FREED,
 	BALLOON_EV_NR,
 };
 

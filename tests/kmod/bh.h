@@ -200,6 +200,7 @@ int bh_ring_push(struct bh_queue *q, const struct balloon_host_ack *ack,
 		 u32 evflags);
 void bh_ring_set_kick(struct bh_queue *q);
 u16 bh_ring_avail(struct bh_queue *q);
+void bh_ring_check_freed(struct bh_queue *q);
 
 /* serve.c */
 void bh_queue_init(struct bh_dev *bd, unsigned int index);
@@ -213,6 +214,7 @@ int bh_take(struct bh_dev *bd, struct balloon_host_take *take);
 /* memory.c */
 void *bh_ptr(u64 addr, u64 len);
 void bh_own_pfns(struct bh_dev *bd, const void *array, u32 len, bool own);
+u32 bh_free_pfns(struct bh_dev *bd, const void *array, u32 len, u32 *example);
 void bh_own_range(struct bh_dev *bd, u64 addr, u64 len, bool own);
 void bh_fill_elem(struct bh_dev *bd, const struct bh_elem *elem, u32 value,
 		  bool pfns);

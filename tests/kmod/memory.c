@@ -62,6 +62,33 @@ void bh_own_pfns(struct bh_dev *bd, const void *array, u32 len, bool own)
 }
 
 /**
+ * bh_free_pfns - count the pages of a PFN array that nobody holds
+ * @bd: the device
+ * @array: see bh_own_pfns()
+ * @len: bytes of @array
+ * @example: set to one such PFN, if there is any
+ *
+ * Return: how many.
+ */
+u32 bh_free_pfns(struct bh_dev *bd, const void *array, u32 len, u32 *example)
+{
+	const __virtio32 *pfns = array;
+	unsigned long page;
+	u32 count = 0;
+	u32 i, pfn;
+
+	for (i = 0; i < len / sizeof(*pfns); i++) {
+		pfn = virtio32_to_cpu(&bd->vdev, pfns[i]);
+		page = PHYS_PFN((u64)pfn << BH_PFN_SHIFT);
+		if (!pfn_valid(page) || page_ref_count(pfn_to_page(page)))
+			continue;
+		*example = pfn;
+		count++;
+	}
+	return count;
+}
+
+/**
  * bh_own_range - the pages wholly inside a range of memory change hands
  * @bd: the device; its lock held
  * @addr: guest-physical address

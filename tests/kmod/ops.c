@@ -4,10 +4,14 @@
  * shutdown, and the closing of the file. The driver may never come back, so
  * each runs in a worker and whoever asked waits for a bounded time.
  */
+#include <linux/bitops.h>
 #include <linux/pm.h>
 #include <linux/printk.h>
 
 #include "bh.h"
+
+/* From taking to acknowledging once the file is closed. */
+#define BH_CLOSE_DELAY_US	200
 
 static int bh_op_plug(struct bh_dev *bd)
 {
@@ -248,11 +252,28 @@ void bh_op_init(struct bh_dev *bd)
 	INIT_WORK(&bd->close_work, bh_close_work);
 }
 
+/* Return all that is held, and serve what comes; slowly, or stats spin. */
+static void bh_close_drain(struct bh_queue *q)
+{
+	struct balloon_host_mode mode = {
+		.queue = q->index,
+		.flags = BALLOON_MODE_AUTO,
+		.delay_us = BH_CLOSE_DELAY_US,
+	};
+	struct balloon_host_ack ack = {};
+
+	spin_lock_irq(&q->bd->lock);
+	for_each_set_bit(ack.head, q->out, BALLOON_HOST_RING)
+		bh_ring_push(q, &ack, BALLOON_EVF_AUTO);
+	spin_unlock_irq(&q->bd->lock);
+	bh_set_mode(q->bd, &mode);
+}
+
 /**
  * bh_close - the file is closed: remove the device
  * @bd: the device
  *
- * From now on every queue is served at once, so a driver that waits for an
+ * From now on every queue is served, so a driver that waits for an
  * acknowledgment can end. One that does not end even so keeps its worker, the
  * device and this module for ever: the closing process does not wait for it
  * longer than the module parameter close_ms says, and the guest is to be
@@ -260,10 +281,10 @@ void bh_op_init(struct bh_dev *bd)
  */
 void bh_close(struct bh_dev *bd)
 {
-	struct balloon_host_mode mode = { .flags = BALLOON_MODE_AUTO };
+	unsigned int i;
 
-	for (mode.queue = 0; mode.queue < BALLOON_HOST_QUEUES; mode.queue++)
-		bh_set_mode(bd, &mode);
+	for (i = 0; i < BALLOON_HOST_QUEUES; i++)
+		bh_close_drain(&bd->q[i]);
 	bh_dev_get(bd);
 	queue_work(bh_op_wq, &bd->close_work);
 	if (!wait_for_completion_timeout(&bd->gone,

@@ -253,6 +253,49 @@ static int bh_disown_desc(struct bh_queue *q, u64 addr, u32 len, bool in,
 	return 0;
 }
 
+/* Pages found free, and one of them. */
+struct bh_freed {
+	u32 count;
+	u32 example;
+};
+
+static int bh_freed_desc(struct bh_queue *q, u64 addr, u32 len, bool in,
+			 void *arg)
+{
+	struct bh_freed *freed = arg;
+	void *data = in ? NULL : bh_ptr(addr, len);
+
+	if (data)
+		freed->count += bh_free_pfns(q->bd, data, len, &freed->example);
+	return 0;
+}
+
+/**
+ * bh_ring_check_freed - look for pages that the driver freed too early
+ * @q: the inflate queue, or the deflate queue with MUST_TELL_HOST
+ *
+ * To be called when the device is reset: until now it could have written the
+ * pages of each element that it has not acknowledged.
+ */
+void bh_ring_check_freed(struct bh_queue *q)
+{
+	struct bh_freed freed = {};
+	unsigned int head;
+
+	if (!q->live)
+		return;
+	for_each_set_bit(head, q->out, q->ring->num)
+		bh_walk(q, head, bh_freed_desc, &freed);
+	if (!freed.count)
+		return;
+	bh_event(q->bd, &(struct balloon_host_event) {
+		.type = BALLOON_EV_FREED,
+		.queue = q->index,
+		.where = freed.example,
+		.len = freed.count,
+	});
+}
+
 /* Whose the pages are once this element is returned to the driver. */
 static void bh_push_owner(struct bh_queue *q, unsigned int head)
 {

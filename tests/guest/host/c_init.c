@@ -417,7 +417,7 @@ static void foreign(__u64 features)
 	struct host *h = conf_start(features | UNKNOWN);
 	__u64 more = conf_accepted(h) & UNKNOWN;
 
-	ktap_check(!more, "accepted %#llx, more);
+	ktap_check(!more, "accepted %#llx", more);
 	conf_finish(h);
 }
 
@@ -482,6 +482,20 @@ static void feat_tell(const void *arg)
 			   "MUST_TELL_HOST was not accepted");
 		conf_finish(h);
 	}
+}
+
+/* This guest leaves free pages as they are: nothing writes a poison value. */
+static void feat_poison(const void *arg)
+{
+	struct host *h;
+
+	(void)arg;
+	if (conf_cmdline("init_on_free=1"))
+		ktap_skip_case("only in a guest that does not initialise free pages");
+	h = conf_start(HOST_F_MODERN | HOST_F_PAGE_POISON | HOST_F_REPORTING);
+	ktap_check(!(conf_accepted(h) & HOST_F_PAGE_POISON),
+		   "PAGE_POISON was accepted");
+	conf_finish(h);
 }
 
 /* Queues by feature: those of features not negotiated do not exist. */
@@ -635,6 +649,8 @@ static const struct conf_case cases[] = {
 	{ "GEN-CFG-04", "longer configuration space is fine", cfg_long },
 	{ "GEN-CFG-05", "configuration space just large enough", cfg_short },
 	{ "BAL-FEAT-01", "MUST_TELL_HOST is accepted", feat_tell },
+	{ "BAL-FEAT-02", "PAGE_POISON is declined without poison",
+	  feat_poison },
 	{ "BAL-VQ-02", "optional queues go with their features", feat_queues },
 	{ "BAL-CFG-02", "only the driver's fields are written",
 	  cfg_readonly_all },

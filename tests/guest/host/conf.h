@@ -2,7 +2,8 @@
 /*
  * What the conformance programs c_*.c share. Each of their cases judges one
  * statement of the specification and has its id for a name; the statements are
- * in Documentation/conformance/statements.tsv. A program takes ids as argument.
+ * in Documentation/conformance/statements.tsv. With ids as arguments a program
+ * runs these cases only.
  *
  * A statement that only permits something cannot be violated: its case passes
  * when the driver makes use of it and is skipped otherwise. A statement about
@@ -221,6 +222,24 @@ static inline void conf_destroy_held(struct host *h, enum host_role role)
 	}
 }
 
+/* Destroy the whole pages that an element's writable descriptors name. */
+static inline void conf_destroy_descs(struct host *h, const struct host_elem *e,
+				      __u32 value)
+{
+	struct balloon_host_range range;
+	__u32 i;
+
+	for (i = 0; i < e->descs; i++) {
+		range.pfn = (e->desc[i].addr + HOST_PAGE - 1) / HOST_PAGE;
+		range.count = (e->desc[i].addr + e->desc[i].len) / HOST_PAGE;
+		if (!(e->desc[i].flags & BALLOON_DESC_IN) ||
+		    range.count <= range.pfn)
+			continue;
+		range.count -= range.pfn;
+		host_fill(h, &range, 1, value);
+	}
+}
+
 static inline bool conf_write(const char *file, const char *text)
 {
 	int fd = open(file, O_WRONLY | O_CLOEXEC);
@@ -290,6 +309,19 @@ static inline const struct host_elem *conf_held_elem(struct host *h,
 	return e;
 }
 
+/* Was the guest booted with that? */
+static inline bool conf_cmdline(const char *word)
+{
+	char line[4096] = "";
+	FILE *f = fopen("/proc/cmdline", "r");
+
+	if (!f || !fgets(line, sizeof(line), f))
+		line[0] = 0;
+	if (f)
+		fclose(f);
+	return strstr(line, word);
+}
+
 /* Read guest-physical memory. */
 static inline void conf_read(struct host *h, __u64 addr, __u8 *buf,
 			     __u32 len)
@@ -327,24 +359,36 @@ static inline size_t conf_stale_words(unsigned int mib)
 	return stale;
 }
 
-/* Run the cases, or those whose id is the argument. */
+/* Is it among the arguments? None: all are. */
+static inline bool conf_wanted(const struct conf_case *c, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], c->id))
+			return true;
+	return argc < 2 || !strcmp(argv[1], "list");
+}
+
+/* Run the cases, or those whose ids are the arguments. */
 static inline int conf_main(const struct conf_case *cases, unsigned int count,
 			    int argc, char **argv)
 {
-	char names[count][96];
-	unsigned int i;
+	bool list = argc > 1 && !strcmp(argv[1], "list");
+	unsigned int i, wanted = 0;
+	char name[96];
 
-	for (i = 0; i < count; i++) {
-		snprintf(names[i], sizeof(names[i]), "%s %s", cases[i].id,
-			 cases[i].text);
-		if (argc > 1 && !strcmp(argv[1], cases[i].id))
-			argv[1] = names[i];
-	}
-	ktap_plan(count, argc, argv);
+	for (i = 0; i < count; i++)
+		wanted += conf_wanted(&cases[i], argc, argv);
+	ktap_plan(wanted, list ? argc : 1, argv);
 	if (!ktap.list)
 		host_load_driver();
-	for (i = 0; i < count; i++)
-		ktap_run(names[i], cases[i].fn, NULL, CONF_CASE_S);
+	for (i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "%s %s", cases[i].id,
+			 cases[i].text);
+		if (conf_wanted(&cases[i], argc, argv))
+			ktap_run(name, cases[i].fn, NULL, CONF_CASE_S);
+	}
 	return ktap_exit();
 }
 

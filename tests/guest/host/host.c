@@ -90,13 +90,14 @@ static void host_fill_sizes(struct balloon_host_create *create,
 			    const struct host_offer *offer)
 {
 	unsigned int index = 0;
+	__u16 size;
 	int role;
 
 	for (role = 0; role < HOST_ROLES; role++) {
 		if (!host_has_role(offer->features, role))
 			continue;
-		create->queue_size[index++] = offer->size[role] ?
-			offer->size[role] : host_sizes[role];
+		size = offer->size[role] ? offer->size[role] : host_sizes[role];
+		create->queue_size[index++] = size == HOST_NO_QUEUE ? 0 : size;
 	}
 }
 

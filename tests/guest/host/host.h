@@ -168,13 +168,15 @@ struct host {
 	__u8 *data;
 };
 
+#define HOST_NO_QUEUE	0xffff
+
 /**
  * struct host_offer - the device to make; zeroes mean what QEMU has
  * @features: offered
  * @required: the driver must accept these
  * @target: num_pages at plug time
  * @cmd_id: free_page_hint_cmd_id at plug time
- * @size: queue sizes by role
+ * @size: queue sizes by role; HOST_NO_QUEUE: the device lacks it all the same
  * @config_len: bytes of configuration space
  * @event_slots: length of the kernel's log
  */

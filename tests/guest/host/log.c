@@ -31,6 +31,7 @@ static const char * const log_names[BALLOON_EV_NR] = {
 	[BALLOON_EV_OP] = "op",
 	[BALLOON_EV_BREAK] = "break",
 	[BALLOON_EV_LEFT_VQS] = "left-vqs",
+	[BALLOON_EV_FREED] = "freed",
 };
 
 static const char *log_name(unsigned int type)

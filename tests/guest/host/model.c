@@ -62,6 +62,13 @@ void model_free(struct model *m)
  */
 bool model_clean(struct model *m)
 {
+	const struct balloon_host_event *e;
+
+	while ((e = host_find(m->h, BALLOON_EV_FREED, HOST_ANY, m->freed_seq))) {
+		m->freed_seq = e->seq;
+		model_complain(m, "at reset %u pages of unfinished requests on queue %d are free, as %#x",
+			       e->len, e->queue, e->where);
+	}
 	if (m->complaints)
 		printf("# model: %u complaints in all\n", m->complaints);
 	return !m->complaints;

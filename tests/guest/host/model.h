@@ -52,6 +52,7 @@
  * @reported: pages reported
  * @destroyed: pages whose content was destroyed
  * @complaints: violations found
+ * @freed_seq: last BALLOON_EV_FREED complained of
  * @cmd_active: id under which the driver is hinting, 0: it is not
  * @cmd_last: last id started
  * @stats_tags: tags of the first stats buffer, one bit each
@@ -75,6 +76,7 @@ struct model {
 	__u64 reported;
 	__u64 destroyed;
 	unsigned int complaints;
+	__u64 freed_seq;
 	__u32 cmd_active;
 	__u32 cmd_last;
 	__u64 stats_tags;

@@ -2,8 +2,9 @@
 """The books of a guest: every page is free, used, or in the balloon.
 
 MemFree alone says little: some 10 to 30 MiB wander between it and the lists
-that each CPU keeps, so both are added up. The rest of the guest lives on
-meanwhile, hence a tolerance; what the balloon itself counts is exact.
+that each CPU keeps, so both are added up, as they stand in one file: between two
+files they wander too. The rest of the guest lives on meanwhile, hence a
+tolerance; what the balloon itself counts is exact.
 """
 
 from dataclasses import dataclass, field
@@ -18,13 +19,16 @@ from .guests import full_size
 PAGE = 4096
 # What the rest of the guest takes and gives while a test runs.
 TOLERANCE = 2 * MIB
+# What a loaded driver may have for itself.
+DRIVER_MEMORY = 4 * MIB
 
 DRIVER_DIR = "/sys/bus/virtio/drivers/virtio_balloon"
 SYSFS = f"{DRIVER_DIR}/virtio*/balloon"
 
 SNAPSHOT = f"""
 echo 3 > /proc/sys/vm/drop_caches
-awk '/ count:/ {{ n += $2 }} END {{ print n + 0 }}' /proc/zoneinfo
+echo 1 > /proc/sys/vm/stat_refresh
+awk '/pages free/ {{ n += $3 }} / count:/ {{ n += $2 }} END {{ print n }}' /proc/zoneinfo
 cat {SYSFS}/actual 2>/dev/null || echo none
 echo @
 cat /proc/meminfo
@@ -38,7 +42,7 @@ class Books:
     """One look at all the books; everything in bytes."""
 
     total: int          # MemTotal
-    free: int           # MemFree and the lists of the CPUs
+    free: int           # free, on the lists of the CPUs too
     inflated: int       # in the balloon, by the event counters of the kernel
     node: int           # the same by its counter of pages; None if it has none
     sysfs: int          # the same by the driver; None if it does not say
@@ -48,13 +52,13 @@ class Books:
     @classmethod
     def read(cls, guest):
         first, meminfo, vmstat = guest.check(SNAPSHOT).split("@\n")
-        on_cpus, sysfs = first.split()
+        free, sysfs = first.split()
         memory = parse_meminfo(meminfo)
         vmstat = parse_vmstat(vmstat)
         node = vmstat.get("nr_balloon_pages")
         return cls(
             total=memory["MemTotal"],
-            free=memory["MemFree"] + int(on_cpus) * PAGE,
+            free=int(free) * PAGE,
             inflated=(vmstat["balloon_inflate"] - vmstat["balloon_deflate"]) * PAGE,
             node=None if node is None else node * PAGE,
             sysfs=None if sysfs == "none" else int(sysfs),
@@ -79,7 +83,7 @@ def differences(start, now, balloon, tolerance=TOLERANCE, total_falls=True):
     return [
         *_compare("MemTotal", now.total,
                   start.total - (balloon if total_falls else 0)),
-        *_compare("MemFree, CPUs' lists and balloon", now.free + balloon,
+        *_compare("free, CPUs' lists and balloon", now.free + balloon,
                   start.free, tolerance),
         *_compare("balloon_inflate - balloon_deflate of /proc/vmstat",
                   now.inflated, balloon),
@@ -93,17 +97,29 @@ def check(guest, start, tolerance=TOLERANCE, total_falls=True, timeout=10):
 
     Returns the books.
     """
+    def balloon():
+        return full_size(guest) - guest.actual()
+
+    return _check(guest, start, balloon, timeout, tolerance=tolerance,
+                  total_falls=total_falls)
+
+
+def check_without_driver(guest, start, timeout=10):
+    """Fail unless a guest whose driver or device has gone has everything back."""
+    return _check(guest, start, lambda: 0, timeout,
+                  tolerance=TOLERANCE + DRIVER_MEMORY)
+
+
+def _check(guest, start, balloon, timeout, **how):
     found = []
 
     def balanced():
-        balloon = full_size(guest) - guest.actual()
-        now = Books.read(guest)
-        found[:] = differences(start, now, balloon, tolerance, total_falls)
+        size, now = balloon(), Books.read(guest)
+        found[:] = differences(start, now, size, **how)
         return None if found else now
 
     try:
         return poll(balanced, timeout, "the books to balance", interval=0.5)
     except TimedOut:
-        raise AssertionError(
-            f"with a balloon of {full_size(guest) - guest.actual()} bytes:\n"
-            + "\n".join(found)) from None
+        raise AssertionError("\n".join([f"with a balloon of {balloon()} bytes:",
+                                        *found])) from None

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Conformance: free page hinting (5.5.6.5). The host starts a round with a
+ * command id, takes hints, and ends it with STOP or DONE, as for a migration.
+ * A driver that hints nothing fails BAL-HINT-04 and leaves the others nothing
+ * to judge.
+ */
+#include "conf.h"
+
+#define FEATURES	(HOST_F_MODERN | HOST_F_FREE_PAGE_HINT)
+#define IDS_MAX		64
+#define BLOCKS_MAX	4096
+#define SHORT_RING	16
+#define SLACK		(16 * HOST_MIB)
+#define ID		7
+#define LARGE_ID	0x81020304u
+
+/**
+ * struct hints - what came on the queue
+ * @commands: out buffers
+ * @ids: the first of them
+ * @bad: out buffers that are no command
+ * @early: hints before the first command
+ * @blocks: in descriptors
+ * @pfn: their first pages, up to BLOCKS_MAX
+ * @destroy: destroy what is hinted
+ */
+struct hints {
+	unsigned int commands;
+	__u32 ids[IDS_MAX];
+	unsigned int bad;
+	unsigned int early;
+	unsigned int blocks;
+	__u64 pfn[BLOCKS_MAX];
+	bool destroy;
+};
+
+static struct hints hints;
+
+static void note_command(const struct host_elem *e)
+{
+	if (!e->out_len)
+		return;
+	if (e->out_len != 4) {
+		hints.bad++;
+		return;
+	}
+	if (hints.commands < IDS_MAX)
+		hints.ids[hints.commands] = model_u32(e->data);
+	hints.commands++;
+}
+
+static bool note(struct host *h, struct host_elem *e, void *arg)
+{
+	__u32 i;
+
+	(void)arg;
+	if (e->role != HOST_HINT)
+		return false;
+	note_command(e);
+	for (i = 0; i < e->descs; i++) {
+		if (!(e->desc[i].flags & BALLOON_DESC_IN))
+			continue;
+		hints.early += !hints.commands;
+		if (hints.blocks < BLOCKS_MAX)
+			hints.pfn[hints.blocks] = e->desc[i].addr / HOST_PAGE;
+		hints.blocks++;
+	}
+	if (hints.destroy)
+		conf_destroy_descs(h, e, MODEL_JUNK_HINT);
+	return false;
+}
+
+static unsigned int count_id(__u32 id)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < hints.commands && i < IDS_MAX; i++)
+		count += hints.ids[i] == id;
+	return count;
+}
+
+static struct host *start(__u64 features, unsigned int ring)
+{
+	struct host_offer offer = {
+		.features = features,
+		.size[HOST_HINT] = ring,
+	};
+	struct host *h = conf_start_offer(&offer);
+
+	memset(&hints, 0, sizeof(hints));
+	h->on_take = note;
+	return h;
+}
+
+static void command(struct host *h, __u32 id)
+{
+	host_set_config(h, HOST_CFG_CMD_ID, id, true);
+}
+
+static bool stopped(struct host *h, void *arg)
+{
+	(void)h;
+	(void)arg;
+	return count_id(HOST_CMD_STOP);
+}
+
+/* A whole round; the driver may have ended it by itself. */
+static void round_of(struct host *h, __u32 id)
+{
+	command(h, id);
+	host_pump(h, stopped, NULL, CONF_MS);
+}
+
+static void want_hints(struct host *h)
+{
+	if (hints.blocks)
+		return;
+	command(h, HOST_CMD_DONE);
+	conf_finish(h);
+	ktap_skip_case("the driver hints nothing");
+}
+
+static void done(struct host *h)
+{
+	command(h, HOST_CMD_DONE);
+	host_pump_for(h, 50);
+	model_hint_done(h->model);
+	conf_finish(h);
+}
+
+static void hint_length(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+
+	(void)arg;
+	round_of(h, ID);
+	want_hints(h);
+	ktap_check(hints.commands, "no command came at all");
+	ktap_eq(hints.bad, 0);
+	done(h);
+}
+
+static void hint_start(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+
+	(void)arg;
+	round_of(h, ID);
+	want_hints(h);
+	ktap_eq(hints.early, 0);
+	ktap_eq(hints.ids[0], ID);
+	done(h);
+}
+
+static void hint_once(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+
+	(void)arg;
+	round_of(h, ID);
+	want_hints(h);
+	host_config_irq(h);
+	host_pump_for(h, CONF_LOOK_MS);
+	ktap_eq(count_id(ID), 1);
+	command(h, HOST_CMD_STOP);
+	host_pump_for(h, CONF_LOOK_MS);
+	command(h, ID + 1);
+	host_pump_for(h, 4 * CONF_LOOK_MS);
+	ktap_eq(count_id(ID), 1);
+	ktap_eq(count_id(ID + 1), 1);
+	done(h);
+}
+
+static void hint_supply(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+
+	(void)arg;
+	round_of(h, ID);
+	ktap_check(hints.blocks, "nothing was hinted");
+	done(h);
+	h = start(FEATURES, 0);
+	round_of(h, 2);
+	ktap_check(hints.blocks, "nothing was hinted with the smallest id");
+	done(h);
+}
+
+static bool some(struct host *h, void *arg)
+{
+	(void)h;
+	(void)arg;
+	return hints.blocks >= 4;
+}
+
+/* A ring that is short and slow, so that the end comes in the middle. */
+static void ends_with(__u32 end)
+{
+	struct host *h = start(FEATURES, SHORT_RING);
+	unsigned int blocks;
+
+	h->policy[HOST_HINT].ack = HOST_ACK_LATER;
+	h->policy[HOST_HINT].delay_ms = 20;
+	command(h, ID);
+	host_pump(h, some, NULL, CONF_MS);
+	want_hints(h);
+	command(h, end);
+	host_pump_for(h, CONF_LOOK_MS);
+	blocks = hints.blocks;
+	host_pump_for(h, CONF_LOOK_MS);
+	ktap_eq(hints.blocks, blocks);
+	done(h);
+}
+
+static void hint_stop(const void *arg)
+{
+	(void)arg;
+	ends_with(HOST_CMD_STOP);
+	ends_with(HOST_CMD_DONE);
+}
+
+static void hint_complete(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+
+	(void)arg;
+	round_of(h, ID);
+	want_hints(h);
+	ktap_check(count_id(HOST_CMD_STOP), "no STOP after %u blocks",
+		   hints.blocks);
+	done(h);
+}
+
+static bool is_free(struct host *h, __u64 pfn)
+{
+	struct balloon_host_page page = { .pfn = pfn };
+
+	return !host_pages(h, &page, 1) &&
+	       ((page.flags & BALLOON_PAGE_BUDDY) || !page.refs);
+}
+
+static unsigned int count_free(struct host *h)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < hints.blocks && i < BLOCKS_MAX; i++)
+		count += is_free(h, hints.pfn[i]);
+	return count;
+}
+
+static void hint_may_release(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+	unsigned int free;
+
+	(void)arg;
+	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	round_of(h, ID);
+	want_hints(h);
+	conf_write("/proc/sys/vm/drop_caches", "2");
+	free = count_free(h);
+	host_release(h, HOST_HINT);
+	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
+	done(h);
+	if (!ktap.wrong && !free)
+		ktap_skip_case("a permission that the driver does not use");
+}
+
+static void hint_content(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+	struct canary canary;
+
+	(void)arg;
+	canary_new(&canary, 16);
+	hints.destroy = true;
+	round_of(h, ID);
+	want_hints(h);
+	command(h, HOST_CMD_DONE);
+	host_pump_for(h, CONF_LOOK_MS);
+	ktap_eq(conf_stale_words(64), 0);
+	ktap_eq(canary_check(&canary), 0);
+	canary_free(&canary);
+	done(h);
+}
+
+/* Released pages that still hold what the host put there. */
+static unsigned int count_junk(struct host *h, unsigned int *released)
+{
+	__u32 page[HOST_PAGE / 4];
+	unsigned int i, junk = 0;
+
+	*released = 0;
+	for (i = 0; i < hints.blocks && i < BLOCKS_MAX; i++) {
+		if (!is_free(h, hints.pfn[i]) ||
+		    host_read(h, hints.pfn[i], page))
+			continue;
+		++*released;
+		junk += page[512] == MODEL_JUNK_HINT;
+	}
+	return junk;
+}
+
+static void hint_initialise(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+	unsigned int junk, released;
+
+	(void)arg;
+	hints.destroy = true;
+	round_of(h, ID);
+	want_hints(h);
+	conf_write("/proc/sys/vm/drop_caches", "2");
+	junk = count_junk(h, &released);
+	ktap_check(!junk, "%u of %u blocks were released before DONE with what the host left there",
+		   junk, released);
+	done(h);
+	if (!ktap.wrong && !released)
+		ktap_skip_case("the driver releases nothing before DONE");
+}
+
+static void hint_done(const void *arg)
+{
+	struct host *h = start(FEATURES, 0);
+	__u64 free = host_free_memory();
+
+	(void)arg;
+	round_of(h, ID);
+	want_hints(h);
+	command(h, HOST_CMD_DONE);
+	host_pump_for(h, CONF_LOOK_MS);
+	ktap_ge(host_wait_free(free, 2000) + SLACK, free);
+	done(h);
+}
+
+static void hint_legacy(const void *arg)
+{
+	struct host *h = start(HOST_F_FREE_PAGE_HINT, 0);
+
+	(void)arg;
+	round_of(h, LARGE_ID);
+	want_hints(h);
+	ktap_eq(hints.ids[0], LARGE_ID);
+	done(h);
+}
+
+static const struct conf_case cases[] = {
+	{ "BAL-HINT-01", "commands of 4 bytes", hint_length },
+	{ "BAL-HINT-02", "the id comes before the hints", hint_start },
+	{ "BAL-HINT-03", "each id once", hint_once },
+	{ "BAL-HINT-04", "hints while there is an id", hint_supply },
+	{ "BAL-HINT-05", "no hints after STOP or DONE", hint_stop },
+	{ "BAL-HINT-06", "STOP when nothing is left", hint_complete },
+	{ "BAL-HINT-07", "may release hinted pages early", hint_may_release },
+	{ "BAL-HINT-08", "hinted pages have no content", hint_content },
+	{ "BAL-HINT-09", "pages released before DONE are initialised",
+	  hint_initialise },
+	{ "BAL-HINT-10", "DONE releases everything", hint_done },
+	{ "BAL-HINT-11", "legacy: ids in native byte order", hint_legacy },
+};
+
+int main(int argc, char **argv)
+{
+	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+}
