@@ -7,7 +7,7 @@
 #include "conf.h"
 
 #define TRAFFIC		(12 * HOST_MIB)
-#define CHAIN_BYTES	(1ull << 32)
+#define CHAIN_BYTES	0x100000000ull
 #define FEW		64	/* descriptors of one buffer */
 
 static const struct conf_shape shapes[] = {
@@ -233,7 +233,7 @@ static void spurious(__u64 features)
 static void ring_spurious(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(conf_any, spurious);
+	conf_each(conf_any, CONF_COUNT(conf_any), spurious);
 }
 
 /* Asked for no notifications, the driver sends none for what it puts up. */
@@ -403,7 +403,7 @@ static void reset_before(__u64 features)
 static void clean_reset(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(conf_any, reset_before);
+	conf_each(conf_any, CONF_COUNT(conf_any), reset_before);
 }
 
 static const struct conf_case cases[] = {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Conformance: inflating, deflating and 'actual' (5.5.6, 5.5.6.1), on legacy
- * devices too (5.5.4, 5.5.6.2.1). Nobody in the guest may use a page that is in
- * the balloon or on its way; the kernel's own record of each page says whether
- * somebody could. Memory pressure comes from an OOM kill, of a process made for
- * it.
+ * Conformance: inflating, deflating and 'actual' (5.5.6, 5.5.6.1). Nobody in the
+ * guest may use a page that is in the balloon or on its way; the kernel's own
+ * record of each page says whether somebody could. Memory pressure comes from
+ * an OOM kill, of a process made for it.
  */
 #include "conf.h"
 
@@ -21,11 +20,6 @@ static const struct conf_shape no_oom[] = {
 	{ "modern", HOST_F_MODERN },
 	{ "modern, tell", HOST_F_MODERN | CONF_TELL },
 	{ "legacy", 0 },
-};
-
-static const struct conf_shape legacy[] = {
-	{ "legacy", 0 },
-	{ "legacy, tell, event index", CONF_TELL | HOST_F_EVENT_IDX },
 };
 
 static void check_actual(struct host *h)
@@ -64,8 +58,8 @@ static void op_supply(const void *arg)
 	};
 
 	(void)arg;
-	CONF_EACH(conf_any, supplies);
-	CONF_EACH(shorts, supplies_short);
+	conf_each(conf_any, CONF_COUNT(conf_any), supplies);
+	conf_each(shorts, CONF_COUNT(shorts), supplies_short);
 }
 
 /* Permissions: how much the driver makes use of them. */
@@ -116,7 +110,7 @@ static void keeps(__u64 features)
 static void op_keep(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(no_oom, keeps);
+	conf_each(no_oom, CONF_COUNT(no_oom), keeps);
 }
 
 static void op_may_oom(const void *arg)
@@ -167,7 +161,7 @@ static void deflateq(__u64 features)
 static void op_deflateq(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(conf_any, deflateq);
+	conf_each(conf_any, CONF_COUNT(conf_any), deflateq);
 }
 
 static void slept(__u64 features)
@@ -188,7 +182,7 @@ static void slept(__u64 features)
 static void op_deflateq_sleep(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(conf_any, slept);
+	conf_each(conf_any, CONF_COUNT(conf_any), slept);
 }
 
 /* With deflation held back nothing of it may be used, OOM or not. */
@@ -218,7 +212,7 @@ static void waits(__u64 features)
 static void op_tell(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(tells, waits);
+	conf_each(tells, CONF_COUNT(tells), waits);
 }
 
 static void op_may_reuse(const void *arg)
@@ -268,7 +262,7 @@ static void untouched(__u64 features)
 static void op_inflate_ack(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(conf_any, untouched);
+	conf_each(conf_any, CONF_COUNT(conf_any), untouched);
 }
 
 static bool deflate_known(struct host *h, struct host_elem *e, void *arg)
@@ -311,7 +305,7 @@ static void order(__u64 features)
 static void op_order(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(conf_any, order);
+	conf_each(conf_any, CONF_COUNT(conf_any), order);
 }
 
 /* --- actual --------------------------------------------------------------- */
@@ -335,7 +329,7 @@ static void updates(__u64 features)
 static void op_actual(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(conf_any, updates);
+	conf_each(conf_any, CONF_COUNT(conf_any), updates);
 }
 
 static void op_actual_once(const void *arg)
@@ -372,157 +366,7 @@ static void not_early(__u64 features)
 static void op_actual_acked(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(conf_any, not_early);
-}
-
-/* --- formats -------------------------------------------------------------- */
-
-/* An array of 32-bit numbers of pages of 4096 bytes, to be read. */
-static bool is_array(struct host *h, struct host_elem *e, void *arg)
-{
-	unsigned int i;
-	__u32 pfn;
-
-	(void)arg;
-	if (ktap.wrong || (e->role != HOST_INFLATE && e->role != HOST_DEFLATE))
-		return false;
-	ktap_check(e->out_len && !(e->out_len % 4) && !e->in_len,
-		   "queue %d: %u out and %llu in bytes", e->queue,
-		   e->out_len, e->in_len);
-	for (i = 0; i < e->out_len / 4; i++) {
-		pfn = model_u32(e->data + 4 * i);
-		if (!ktap_check(ram_has(&h->model->ram, pfn),
-				"queue %d: %#x is no page of memory", e->queue,
-				pfn))
-			break;
-	}
-	return false;
-}
-
-static void arrays(__u64 features)
-{
-	struct host *h = conf_start(features);
-
-	h->on_take = is_array;
-	conf_settle(h, SOME);
-	conf_settle(h, 0);
-	conf_finish(h);
-}
-
-static void op_array(const void *arg)
-{
-	(void)arg;
-	CONF_EACH(conf_any, arrays);
-}
-
-static bool is_given(struct host *h, struct host_elem *e, void *arg)
-{
-	unsigned int *wrong = arg;
-	unsigned int i;
-	__u32 pfn;
-
-	if (e->role != HOST_DEFLATE)
-		return false;
-	for (i = 0; i < e->out_len / 4; i++) {
-		pfn = model_u32(e->data + 4 * i);
-		/* The model has seen the element: it is being deflated now. */
-		*wrong += pfn >= h->model->pages ||
-			  !(h->model->state[pfn] & MODEL_BALLOON);
-	}
-	return false;
-}
-
-static void given(__u64 features)
-{
-	struct host *h = conf_start(features);
-	unsigned int wrong = 0;
-
-	h->on_take = is_given;
-	h->arg = &wrong;
-	conf_settle(h, SOME);
-	conf_settle(h, LESS);
-	conf_settle(h, SOME);
-	conf_settle(h, 0);
-	ktap_check(!wrong, "%u pages deflated that were not in the balloon",
-		   wrong);
-	conf_finish(h);
-}
-
-static void op_given(const void *arg)
-{
-	(void)arg;
-	CONF_EACH(conf_any, given);
-}
-
-static void lengths(__u64 features)
-{
-	struct host *h = conf_start(features | HOST_F_STATS_VQ);
-	static const enum host_len len[] = {
-		HOST_LEN_TOTAL, HOST_LEN_ODD, HOST_LEN_HUGE,
-	};
-	unsigned int i, role;
-
-	for (i = 0; i < CONF_COUNT(len); i++) {
-		for (role = 0; role < HOST_ROLES; role++)
-			h->policy[role].len = len[i];
-		conf_settle(h, SOME);
-		conf_want_held(h, HOST_STATS);
-		host_release(h, HOST_STATS);
-		conf_want_held(h, HOST_STATS);
-		conf_settle(h, 0);
-	}
-	conf_finish(h);
-}
-
-static void legacy_length(const void *arg)
-{
-	(void)arg;
-	CONF_EACH(legacy, lengths);
-}
-
-/* All four bytes of 'actual' in one call of the transport. */
-static void whole(__u64 features)
-{
-	struct host *h = conf_start(features);
-	unsigned int writes = 0;
-	size_t i;
-
-	conf_settle(h, SOME + 3);
-	conf_settle(h, 0);
-	for (i = 0; i < h->events; i++) {
-		if (h->log[i].type != BALLOON_EV_CONFIG_WRITE)
-			continue;
-		writes++;
-		ktap_check(h->log[i].where == HOST_CFG_ACTUAL &&
-			   h->log[i].len == 4, "%u bytes written at %u",
-			   h->log[i].len, h->log[i].where);
-	}
-	ktap_check(writes, "'actual' was never written");
-	conf_finish(h);
-}
-
-static void legacy_actual(const void *arg)
-{
-	(void)arg;
-	CONF_EACH(legacy, whole);
-}
-
-/* Each byte of the number is another one, so that their order shows. */
-static void endian(__u64 features)
-{
-	struct host *h = conf_start(features);
-
-	conf_settle(h, 0x0c05);
-	ktap_eq(host_actual(h), 0x0c05);
-	ktap_eq(h->model->told, 0x0c05);
-	conf_settle(h, 0x0201);
-	conf_finish(h);
-}
-
-static void legacy_config(const void *arg)
-{
-	(void)arg;
-	CONF_EACH(legacy, endian);
+	conf_each(conf_any, CONF_COUNT(conf_any), not_early);
 }
 
 static const struct conf_case cases[] = {
@@ -539,14 +383,9 @@ static const struct conf_case cases[] = {
 	{ "BAL-OP-10", "no deflation before the inflation", op_order },
 	{ "BAL-OP-11", "actual is updated", op_actual },
 	{ "BAL-OP-12", "may update actual once for many", op_actual_once },
-	{ "BAL-OP-13", "arrays of page numbers", op_array },
 	{ "BAL-OP-14", "actual counts what is acknowledged", op_actual_acked },
-	{ "BAL-OP-15", "deflates only what it has given", op_given },
 	{ "BAL-OP-16", "nothing is taken back untold over a suspend",
 	  op_deflateq_sleep },
-	{ "BAL-LEG-01", "used lengths are ignored", legacy_length },
-	{ "BAL-LEG-02", "actual is written in one go", legacy_actual },
-	{ "BAL-LEG-04", "configuration is little-endian", legacy_config },
 };
 
 int main(int argc, char **argv)

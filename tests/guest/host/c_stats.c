@@ -46,7 +46,7 @@ static void one(__u64 features)
 static void stat_one(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(shapes, one);
+	conf_each(shapes, CONF_COUNT(shapes), one);
 }
 
 static void first(__u64 features)
@@ -65,7 +65,7 @@ static void first(__u64 features)
 static void stat_first(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(shapes, first);
+	conf_each(shapes, CONF_COUNT(shapes), first);
 }
 
 static void again(__u64 features)
@@ -82,7 +82,7 @@ static void again(__u64 features)
 static void stat_again(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(shapes, again);
+	conf_each(shapes, CONF_COUNT(shapes), again);
 }
 
 /* The tags of the buffer at hand, one bit each; 0 when they repeat. */
@@ -140,10 +140,10 @@ static void filled(__u64 features)
 static void stat_filled(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(shapes, filled);
+	conf_each(shapes, CONF_COUNT(shapes), filled);
 }
 
-static void entries(__u64 features)
+static void packed(__u64 features)
 {
 	struct host *h = conf_start(features);
 	const struct host_elem *e;
@@ -163,7 +163,7 @@ static void entries(__u64 features)
 static void stat_entries(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(shapes, entries);
+	conf_each(shapes, CONF_COUNT(shapes), packed);
 }
 
 static void stat_order(const void *arg)
@@ -215,7 +215,7 @@ static void same(__u64 features)
 static void stat_same(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(shapes, same);
+	conf_each(shapes, CONF_COUNT(shapes), same);
 }
 
 /* The host that looks at the queue when notified finds the first buffer. */
@@ -237,7 +237,7 @@ static void announced(__u64 features)
 static void stat_announced(const void *arg)
 {
 	(void)arg;
-	CONF_EACH(shapes, announced);
+	conf_each(shapes, CONF_COUNT(shapes), announced);
 }
 
 /* MEMTOT tells the order of bytes: it is known exactly. */

@@ -76,8 +76,6 @@ static inline void conf_each(const struct conf_shape *shapes, size_t count,
 	ktap.wrong = wrong;
 }
 
-#define CONF_EACH(shapes, fn)	conf_each(shapes, CONF_COUNT(shapes), fn)
-
 /**
  * conf_start_offer - plug a device
  * @offer: what it is like
@@ -177,6 +175,25 @@ static inline void conf_sleep(struct host *h)
 			     CONF_MS), 0);
 	ktap_eq(host_pump_op(h, BALLOON_OP_RESTORE, BALLOON_OPF_PM_SUSPEND,
 			     CONF_MS), 0);
+}
+
+/*
+ * From plug to removal, with a balloon and a suspend between. What happens to a
+ * balloon over a suspend is another statement's business, so it is empty then.
+ */
+static inline struct host *conf_life(__u64 features)
+{
+	struct host *h = conf_start(features);
+
+	conf_settle(h, HOST_MIB);
+	conf_settle(h, 0);
+	conf_sleep(h);
+	conf_settle(h, HOST_MIB);
+	conf_settle(h, 0);
+	conf_remove(h);
+	host_log(h);
+	ktap_eq(h->lost, 0);
+	return h;
 }
 
 /* Pages that an element's array names and that the guest has freed. */
