@@ -116,6 +116,15 @@ static bool balloon_pool_unpark(struct balloon_pool *pool)
 	return true;
 }
 
+/* An answer may have made room for what had none. */
+static void balloon_pool_resume(struct balloon_pool *pool)
+{
+	if (list_empty(&pool->parked))
+		return;
+	balloon_pool_unpark(pool);
+	balloon_pool_kick(pool);
+}
+
 /**
  * balloon_pool_full() - whether the host has to answer before there is a batch
  * @pool: the pool
@@ -168,6 +177,9 @@ static void balloon_pool_account(struct balloon_pool *pool, long nr_pages)
  * balloon_pool_take() - the next batch the host is done with
  * @pool: the pool
  *
+ * Posts what waits for room in the ring when it has taken the last one: with a
+ * short ring nobody else may come to do that.
+ *
  * Context: the pool's user.
  * Return: the batch, to be given back with balloon_pool_put(), or NULL.
  */
@@ -176,8 +188,10 @@ struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
 	struct balloon_request *request = balloon_stream_take(&pool->stream);
 	struct balloon_batch *batch;
 
-	if (!request)
+	if (!request) {
+		balloon_pool_resume(pool);
 		return NULL;
+	}
 	batch = container_of(request, struct balloon_batch, request);
 	balloon_pool_account(pool, -(long)batch->nr_pages);
 	return batch;

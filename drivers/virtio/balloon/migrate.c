@@ -18,6 +18,8 @@
 
 #include "balloon.h"
 
+/* When to look for room in the ring again: others use it, and are told of it. */
+#define BALLOON_MIGRATE_RETRY		(HZ / 10)
 /* Moves in flight are waited for this long before the device is reset. */
 #define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
 
@@ -185,10 +187,12 @@ static void balloon_move_enter(struct virtio_balloon *vb,
 	move->new = NULL;
 }
 
-static void balloon_migrate_post_untold(struct balloon_migrate *migrate)
+/* Whether all old pages are told of. */
+static bool balloon_migrate_post_untold(struct balloon_migrate *migrate)
 {
 	struct balloon_move *move, *next;
 	unsigned long flags;
+	bool all;
 
 	spin_lock_irqsave(&migrate->lock, flags);
 	list_for_each_entry_safe(move, next, &migrate->untold, node) {
@@ -196,11 +200,13 @@ static void balloon_migrate_post_untold(struct balloon_migrate *migrate)
 			break;
 		list_del_init(&move->node);
 	}
+	all = list_empty(&migrate->untold);
 	spin_unlock_irqrestore(&migrate->lock, flags);
+	return all;
 }
 
-/* Takes in what the host acknowledged. One thread at a time. */
-static void balloon_migrate_settle(struct virtio_balloon *vb)
+/* Takes in what the host acknowledged. One thread at a time. Whether all is told. */
+static bool balloon_migrate_settle(struct virtio_balloon *vb)
 {
 	struct balloon_migrate *migrate = vb->migrate;
 	struct balloon_request *request;
@@ -216,7 +222,7 @@ static void balloon_migrate_settle(struct virtio_balloon *vb)
 		balloon_move_release_old(move);
 		balloon_move_answered(migrate, move);
 	}
-	balloon_migrate_post_untold(migrate);
+	return balloon_migrate_post_untold(migrate);
 }
 
 static void balloon_migrate_work(struct work_struct *work)
@@ -225,7 +231,8 @@ static void balloon_migrate_work(struct work_struct *work)
 						       struct balloon_migrate,
 						       work.work);
 
-	balloon_migrate_settle(migrate->inflate.queue->vb);
+	if (!balloon_migrate_settle(migrate->inflate.queue->vb))
+		balloon_work_plan(&migrate->work, BALLOON_MIGRATE_RETRY);
 	if (!balloon_migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
 }
