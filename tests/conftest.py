@@ -22,6 +22,8 @@ def pytest_addoption(parser):
                     help="only on this kernel; may be given several times")
     group.addoption("--driver", choices=("ours", "in-tree"), default="ours",
                     help="the driver to judge")
+    group.addoption("--full", action="store_true",
+                    help="repeat as often as a judgement needs, not as a run can afford")
     group.addoption("--seed", type=int,
                     help="replay a test that takes random numbers")
 

@@ -104,6 +104,18 @@ def check(guest, start, tolerance=TOLERANCE, total_falls=True, timeout=10):
                   total_falls=total_falls)
 
 
+def settled(guest, full, timeout=30):
+    """The books when host, driver and kernel agree on the balloon of a guest.
+
+    full: bytes of the guest, hotplugged ones too.
+    """
+    def agreed():
+        size, now = full - guest.actual(), Books.read(guest)
+        return now if now.inflated == now.sysfs == size else None
+
+    return poll(agreed, timeout, "the counts of the balloon to agree", interval=0.2)
+
+
 def check_without_driver(guest, start, timeout=10):
     """Fail unless a guest whose driver or device has gone has everything back."""
     return _check(guest, start, lambda: 0, timeout,

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A process with memory, for tests that need one.
+ *
+ *	hog MIB		take so much anonymous memory, page by page, and keep it
+ *	hog MIB STRIDE	then give all but one of so many pages back: holes
+ *
+ * Says "has N MiB" when it has it, and stays until it is killed. It is the first
+ * that the kernel kills when there is no memory.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MIB	(1UL << 20)
+
+static void be_the_victim(void)
+{
+	FILE *file = fopen("/proc/self/oom_score_adj", "w");
+
+	if (file) {
+		fputs("1000", file);
+		fclose(file);
+	}
+}
+
+static char *take(size_t bytes)
+{
+	size_t page = sysconf(_SC_PAGESIZE), offset;
+	char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED) {
+		perror("hog: mmap");
+		exit(1);
+	}
+	madvise(at, bytes, MADV_NOHUGEPAGE);
+	for (offset = 0; offset < bytes; offset += page)
+		at[offset] = 1;
+	return at;
+}
+
+static void leave_holes(char *at, size_t bytes, size_t stride)
+{
+	size_t page = sysconf(_SC_PAGESIZE), nr;
+
+	for (nr = 0; nr < bytes / page; nr++)
+		if (nr % stride)
+			madvise(at + nr * page, page, MADV_DONTNEED);
+}
+
+int main(int argc, char **argv)
+{
+	size_t bytes = argc > 1 ? strtoul(argv[1], NULL, 0) * MIB : 0;
+	size_t stride = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
+	char *at;
+
+	if (!bytes) {
+		fprintf(stderr, "usage: hog MIB [STRIDE]\n");
+		return 2;
+	}
+	be_the_victim();
+	at = take(bytes);
+	if (stride)
+		leave_holes(at, bytes, stride);
+	printf("has %zu MiB\n", bytes / MIB);
+	fflush(stdout);
+	for (;;)
+		pause();
+}

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that a host with huge pages gets them back, whole, and that none is torn.
+
+With guest memory in hugetlbfs a host can only give back a whole page of 2 MiB,
+when the balloon has all of it; with transparent huge pages it would split others.
+"""
+
+import math
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import MIB
+from lab.units import mib
+from suite import hog
+from suite.guests import full_size
+
+HUGE = 2 * MIB
+NR_HUGE = Path("/proc/sys/vm/nr_hugepages")
+MEMORY_MIB = 1024
+KEPT = 400 * MIB
+# Of what lies between, at least this part comes back.
+EXPECTED = 0.95
+# Neither QEMU nor the kernel is to find the last page taken.
+SPARE_PAGES = 4
+FILE_MIB = 64
+# For transparent huge pages; the memory that is scattered before it.
+BALLOON = 400 * MIB
+SCATTERED_MIB = 500
+# Left when a process takes what is free.
+RESERVE_MIB = 60
+
+MODES = {
+    "pfn": ("pfn", {}),
+    "auto": ("auto", {"free_page_reporting": True}),
+    "range": ("range", {"free_page_reporting": True}),
+}
+
+
+def huge_pages(field):
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1])
+    return 0
+
+
+@pytest.fixture(scope="module")
+def hugetlb():
+    """Enough of the machine's memory in huge pages, until the tests have run."""
+    wanted = MEMORY_MIB * MIB // HUGE + SPARE_PAGES
+    before = NR_HUGE.read_text()
+    try:
+        NR_HUGE.write_text(str(int(before) + wanted))
+    except OSError as error:
+        pytest.skip(f"this machine gives no huge pages: {error}")
+    try:
+        if huge_pages("HugePages_Free") < wanted:
+            pytest.skip(f"this machine has {huge_pages('HugePages_Free')} huge pages "
+                        f"to spare, {wanted} are needed: free some memory")
+        yield
+    finally:
+        NR_HUGE.write_text(before)
+
+
+def wait_free_pages(least, timeout=20):
+    """Wait until so many are free; how many there are, at the end as well."""
+    end = time.monotonic() + timeout
+    while huge_pages("HugePages_Free") < least and time.monotonic() < end:
+        time.sleep(0.1)
+    return huge_pages("HugePages_Free")
+
+
+def use_all_memory(guest):
+    """So that every huge page of the guest is there; then it is free again."""
+    size = guest.meminfo()["MemAvailable"] // MIB - RESERVE_MIB
+    with hog.holding(guest, size, timeout=120):
+        pass
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_huge_pages_come_back(boot, hugetlb, name, driver, record_property):
+    mode, properties = MODES[name]
+    guest = boot(memory_mib=MEMORY_MIB, balloon=properties, files=hog.FILES,
+                 memory_backend={"type": "memfd", "hugetlb": True, "hugetlbsize": "2M"},
+                 module_params=f"inflate={mode}", append="init_on_alloc=0")
+    if driver != "ours" and mode != "pfn":
+        pytest.skip("only our driver has modes")
+    guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={FILE_MIB} 2>/dev/null",
+                timeout=60)
+    digest = guest.check("md5sum /tmp/kept")
+    use_all_memory(guest)
+
+    before = huge_pages("HugePages_Free")
+    guest.resize(KEPT, timeout=120)
+    possible = (full_size(guest) - KEPT) // HUGE
+    wanted = math.ceil(EXPECTED * possible)
+    returned = wait_free_pages(before + wanted) - before
+    record_property("figure", f"{returned} of {possible} huge pages came back ({mode})")
+    assert returned >= wanted, (
+        f"{returned} of {possible} huge pages came back, expected {wanted}")
+
+    guest.resize(full_size(guest), timeout=120)
+    use_all_memory(guest)
+    assert guest.check("md5sum /tmp/kept") == digest, "what the guest wrote has changed"
+
+
+def lost_huge_pages(guest, balloon):
+    """Inflate; bytes of the guest that left transparent huge pages for it."""
+    before = guest.host_pages()
+    if before < MEMORY_MIB * MIB // 2:
+        pytest.skip(f"only {mib(before)} of the guest are in transparent huge pages "
+                    "here: the machine gives none")
+    guest.resize(full_size(guest) - balloon, timeout=120)
+    guest.wait_for(lambda: before - guest.host_pages() >= balloon * 9 // 10, 20,
+                   lambda: f"huge pages of the balloon to go; {mib(guest.host_pages())} "
+                           f"of {mib(before)} are left")
+    return before - guest.host_pages()
+
+
+@pytest.mark.parametrize("memory", ["fresh", "compacted"])
+def test_transparent_huge_pages_stay(boot, memory, record_property):
+    """What is left to the guest stays in huge pages: none is split for the balloon."""
+    guest = boot(memory_mib=MEMORY_MIB, files=hog.FILES, append="init_on_alloc=0")
+    use_all_memory(guest)
+    if memory == "fresh":
+        lost = lost_huge_pages(guest, BALLOON)
+    else:
+        with hog.holding(guest, SCATTERED_MIB, 4):
+            guest.check("echo 1 > /proc/sys/vm/compact_memory", timeout=60)
+            lost = lost_huge_pages(guest, BALLOON)
+    record_property("figure", f"{mib(lost)} in transparent huge pages went with "
+                              f"{mib(BALLOON)} in the balloon ({memory} memory)")
+    assert lost <= BALLOON * 11 // 10, (
+        f"{mib(lost)} of huge pages are gone with {mib(BALLOON)} in the balloon")

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that every way to tell the host of memory keeps the same books.
+
+Page by page, through the reporting queue first, and whole blocks only; changed
+while the balloon is inflated, with compaction and memory pressure all the time,
+in a guest whose memory lies in pieces, and when memory is taken offline.
+"""
+
+import random
+
+import pytest
+
+from lab import MIB
+from suite import books, hog
+from suite.books import PAGE, SYSFS, Books
+from suite.guests import full_size
+from suite.programs import count
+
+MODES = ("pfn", "auto", "range")
+PARAMETER = "/sys/module/virtio_balloon/parameters/inflate"
+REPORTING = {"free_page_reporting": True}
+GUEST = {"memory_mib": 768, "balloon": REPORTING, "files": hog.FILES,
+         "append": "init_on_alloc=0"}
+LARGEST = 500 * MIB
+# What the process that makes pressure has.
+PRESSURE_MIB = 60
+DIMM_MIB = 1024
+# Left to the guest beside that balloon.
+LEFT = 500 * MIB
+
+COMPACT = ("setsid sh -c 'while :; do echo 1 > /proc/sys/vm/compact_memory; "
+           "sleep 0.1; done' >/dev/null 2>&1 & echo $!")
+
+
+def set_mode(guest, mode):
+    guest.check(f"echo {mode} > {PARAMETER}")
+    assert guest.read(f"{SYSFS}/inflate") == mode
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_books_balance(guest, ours, start, mode):
+    """MemTotal, the kernel's counters and sysfs agree to the page."""
+    set_mode(guest, mode)
+    for balloon in (300 * MIB, 300 * MIB + PAGE, 20 * MIB + 3 * PAGE, LARGEST):
+        guest.resize(full_size(guest) - balloon)
+        books.check(guest, start)
+    whole = int(guest.read(f"{SYSFS}/whole_blocks"))
+    assert (whole > 0) == (mode == "range"), f"{whole} bytes in whole blocks in {mode}"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_books_balance_with_deflate_on_oom(boot, ours, mode):
+    """MemTotal does not change then; everything else is the same."""
+    guest = boot(**(GUEST | {"balloon": REPORTING | {"deflate_on_oom": True},
+                             "module_params": f"inflate={mode}"}))
+    before = Books.read(guest)
+    guest.resize(full_size(guest) - 300 * MIB)
+    books.check(guest, before, total_falls=False)
+    guest.resize(full_size(guest) - 7 * PAGE)
+    books.check(guest, before, total_falls=False)
+
+
+def test_mode_changes_while_inflated(guest, ours, start):
+    """What is in the balloon stays there, and comes out whatever the mode is then."""
+    full = full_size(guest)
+    for mode, balloon in (("range", 150), ("pfn", 300), ("auto", 400),
+                          ("range", 200), ("pfn", 50), ("range", 350), ("auto", 0)):
+        set_mode(guest, mode)
+        guest.resize(full - balloon * MIB)
+        books.check(guest, start)
+
+
+def test_random_targets_and_modes(request, guest, ours, start, record_property):
+    """With memory in pieces, compaction and pressure; on failure it names its seed."""
+    full = full_size(guest)
+    config = request.config
+    seed = config.option.seed
+    seed = random.randrange(1 << 32) if seed is None else seed
+    rng = random.Random(seed)
+    record_property("seed", seed)
+    nr_targets = count(config, 60, 500)
+    compact = guest.check(COMPACT).strip()
+    try:
+        for number in range(nr_targets):
+            if rng.random() < 0.3:
+                set_mode(guest, rng.choice(MODES))
+            balloon = rng.choice((rng.randrange(LARGEST), rng.randrange(4 * MIB)))
+            balloon -= balloon % PAGE
+            if rng.random() < 0.3:
+                guest.set_target(full - rng.randrange(LARGEST))
+            stride = (rng.choice((2, 3, 8)),) if rng.random() < 0.5 else ()
+            if rng.random() < 0.2:
+                with hog.holding(guest, PRESSURE_MIB, *stride):
+                    guest.resize(full - balloon)
+            else:
+                guest.resize(full - balloon)
+            if number % 20 == 19:
+                books.check(guest, start)
+                print(f"{number + 1} of {nr_targets} targets")
+    except Exception:
+        print(f"replay with --seed {seed}")
+        raise
+    finally:
+        guest.check(f"kill {compact}")
+    guest.resize(full)
+    books.check(guest, start)
+
+
+def test_memory_in_pieces(guest, start):
+    """Few blocks are left; the balloon takes what there is."""
+    full = full_size(guest)
+    with hog.holding(guest, 400, 2):
+        guest.resize(full - 350 * MIB)
+        guest.resize(full)
+    books.check(guest, start)
+
+
+def test_page_cache_gives_way(boot, tmp_path):
+    """Inflating against a full page cache goes on and on, never back."""
+    disk = tmp_path / "disk"
+    with open(disk, "wb") as image:
+        image.truncate(600 * MIB)
+    guest = boot(memory_mib=768, disks=[disk], append="init_on_alloc=0")
+    # As long as somebody has it open, its pages stay.
+    guest.check("setsid sleep 1000 < /dev/vda >/dev/null 2>&1 &\n"
+                "cat /dev/vda > /dev/null", timeout=90)
+    cached = guest.meminfo()["Cached"] + guest.meminfo()["Buffers"]
+    assert cached > 350 * MIB, f"only {cached} bytes in the page cache"
+    goal = full_size(guest) - 450 * MIB
+    seen = [guest.actual()]
+    guest.set_target(goal)
+
+    def reached():
+        seen.append(guest.actual())
+        return seen[-1] == goal
+
+    guest.wait_for(reached, 60, lambda: f"the balloon to take the cache; {seen[-1]}")
+    back = [pair for pair in zip(seen, seen[1:]) if pair[1] > pair[0]]
+    assert not back, f"the balloon went back on its way: {back}"
+
+
+def online(guest, block):
+    guest.check(f"echo online_kernel > {block}/state")
+
+
+def test_memory_with_blocks_goes_offline(boot, ours):
+    """Whole blocks leave memory that is to go, and others take their place."""
+    guest = boot(**(GUEST | {"max_memory_mib": 4096, "module_params": "inflate=range"}))
+    before = set(guest.check("ls -d /sys/devices/system/memory/memory*").split())
+    guest.qmp("object-add", **{"qom-type": "memory-backend-ram", "id": "dimm0-ram",
+                               "size": DIMM_MIB * MIB})
+    guest.qmp("device_add", driver="pc-dimm", id="dimm0", memdev="dimm0-ram")
+
+    def added():
+        now = guest.check("ls -d /sys/devices/system/memory/memory*").split()
+        return sorted(set(now) - before)
+
+    guest.wait_for(lambda: len(added()) * 128 >= DIMM_MIB, 20, "the new memory")
+    blocks = added()
+    total = full_size(guest) + DIMM_MIB * MIB
+    for block in blocks:
+        if guest.read(f"{block}/state") != "online":
+            online(guest, block)
+    guest.resize(LEFT)
+    before = Books.read(guest)
+    assert before.sysfs == total - LEFT
+    offline = [block for block in blocks
+               if guest.sh(f"echo offline > {block}/state", timeout=60).ok]
+    assert offline, "no memory block could be taken offline"
+    print(f"{len(offline)} of {len(blocks)} memory blocks went offline")
+    # What was in there has left the balloon, and is taken elsewhere if it can.
+    books.settled(guest, total)
+    for block in offline:
+        online(guest, block)
+    guest.wait_actual(LEFT)
