@@ -136,13 +136,23 @@ int model_settle(struct model *m, __u32 target, unsigned int ms)
  */
 __u64 model_offline(struct model *m)
 {
-	struct balloon_host_page page;
-	__u64 count = 0;
+	struct balloon_host_page *pages;
+	unsigned int i, nr = 0;
+	__u64 pfn, count = 0;
 
-	for (page.pfn = 0; page.pfn < m->pages; page.pfn++)
-		if ((m->state[page.pfn] & MODEL_SEEN) &&
-		    !host_pages(m->h, &page, 1))
-			count += !!(page.flags & BALLOON_PAGE_OFFLINE);
+	pages = host_alloc(RANGES_MAX * sizeof(*pages));
+	for (pfn = 0; pfn < m->pages; pfn++) {
+		if (m->state[pfn] & MODEL_SEEN)
+			pages[nr++].pfn = pfn;
+		if (nr < RANGES_MAX && pfn + 1 < m->pages)
+			continue;
+		if (nr && host_pages(m->h, pages, nr))
+			host_die("BALLOON_HOST_PAGES");
+		for (i = 0; i < nr; i++)
+			count += !!(pages[i].flags & BALLOON_PAGE_OFFLINE);
+		nr = 0;
+	}
+	free(pages);
 	return count;
 }
 
@@ -181,12 +191,16 @@ static __u8 *page_state(struct model *m, __u64 pfn)
 	return pfn < m->pages ? &m->state[pfn] : &nowhere;
 }
 
-/* While the host may write a page, nobody in the guest may have freed it. */
+/*
+ * While the host may write a page, nobody in the guest may have freed it. What
+ * a reset made void meanwhile may be free: then nothing can be said.
+ */
 static void check_held(struct model *m, const struct host_elem *e,
 		       const char *when)
 {
-	struct balloon_host_page *pages;
 	unsigned int count = elem_pfns(e);
+	struct balloon_host_page *pages;
+	struct balloon_host_state state;
 	unsigned int i;
 
 	if (m->lenient || count > RANGES_MAX)
@@ -194,13 +208,16 @@ static void check_held(struct model *m, const struct host_elem *e,
 	pages = host_alloc((count + 1) * sizeof(*pages));
 	for (i = 0; i < count; i++)
 		pages[i].pfn = elem_pfn(e, i);
-	if (!host_pages(m->h, pages, count))
-		for (i = 0; i < count; i++)
-			if ((pages[i].flags & BALLOON_PAGE_BUDDY) ||
-			    !pages[i].refs)
-				model_complain(m, "pfn %#llx is free %s (refs %u flags %#x)",
-					       (__u64)pages[i].pfn, when,
-					       pages[i].refs, pages[i].flags);
+	if (host_pages(m->h, pages, count))
+		count = 0;
+	host_state(m->h, &state);
+	if (state.resets != e->resets)
+		count = 0;
+	for (i = 0; i < count; i++)
+		if ((pages[i].flags & BALLOON_PAGE_BUDDY) || !pages[i].refs)
+			model_complain(m, "pfn %#llx is free %s (refs %u flags %#x)",
+				       (__u64)pages[i].pfn, when,
+				       pages[i].refs, pages[i].flags);
 	free(pages);
 }
 
