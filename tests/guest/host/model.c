@@ -272,7 +272,7 @@ static void check_array(struct model *m, const struct host_elem *e)
 			       e->queue, e->in_len);
 }
 
-static void inflate_page(struct model *m, __u32 pfn, bool told)
+static void inflate_page(struct model *m, __u32 pfn)
 {
 	__u8 *state = page_state(m, pfn);
 
@@ -281,7 +281,7 @@ static void inflate_page(struct model *m, __u32 pfn, bool told)
 	else if (*state & MODEL_INFLATING)
 		model_complain(m, "inflating pfn %#x, whose inflate is not acknowledged",
 			       pfn);
-	else if ((*state & MODEL_DEFLATING) && told)
+	else if (*state & MODEL_DEFLATING)
 		model_complain(m, "inflating pfn %#x, whose deflate is not acknowledged",
 			       pfn);
 	else if (*state & MODEL_HINTING)
@@ -289,19 +289,18 @@ static void inflate_page(struct model *m, __u32 pfn, bool told)
 	else if (*state & MODEL_REPORTING)
 		model_complain(m, "inflating pfn %#x, whose report is not acknowledged",
 			       pfn);
-	if (*state & MODEL_BALLOON)
+	if (*state & (MODEL_BALLOON | MODEL_BEFORE))
 		m->resynced++;
 	*state |= MODEL_INFLATING | MODEL_SEEN;
 }
 
 static void take_inflate(struct model *m, const struct host_elem *e)
 {
-	bool told = must_tell(m);
 	unsigned int i;
 
 	check_array(m, e);
 	for (i = 0; i < elem_pfns(e); i++)
-		inflate_page(m, elem_pfn(e, i), told);
+		inflate_page(m, elem_pfn(e, i));
 	check_held(m, e, "while it is being inflated");
 	destroy_pfns(m, e, MODEL_JUNK_INFLATE);
 }
@@ -315,9 +314,9 @@ static void ack_inflate(struct model *m, const struct host_elem *e)
 	check_held(m, e, "and its inflate is not acknowledged");
 	for (i = 0; i < elem_pfns(e); i++) {
 		state = page_state(m, elem_pfn(e, i));
-		if (!(*state & MODEL_BALLOON))
+		if (!(*state & (MODEL_BALLOON | MODEL_BEFORE)))
 			m->told++;
-		*state &= ~(MODEL_INFLATING | MODEL_HINTED);
+		*state &= ~(MODEL_INFLATING | MODEL_HINTED | MODEL_BEFORE);
 		*state |= MODEL_BALLOON;
 	}
 	m->inflated += elem_pfns(e);
@@ -334,7 +333,7 @@ static void deflate_page(struct model *m, __u32 pfn)
 	else if (*state & MODEL_INFLATING)
 		model_complain(m, "deflating pfn %#x, whose inflate is not acknowledged",
 			       pfn);
-	else if (!(*state & MODEL_BALLOON))
+	else if (!(*state & (MODEL_BALLOON | MODEL_BEFORE)))
 		model_complain(m, "deflating pfn %#x, which is not in the balloon",
 			       pfn);
 	*state |= MODEL_DEFLATING;
@@ -363,9 +362,9 @@ static void ack_deflate(struct model *m, const struct host_elem *e)
 		check_held(m, e, "and its deflate is not acknowledged");
 	for (i = 0; i < elem_pfns(e); i++) {
 		state = page_state(m, elem_pfn(e, i));
-		if (*state & MODEL_BALLOON)
+		if (*state & (MODEL_BALLOON | MODEL_BEFORE))
 			m->told--;
-		*state &= ~(MODEL_DEFLATING | MODEL_BALLOON);
+		*state &= ~(MODEL_DEFLATING | MODEL_BALLOON | MODEL_BEFORE);
 	}
 	m->deflated += elem_pfns(e);
 }
@@ -421,15 +420,18 @@ void model_ack(struct model *m, const struct host_elem *e)
  * model_reset - the device was reset: what was under way is void
  * @m: the model
  *
- * Pages in the balloon stay there, as on QEMU: the driver may keep them over a
- * suspend and deflate them afterwards.
+ * Pages in the balloon may stay there, as on QEMU: the driver may keep them over
+ * a suspend and deflate them afterwards, or give them back by the reset.
  */
 void model_reset(struct model *m)
 {
 	__u64 pfn;
 
-	for (pfn = 0; pfn < m->pages; pfn++)
-		m->state[pfn] &= MODEL_BALLOON | MODEL_SEEN;
+	for (pfn = 0; pfn < m->pages; pfn++) {
+		if (m->state[pfn] & MODEL_BALLOON)
+			m->state[pfn] |= MODEL_BEFORE;
+		m->state[pfn] &= MODEL_BEFORE | MODEL_SEEN;
+	}
 	m->cmd_active = HOST_CMD_STOP;
 	m->cmd_last = HOST_CMD_STOP;
 	m->stats_out = 0;
