@@ -175,6 +175,7 @@ static const struct silent cases[] = {
 	{ "full,legacy,unbind", 0, HOST_NONE, UNBIND },
 	{ "stats,remove", MODERN | HOST_F_STATS_VQ, HOST_STATS, REMOVE },
 	{ "hint,remove", MODERN | HOST_F_FREE_PAGE_HINT, HOST_HINT, REMOVE },
+	{ "hint,unload", MODERN | HOST_F_FREE_PAGE_HINT, HOST_HINT, UNLOAD },
 	{ "report,remove", MODERN | HOST_F_REPORTING, HOST_REPORT, REMOVE },
 	{ "report,unload", TELL | HOST_F_REPORTING, HOST_REPORT, UNLOAD },
 	/* Last: a driver that fails these is beyond help. */
