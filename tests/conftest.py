@@ -24,6 +24,7 @@ def pytest_addoption(parser):
                     help="the driver to judge")
     group.addoption("--seed", type=int,
                     help="replay a test that takes random numbers")
+    group.addoption("--case", help="only this case of each program")
 
 
 def is_worker(config):

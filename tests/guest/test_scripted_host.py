@@ -19,5 +19,6 @@ TIMEOUT = 200
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_program(guest, program, record_property):
-    programs.run(guest, program, record_property, TIMEOUT)
+def test_program(request, guest, program, record_property):
+    case = request.config.option.case or ""
+    programs.run(guest, program, record_property, TIMEOUT, case)

@@ -112,7 +112,6 @@ static void choose_offer(struct fuzz *f, struct host_offer *offer)
 		offer->target = fuzz_below(&rng, 48 * HOST_MIB);
 	if (fuzz_once_in(&rng, 4))
 		offer->cmd_id = fuzz_next(&rng);
-	f->features = offer->features;
 	ktap_note("features %#llx, queues of %u %u %u %u %u, target %u",
 		  offer->features, offer->size[0], offer->size[1],
 		  offer->size[2], offer->size[3], offer->size[4],
@@ -235,7 +234,7 @@ static void remains(const void *arg)
 		   wrong);
 }
 
-static int usage(void)
+static int misused(void)
 {
 	fprintf(stderr, "usage: fuzz SEED STEPS [LIFE]\n");
 	return 2;
@@ -248,7 +247,7 @@ int main(int argc, char **argv)
 	char name[64];
 
 	if (argc < 3)
-		return usage();
+		return misused();
 	seed = strtoull(argv[1], NULL, 0);
 	steps_wanted = strtoul(argv[2], NULL, 0);
 	if (argc > 3)

@@ -72,7 +72,6 @@ struct fuzz_books {
  * @rng: decisions of this step
  * @h: the device
  * @m: its books
- * @features: offered
  * @resets: seen when the device was plugged, to know of others
  * @frozen: between freeze and restore
  * @broken: the device is, or its driver gave up
@@ -91,7 +90,6 @@ struct fuzz {
 	__u64 rng;
 	struct host *h;
 	struct model *m;
-	__u64 features;
 	__u32 resets;
 	bool frozen;
 	bool broken;

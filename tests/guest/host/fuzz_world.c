@@ -42,7 +42,7 @@ void fuzz_prepare(void)
 		host_die("mlockall");
 }
 
-static __s64 vmstat(const char *name)
+static __s64 counter(const char *name)
 {
 	size_t len = strlen(name);
 	long long value = 0;
@@ -66,8 +66,8 @@ void fuzz_read_books(struct fuzz_books *books)
 {
 	books->total = host_meminfo("MemTotal");
 	books->free = host_free_memory();
-	books->balloon = vmstat("balloon_inflate") - vmstat("balloon_deflate");
-	books->nr_balloon = vmstat("nr_balloon_pages");
+	books->balloon = counter("balloon_inflate") - counter("balloon_deflate");
+	books->nr_balloon = counter("nr_balloon_pages");
 }
 
 /**

@@ -66,7 +66,7 @@ bool model_clean(struct model *m)
 
 	while ((e = host_find(m->h, BALLOON_EV_FREED, HOST_ANY, m->freed_seq))) {
 		m->freed_seq = e->seq;
-		model_complain(m, "at reset %u pages of unfinished requests on queue %d are free, as %#x",
+		model_complain(m, "at reset %u pages under way on queue %d are free, as %#x",
 			       e->len, e->queue, e->where);
 	}
 	if (m->complaints)
