@@ -11,7 +11,7 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check conformance lint unit \
+.PHONY: all help modules install uninstall demo check conformance fuzz faults lint unit \
 	guest setup fetch clean distclean
 
 all: modules
@@ -31,6 +31,8 @@ help:
 	@echo '    T=EXPRESSION     tests whose names match, as pytest -k'
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
+	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=7.2 SEED=N'
+	@echo '  faults         plants faults in the driver: each has to be found'
 	@echo
 	@echo 'Working on it'
 	@echo '  unit           tests that need no guest'
@@ -77,6 +79,13 @@ check: fetch
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))
+
+fuzz: fetch
+	scripts/fuzz --driver $(DRIVER) $(if $(K),--kernel $(K)) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+faults: fetch
+	scripts/faults $(if $(K),--kernel $(K))
 
 unit:
 	$(MAKE) -C tests/unit check

@@ -26,6 +26,7 @@ def pytest_addoption(parser):
                     help="repeat as often as a judgement needs, not as a run can afford")
     group.addoption("--seed", type=int,
                     help="replay a test that takes random numbers")
+    group.addoption("--case", help="only this case of each program")
 
 
 def is_worker(config):

@@ -9,7 +9,7 @@
 
 #define DEVICES		"/sys/bus/virtio/devices/*"
 #define BALLOON_ID	5
-#define STEADY_MS	500
+#define STEADY_MS	1500
 
 bool guest_read(const char *path, char *line, size_t size)
 {

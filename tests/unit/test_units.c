@@ -29,6 +29,25 @@ static void target_rounds_up(const void *arg)
 	ktap_eq(balloon_4k_to_pages(12345, 12), 12345);
 }
 
+/* The numbers of whole pages, however large, and never more than there is room. */
+static void elements_hold_whole_pages(const void *arg)
+{
+	(void)arg;
+	for_each_shift(shift) {
+		for (unsigned int room = 0; room <= 1024; room++) {
+			unsigned int used = balloon_4k_whole_pages(room, shift) *
+					    balloon_4k_per_page(shift);
+
+			if (!ktap_le(used, room) ||
+			    !ktap_le(room - used,
+				     balloon_4k_per_page(shift) - 1))
+				return;
+		}
+	}
+	ktap_eq(balloon_4k_whole_pages(256, 16), 16);
+	ktap_eq(balloon_4k_whole_pages(8, 16), 0);
+}
+
 /* Once reached, a target must not ask for anything more: no endless loop. */
 static void target_is_a_fixed_point(const void *arg)
 {
@@ -144,8 +163,10 @@ static void actual_is_told_in_steps(const void *arg)
 
 int main(int argc, char **argv)
 {
-	ktap_plan(8, argc, argv);
+	ktap_plan(9, argc, argv);
 	ktap_run("target_rounds_up", target_rounds_up, NULL, 5);
+	ktap_run("elements_hold_whole_pages", elements_hold_whole_pages, NULL,
+		 5);
 	ktap_run("target_is_a_fixed_point", target_is_a_fixed_point, NULL, 5);
 	ktap_run("extremes_do_not_overflow", extremes_do_not_overflow, NULL, 5);
 	ktap_run("pfns_fit_or_not", pfns_fit_or_not, NULL, 5);

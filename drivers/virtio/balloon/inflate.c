@@ -108,8 +108,8 @@ unsigned int balloon_element_nr_pages(struct virtio_balloon *vb)
 
 	if (!nr_4k)
 		nr_4k = vb->inflate.element_safe_nr_4k;
-	return min(nr_4k, vb->inflate.element_max_nr_4k) /
-	       balloon_4k_per_page(PAGE_SHIFT);
+	return balloon_4k_whole_pages(min(nr_4k, vb->inflate.element_max_nr_4k),
+				      PAGE_SHIFT);
 }
 
 /**

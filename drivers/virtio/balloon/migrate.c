@@ -5,10 +5,11 @@
  *
  * Nobody waits for it. The callback posts both requests and is done: the old page
  * is out of the balloon, and the new one is on its way in like any page that is
- * being inflated, referenced by its move until the host has acknowledged it. Only
- * then it goes on the kernel's list. So a host that is slow or silent does not
- * hold up compaction, memory offlining or whoever else moves pages; when all
- * moves are in use, more are refused.
+ * being inflated. Their move keeps both until the host has acknowledged them: only
+ * then the new one goes on the kernel's list, and only then the old one is free,
+ * which nobody can inflate again while the host might mistake the order. So a host
+ * that is slow or silent does not hold up compaction, memory offlining or whoever
+ * else moves pages; when all moves are in use, more are refused.
  *
  * The callback runs in threads that allocate memory, with pages locked: it takes
  * no lock that somebody holds while allocating, and does not allocate itself.
@@ -57,6 +58,15 @@ static void balloon_move_release_old(struct balloon_move *move)
 	move->old = NULL;
 }
 
+/*
+ * A free page whose deflation the host has not seen yet may be the one that is to
+ * take the place of another: the host must not mistake their order.
+ */
+static bool balloon_migrate_early(struct virtio_balloon *vb)
+{
+	return !balloon_must_tell_host(vb) && balloon_pages_deflating(vb);
+}
+
 static void balloon_move_drop(struct balloon_move *move)
 {
 	if (move->new)
@@ -79,10 +89,10 @@ static void balloon_move_fill(struct virtio_balloon *vb,
 /*
  * Posts the inflation of the new page and then the deflation of the old one, so
  * that the balloon never is smaller than the host has asked for. The second may
- * find no room: then the old page is held until it can be told.
+ * find no room, and has to wait for it.
  */
 static int balloon_move_post(struct balloon_migrate *migrate,
-			     struct balloon_move *move, struct page *old)
+			     struct balloon_move *move)
 {
 	unsigned long flags;
 	int err;
@@ -91,12 +101,8 @@ static int balloon_move_post(struct balloon_migrate *migrate,
 	move->nr_pending = 2;
 	spin_lock_irqsave(&migrate->lock, flags);
 	err = balloon_queue_post(&migrate->inflate, &move->inflate);
-	if (!err && balloon_queue_post(&migrate->deflate, &move->deflate)) {
-		if (!move->old)
-			get_page(old);
-		move->old = old;
+	if (!err && balloon_queue_post(&migrate->deflate, &move->deflate))
 		list_add_tail(&move->node, &migrate->untold);
-	}
 	spin_unlock_irqrestore(&migrate->lock, flags);
 	return err;
 }
@@ -127,11 +133,10 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 			  old);
 	get_page(new);
 	move->new = new;
-	move->old = balloon_must_tell_host(vb) ? old : NULL;
-	if (move->old)
-		get_page(old);
+	get_page(old);
+	move->old = old;
 
-	if (balloon_move_post(migrate, move, old)) {
+	if (balloon_move_post(migrate, move)) {
 		balloon_move_drop(move);
 		balloon_move_put(migrate, move);
 		return -EAGAIN;
@@ -158,7 +163,7 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 		return -EBUSY;
 	if (!down_read_trylock(&vb->migrate->gate))
 		return -EAGAIN;
-	if (vb->migrate->open)
+	if (vb->migrate->open && !balloon_migrate_early(vb))
 		rc = balloon_migrate_begin(vb, new, old);
 	up_read(&vb->migrate->gate);
 	return rc;

@@ -26,7 +26,7 @@ struct page;
  * @old_sg: descriptor of @deflate
  * @node: place among free moves, or among those with an untold @old
  * @new: referenced; in the balloon when its inflation is acknowledged
- * @old: referenced while it must not be used yet, else NULL
+ * @old: referenced until its deflation is acknowledged
  * @nr_pending: requests that have not come back
  * @new_pfns: what @inflate says
  * @old_pfns: what @deflate says

@@ -60,6 +60,13 @@ static inline u32 balloon_pages_to_4k(unsigned long nr_pages,
 	return nr_4k > U32_MAX ? U32_MAX : (u32)nr_4k;
 }
 
+/* Whole pages that an array of @nr_4k entries has room for. */
+static inline unsigned int balloon_4k_whole_pages(unsigned int nr_4k,
+						  unsigned int page_shift)
+{
+	return nr_4k / balloon_4k_per_page(page_shift);
+}
+
 /* The PFN of the device for the start of a page of the guest. */
 static inline u64 balloon_pfn_to_4k(unsigned long pfn, unsigned int page_shift)
 {

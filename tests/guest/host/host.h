@@ -236,10 +236,12 @@ int host_ack_raw(struct host *h, int queue, __u32 head, __u32 len,
 		 __u32 flags);
 __u32 host_used_len(const struct host_elem *e, enum host_len len);
 unsigned int host_release(struct host *h, enum host_role role);
+int host_ack_held(struct host *h, unsigned int n, __u32 len, __u32 flags);
 unsigned int host_held(struct host *h, enum host_role role);
 
-/* The pump. Returns 0 when done() said so, -ETIMEDOUT at the deadline. */
+/* The pump. host_pump() returns 0 when done() said so, -ETIMEDOUT at the deadline. */
 typedef bool (*host_done)(struct host *h, void *arg);
+bool host_serve(struct host *h);
 int host_pump(struct host *h, host_done done, void *arg, unsigned int ms);
 int host_pump_target(struct host *h, __u32 pages, unsigned int ms);
 int host_pump_op(struct host *h, unsigned int op, unsigned int flags,

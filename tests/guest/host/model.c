@@ -66,7 +66,7 @@ bool model_clean(struct model *m)
 
 	while ((e = host_find(m->h, BALLOON_EV_FREED, HOST_ANY, m->freed_seq))) {
 		m->freed_seq = e->seq;
-		model_complain(m, "at reset %u pages on their way on queue %d are free, as %#x",
+		model_complain(m, "at reset %u pages under way on queue %d are free, as %#x",
 			       e->len, e->queue, e->where);
 	}
 	if (m->complaints)
@@ -136,13 +136,23 @@ int model_settle(struct model *m, __u32 target, unsigned int ms)
  */
 __u64 model_offline(struct model *m)
 {
-	struct balloon_host_page page;
-	__u64 count = 0;
+	struct balloon_host_page *pages;
+	unsigned int i, nr = 0;
+	__u64 pfn, count = 0;
 
-	for (page.pfn = 0; page.pfn < m->pages; page.pfn++)
-		if ((m->state[page.pfn] & MODEL_SEEN) &&
-		    !host_pages(m->h, &page, 1))
-			count += !!(page.flags & BALLOON_PAGE_OFFLINE);
+	pages = host_alloc(RANGES_MAX * sizeof(*pages));
+	for (pfn = 0; pfn < m->pages; pfn++) {
+		if (m->state[pfn] & MODEL_SEEN)
+			pages[nr++].pfn = pfn;
+		if (nr < RANGES_MAX && pfn + 1 < m->pages)
+			continue;
+		if (nr && host_pages(m->h, pages, nr))
+			host_die("BALLOON_HOST_PAGES");
+		for (i = 0; i < nr; i++)
+			count += !!(pages[i].flags & BALLOON_PAGE_OFFLINE);
+		nr = 0;
+	}
+	free(pages);
 	return count;
 }
 
@@ -181,12 +191,16 @@ static __u8 *page_state(struct model *m, __u64 pfn)
 	return pfn < m->pages ? &m->state[pfn] : &nowhere;
 }
 
-/* While the host may write a page, nobody in the guest may have freed it. */
+/*
+ * While the host may write a page, nobody in the guest may have freed it. What
+ * a reset made void meanwhile may be free: then nothing can be said.
+ */
 static void check_held(struct model *m, const struct host_elem *e,
 		       const char *when)
 {
-	struct balloon_host_page *pages;
 	unsigned int count = elem_pfns(e);
+	struct balloon_host_page *pages;
+	struct balloon_host_state state;
 	unsigned int i;
 
 	if (m->lenient || count > RANGES_MAX)
@@ -194,13 +208,16 @@ static void check_held(struct model *m, const struct host_elem *e,
 	pages = host_alloc((count + 1) * sizeof(*pages));
 	for (i = 0; i < count; i++)
 		pages[i].pfn = elem_pfn(e, i);
-	if (!host_pages(m->h, pages, count))
-		for (i = 0; i < count; i++)
-			if ((pages[i].flags & BALLOON_PAGE_BUDDY) ||
-			    !pages[i].refs)
-				model_complain(m, "pfn %#llx is free %s (refs %u flags %#x)",
-					       (__u64)pages[i].pfn, when,
-					       pages[i].refs, pages[i].flags);
+	if (host_pages(m->h, pages, count))
+		count = 0;
+	host_state(m->h, &state);
+	if (state.resets != e->resets)
+		count = 0;
+	for (i = 0; i < count; i++)
+		if ((pages[i].flags & BALLOON_PAGE_BUDDY) || !pages[i].refs)
+			model_complain(m, "pfn %#llx is free %s (refs %u flags %#x)",
+				       (__u64)pages[i].pfn, when,
+				       pages[i].refs, pages[i].flags);
 	free(pages);
 }
 
@@ -255,7 +272,7 @@ static void check_array(struct model *m, const struct host_elem *e)
 			       e->queue, e->in_len);
 }
 
-static void inflate_page(struct model *m, __u32 pfn, bool told)
+static void inflate_page(struct model *m, __u32 pfn)
 {
 	__u8 *state = page_state(m, pfn);
 
@@ -264,7 +281,7 @@ static void inflate_page(struct model *m, __u32 pfn, bool told)
 	else if (*state & MODEL_INFLATING)
 		model_complain(m, "inflating pfn %#x, whose inflate is not acknowledged",
 			       pfn);
-	else if ((*state & MODEL_DEFLATING) && told)
+	else if (*state & MODEL_DEFLATING)
 		model_complain(m, "inflating pfn %#x, whose deflate is not acknowledged",
 			       pfn);
 	else if (*state & MODEL_HINTING)
@@ -272,19 +289,18 @@ static void inflate_page(struct model *m, __u32 pfn, bool told)
 	else if (*state & MODEL_REPORTING)
 		model_complain(m, "inflating pfn %#x, whose report is not acknowledged",
 			       pfn);
-	if (*state & MODEL_BALLOON)
+	if (*state & (MODEL_BALLOON | MODEL_BEFORE))
 		m->resynced++;
 	*state |= MODEL_INFLATING | MODEL_SEEN;
 }
 
 static void take_inflate(struct model *m, const struct host_elem *e)
 {
-	bool told = must_tell(m);
 	unsigned int i;
 
 	check_array(m, e);
 	for (i = 0; i < elem_pfns(e); i++)
-		inflate_page(m, elem_pfn(e, i), told);
+		inflate_page(m, elem_pfn(e, i));
 	check_held(m, e, "while it is being inflated");
 	destroy_pfns(m, e, MODEL_JUNK_INFLATE);
 }
@@ -298,9 +314,9 @@ static void ack_inflate(struct model *m, const struct host_elem *e)
 	check_held(m, e, "and its inflate is not acknowledged");
 	for (i = 0; i < elem_pfns(e); i++) {
 		state = page_state(m, elem_pfn(e, i));
-		if (!(*state & MODEL_BALLOON))
+		if (!(*state & (MODEL_BALLOON | MODEL_BEFORE)))
 			m->told++;
-		*state &= ~(MODEL_INFLATING | MODEL_HINTED);
+		*state &= ~(MODEL_INFLATING | MODEL_HINTED | MODEL_BEFORE);
 		*state |= MODEL_BALLOON;
 	}
 	m->inflated += elem_pfns(e);
@@ -317,7 +333,7 @@ static void deflate_page(struct model *m, __u32 pfn)
 	else if (*state & MODEL_INFLATING)
 		model_complain(m, "deflating pfn %#x, whose inflate is not acknowledged",
 			       pfn);
-	else if (!(*state & MODEL_BALLOON))
+	else if (!(*state & (MODEL_BALLOON | MODEL_BEFORE)))
 		model_complain(m, "deflating pfn %#x, which is not in the balloon",
 			       pfn);
 	*state |= MODEL_DEFLATING;
@@ -346,9 +362,9 @@ static void ack_deflate(struct model *m, const struct host_elem *e)
 		check_held(m, e, "and its deflate is not acknowledged");
 	for (i = 0; i < elem_pfns(e); i++) {
 		state = page_state(m, elem_pfn(e, i));
-		if (*state & MODEL_BALLOON)
+		if (*state & (MODEL_BALLOON | MODEL_BEFORE))
 			m->told--;
-		*state &= ~(MODEL_DEFLATING | MODEL_BALLOON);
+		*state &= ~(MODEL_DEFLATING | MODEL_BALLOON | MODEL_BEFORE);
 	}
 	m->deflated += elem_pfns(e);
 }
@@ -404,15 +420,18 @@ void model_ack(struct model *m, const struct host_elem *e)
  * model_reset - the device was reset: what was under way is void
  * @m: the model
  *
- * Pages in the balloon stay there, as on QEMU: the driver may keep them over a
- * suspend and deflate them afterwards.
+ * Pages in the balloon may stay there, as on QEMU: the driver may keep them over
+ * a suspend and deflate them afterwards, or give them back by the reset.
  */
 void model_reset(struct model *m)
 {
 	__u64 pfn;
 
-	for (pfn = 0; pfn < m->pages; pfn++)
-		m->state[pfn] &= MODEL_BALLOON | MODEL_SEEN;
+	for (pfn = 0; pfn < m->pages; pfn++) {
+		if (m->state[pfn] & MODEL_BALLOON)
+			m->state[pfn] |= MODEL_BEFORE;
+		m->state[pfn] &= MODEL_BEFORE | MODEL_SEEN;
+	}
 	m->cmd_active = HOST_CMD_STOP;
 	m->cmd_last = HOST_CMD_STOP;
 	m->stats_out = 0;

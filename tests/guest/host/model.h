@@ -25,6 +25,7 @@
 #define MODEL_HINTED		0x10	/* hint acknowledged, not DONE */
 #define MODEL_REPORTING		0x20	/* report not acknowledged */
 #define MODEL_SEEN		0x40	/* was in the balloon once */
+#define MODEL_BEFORE		0x80	/* was in it at a reset: may be still */
 
 /* What pages are filled with, to tell in a crash who wrote. */
 #define MODEL_JUNK_INFLATE	0xbadba110u

@@ -42,6 +42,26 @@ static void unhold(struct host *h, struct host_elem *e)
 	e->next = NULL;
 }
 
+/* Elements of before a reset can never be acknowledged any more. */
+static void drop_stale(struct host *h)
+{
+	struct balloon_host_state state;
+	struct host_elem *e, *next;
+
+	host_state(h, &state);
+	if (state.resets == h->resets)
+		return;
+	h->resets = state.resets;
+	host_model_reset(h);
+	for (e = h->held; e; e = next) {
+		next = e->next;
+		if (e->resets == state.resets)
+			continue;
+		unhold(h, e);
+		host_elem_free(e);
+	}
+}
+
 static void ack_by_policy(struct host *h, struct host_elem *e)
 {
 	host_ack(h, e, host_used_len(e, h->policy[e->role].len), 0);
@@ -55,6 +75,9 @@ static bool take_role(struct host *h, enum host_role role)
 	while (!h->automatic[role] && (e = host_take(h, role))) {
 		any = true;
 		host_log(h);
+		/* The driver may have begun anew since the last look. */
+		if (e->resets != h->resets)
+			drop_stale(h);
 		host_model_take(h, e);
 		if (h->on_take && h->on_take(h, e, h->arg))
 			continue;
@@ -137,6 +160,30 @@ unsigned int host_release(struct host *h, enum host_role role)
 }
 
 /**
+ * host_ack_held - acknowledge one held element
+ * @h: the device
+ * @n: which of all that are held, from 0, modulo how many there are
+ * @len: used length
+ * @flags: BALLOON_ACK_*
+ *
+ * Return: 0, or a negative errno: -ENOENT when none is held.
+ */
+int host_ack_held(struct host *h, unsigned int n, __u32 len, __u32 flags)
+{
+	unsigned int count = 0;
+	struct host_elem *e;
+
+	for (e = h->held; e; e = e->next)
+		count++;
+	if (!count)
+		return -ENOENT;
+	for (e = h->held, n %= count; n; n--)
+		e = e->next;
+	unhold(h, e);
+	return host_ack(h, e, len, flags);
+}
+
+/**
  * host_held - how many elements of a queue are held
  * @h: the device
  * @role: which queue
@@ -151,27 +198,13 @@ unsigned int host_held(struct host *h, enum host_role role)
 	return count;
 }
 
-/* Elements of before a reset can never be acknowledged any more. */
-static void drop_stale(struct host *h)
-{
-	struct balloon_host_state state;
-	struct host_elem *e, *next;
-
-	host_state(h, &state);
-	if (state.resets == h->resets)
-		return;
-	h->resets = state.resets;
-	host_model_reset(h);
-	for (e = h->held; e; e = next) {
-		next = e->next;
-		if (e->resets == state.resets)
-			continue;
-		unhold(h, e);
-		host_elem_free(e);
-	}
-}
-
-static void pump_once(struct host *h)
+/**
+ * host_serve - serve the driver once, without waiting
+ * @h: the device
+ *
+ * Return: whether there was anything to take.
+ */
+bool host_serve(struct host *h)
 {
 	bool any = false;
 	int role;
@@ -182,7 +215,12 @@ static void pump_once(struct host *h)
 		release_due(h, role);
 	}
 	host_log(h);
-	if (!any) {
+	return any;
+}
+
+static void pump_once(struct host *h)
+{
+	if (!host_serve(h)) {
 		struct pollfd fd = { .fd = h->fd, .events = POLLIN | POLLPRI };
 
 		poll(&fd, 1, PUMP_SLICE_MS);

@@ -51,6 +51,18 @@ def full_size(guest):
     return guest.options.memory_mib * MIB
 
 
+def make_guest(kernel, driver, options):
+    """A guest with the options of a test, not started.
+
+    On top of what Guest takes, test_modules names modules of tests/kmod.
+    """
+    options = {"balloon": {}} | options
+    modules = [kernel.test_module(name) for name in options.pop("test_modules", ())]
+    if modules:
+        options["extra_modules"] = [*options.get("extra_modules", ()), *modules]
+    return Guest(kernel, driver, **options)
+
+
 class Slot:
     """The guest that the tests of one file and kernel share.
 
@@ -61,16 +73,16 @@ class Slot:
     def __init__(self, kernel, driver, options):
         self._kernel = kernel
         self._driver = driver
-        self._options = {"balloon": {}} | options
+        self._options = options
         self._guest = None
         self._seen = 0          # how far its log was looked at
 
     def get(self):
         """The guest, and where its log is new."""
         if not self._guest:
-            self._guest = Guest(self._kernel, self._driver, **self._options).start()
+            self._guest = make_guest(self._kernel, self._driver, self._options).start()
             self._seen = 0
-        elif self._options["balloon"] is not None:
+        elif self._guest.options.balloon is not None:
             self._empty()
         return self._guest, self._seen
 
@@ -105,8 +117,7 @@ def factory(item, kernel, driver):
     started = []
 
     def boot(**options):
-        guest = Guest(kernel, options.pop("driver", driver),
-                      **({"balloon": {}} | options))
+        guest = make_guest(kernel, options.pop("driver", driver), options)
         watch(item, guest)
         started.append(guest)
         return guest.start()

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The test programs in C that scripts/check builds."""
+"""The test programs in C that scripts/check builds, and their verdicts."""
+
+import pytest
 
 from lab.paths import BUILD, REPO
+
+from . import ktap
 
 # In tests/guest, but for what they share.
 PROGRAMS = sorted(path.stem for path in (REPO / "tests/guest").glob("*.c")
                   if path.stem != "guest")
+# The directory in a guest that they are put into.
+GUEST_DIRECTORY = "tests"
 
 
 def program_file(name):
@@ -21,3 +27,35 @@ def tool_file(name):
 def count(config, small, full):
     """How often to repeat: a little in every run, a lot with --full."""
     return full if config.option.full else small
+
+def host_programs(prefix):
+    """Those that play the host whose names begin so, see tests/guest/host."""
+    return sorted(path.stem for path in
+                  (REPO / "tests/guest/host").glob(f"{prefix}*.c"))
+
+
+def files(programs, directory=""):
+    """For a guest: where it is to have programs of a directory."""
+    return {f"{GUEST_DIRECTORY}/{name}": program_file(f"{directory}{name}")
+            for name in programs}
+
+
+def judge(program, done, record_property):
+    """The verdict of a test about a program that ran in a guest."""
+    print(done.out)
+    results = ktap.parse(done.out)
+    if results.skipped and len(results.skipped) == len(results.cases):
+        pytest.skip(results.skipped[0].skip)
+    for case in results.skipped:
+        record_property("skipped case", f"{case.name}: {case.skip}")
+    assert not done.timed_out, f"{program} did not end in time"
+    assert not results.failed, (
+        f"{program}: {', '.join(case.name for case in results.failed)}")
+    assert not results.errors, f"{program}: {', '.join(results.errors)}"
+    assert done.status == 0, f"{program} ended with {done.status}, expected 0"
+
+
+def run(guest, program, record_property, timeout, arguments=""):
+    """Run one in a guest that has it, and judge."""
+    done = guest.sh(f"/{GUEST_DIRECTORY}/{program} {arguments}", timeout=timeout)
+    judge(program, done, record_property)

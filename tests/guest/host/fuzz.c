@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random hosts: a seed makes devices, and for each a life of decisions that no
+ * sane host would take in that order. The driver has to survive all of them,
+ * keep to the protocol as the model sees it, reach its target when the host
+ * answers, let go when told, and leave no page, counter, thread or queue behind.
+ *
+ * usage: fuzz SEED STEPS [LIFE]
+ *
+ * The same seed makes the same decisions; what the driver does between them
+ * depends on the machine. Each life is one case; with LIFE only that one is
+ * played. A life that fails prints its last steps.
+ */
+#include <stdarg.h>
+
+#include "../ktap.h"
+#include "fuzz.h"
+
+#define STEPS_MIN	60
+#define STEPS_SPREAD	300
+#define CASE_S		120
+#define PLUG_MS		5000
+#define CANARY_MIB	8
+#define LOG_SHOWN	20
+
+static __u64 seed;
+static unsigned int steps_wanted;
+static struct fuzz_books first_books;
+
+/**
+ * fuzz_say - note what a step does, for when it turns out to be the last
+ * @f: the life
+ * @format: what
+ */
+void fuzz_say(struct fuzz *f, const char *format, ...)
+{
+	char *text = f->trace[f->step % FUZZ_TRACE];
+	size_t used = strlen(text);
+	va_list args;
+
+	if (used && used < FUZZ_TRACE_TEXT - 2)
+		used += snprintf(text + used, FUZZ_TRACE_TEXT - used, "; ");
+	va_start(args, format);
+	if (used < FUZZ_TRACE_TEXT)
+		vsnprintf(text + used, FUZZ_TRACE_TEXT - used, format, args);
+	va_end(args);
+}
+
+static void complain(struct fuzz *f, const char *format, va_list args)
+{
+	f->wrong = true;
+	printf("# step %u: ", f->step);
+	vprintf(format, args);
+	printf("\n");
+	fflush(stdout);
+}
+
+/**
+ * fuzz_fail - the driver has failed
+ * @f: the life
+ * @format: why
+ */
+void fuzz_fail(struct fuzz *f, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain(f, format, args);
+	va_end(args);
+}
+
+/**
+ * fuzz_damage - the driver has failed and hangs, so that others would be misjudged
+ * @f: the life
+ * @format: why
+ */
+void fuzz_damage(struct fuzz *f, const char *format, ...)
+{
+	va_list args;
+
+	f->damaged = true;
+	va_start(args, format);
+	complain(f, format, args);
+	va_end(args);
+}
+
+static unsigned int life_steps(unsigned int life)
+{
+	__u64 rng = fuzz_state(seed, life, 0);
+
+	return STEPS_MIN + fuzz_below(&rng, STEPS_SPREAD);
+}
+
+/* Features, sizes and target of a new device. */
+static void choose_offer(struct fuzz *f, struct host_offer *offer)
+{
+	__u64 rng = fuzz_state(f->seed, f->life, 1);
+	int role;
+
+	offer->features = fuzz_below(&rng, 64);
+	if (!fuzz_once_in(&rng, 4))
+		offer->features |= HOST_F_VERSION_1;
+	if (fuzz_once_in(&rng, 2))
+		offer->features |= HOST_F_EVENT_IDX;
+	if (fuzz_once_in(&rng, 2))
+		offer->features |= HOST_F_INDIRECT_DESC;
+	for (role = 0; role < HOST_ROLES; role++)
+		offer->size[role] = 2 << fuzz_below(&rng, 8);
+	if (fuzz_once_in(&rng, 30))
+		offer->size[fuzz_below(&rng, HOST_ROLES)] = HOST_NO_QUEUE;
+	if (fuzz_once_in(&rng, 3))
+		offer->target = fuzz_below(&rng, 48 * HOST_MIB);
+	if (fuzz_once_in(&rng, 4))
+		offer->cmd_id = fuzz_next(&rng);
+	ktap_note("features %#llx, queues of %u %u %u %u %u, target %u",
+		  offer->features, offer->size[0], offer->size[1],
+		  offer->size[2], offer->size[3], offer->size[4],
+		  offer->target);
+}
+
+static void begin(struct fuzz *f)
+{
+	struct balloon_host_state state;
+	struct host_offer offer = {};
+
+	choose_offer(f, &offer);
+	f->h = host_new(&offer);
+	f->m = model_new(f->h);
+	if (host_pump_op(f->h, BALLOON_OP_PLUG, 0, PLUG_MS))
+		fuzz_damage(f, "the device cannot be plugged");
+	host_state(f->h, &state);
+	f->resets = state.resets;
+	/* A device that lacks a queue gets no driver. */
+	f->broken = !state.driver[0];
+}
+
+static void show(struct fuzz *f)
+{
+	unsigned int step = f->step < FUZZ_TRACE ? 0 : f->step - FUZZ_TRACE + 1;
+
+	ktap_note("the last of %u steps:", f->step + 1);
+	for (; step <= f->step; step++)
+		ktap_note("step %u: %s", step, f->trace[step % FUZZ_TRACE]);
+	ktap_note("play this life again: fuzz %llu %u %u", f->seed,
+		  steps_wanted, f->life);
+}
+
+/* What is to be seen of a device that is still open. */
+static void check_device(struct fuzz *f)
+{
+	__u64 offline = model_offline(f->m);
+
+	if (!model_clean(f->m))
+		fuzz_fail(f, "the model complains, see above");
+	if (f->h->resets == f->resets && f->m->resynced)
+		fuzz_fail(f, "%llu pages were inflated that were in the balloon",
+			  f->m->resynced);
+	if (offline)
+		fuzz_fail(f, "%llu pages are still marked as ballooned", offline);
+	if (host_count(f->h, BALLOON_EV_LEFT_VQS, HOST_ANY))
+		fuzz_fail(f, "the driver left queues behind");
+}
+
+/* And of the guest once there is no device. */
+static void check_guest(struct fuzz *f, const struct fuzz_books *before,
+			struct canary *canary)
+{
+	const char *wrong;
+
+	if (fuzz_work_left())
+		fuzz_fail(f, "a thread of the driver is left");
+	if (canary_check(canary))
+		fuzz_fail(f, "memory of this process was written");
+	canary_free(canary);
+	wrong = fuzz_compare(before);
+	if (wrong)
+		fuzz_fail(f, "the books do not balance: %s", wrong);
+}
+
+static void end(struct fuzz *f, const struct fuzz_books *before,
+		struct canary *canary)
+{
+	bool closed = fuzz_end(f);
+
+	if (!f->damaged) {
+		fuzz_relieve(f);
+		fuzz_compact_end(f, true);
+	}
+	if (!f->damaged && !closed)
+		check_device(f);
+	if (f->wrong)
+		host_print_log(f->h, LOG_SHOWN);
+	if (f->damaged)
+		return;
+	host_free(f->h);
+	check_guest(f, before, canary);
+}
+
+static void life(const void *arg)
+{
+	struct fuzz f = { .seed = seed, .life = *(const unsigned int *)arg };
+	struct fuzz_books before;
+	struct canary canary;
+
+	fuzz_prepare();
+	host_load_driver();
+	f.steps = life_steps(f.life);
+	fuzz_read_books(&before);
+	canary_new(&canary, CANARY_MIB);
+	begin(&f);
+	for (; f.step < f.steps && !f.wrong; f.step++) {
+		f.rng = fuzz_state(f.seed, f.life, 2 + f.step);
+		f.trace[f.step % FUZZ_TRACE][0] = 0;
+		fuzz_step(&f);
+		if (f.m->complaints)
+			fuzz_fail(&f, "the model complains, see above");
+	}
+	f.trace[f.step % FUZZ_TRACE][0] = 0;
+	if (!f.damaged)
+		end(&f, &before, &canary);
+	if (f.wrong)
+		show(&f);
+	ktap.wrong = f.wrong;
+	ktap.damaged = f.damaged;
+}
+
+/* All lives together have left no more behind than one may. */
+static void remains(const void *arg)
+{
+	const char *wrong = fuzz_compare(&first_books);
+
+	(void)arg;
+	ktap_check(!wrong, "the books do not balance after all lives: %s",
+		   wrong);
+}
+
+static int misused(void)
+{
+	fprintf(stderr, "usage: fuzz SEED STEPS [LIFE]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int lives, done = 0, only = 0, i;
+	double start = ktap_now();
+	char name[64];
+
+	if (argc < 3)
+		return misused();
+	seed = strtoull(argv[1], NULL, 0);
+	steps_wanted = strtoul(argv[2], NULL, 0);
+	if (argc > 3)
+		only = strtoul(argv[3], NULL, 0);
+	for (lives = 0; done < steps_wanted; lives++)
+		done += life_steps(lives + 1);
+	ktap_plan(only ? 1 : lives + 1, 1, argv);
+	ktap_note("seed %llu, %u steps", seed, done);
+	host_load_driver();
+	fuzz_read_books(&first_books);
+	for (i = only ? only : 1, done = 0; i <= (only ? only : lives); i++) {
+		snprintf(name, sizeof(name), "life %u, %u steps", i,
+			 life_steps(i));
+		ktap_run(name, life, &i, CASE_S);
+		done += life_steps(i);
+		ktap_note("seed %llu: %u steps, %.0f a second", seed, done,
+			  done / (ktap_now() - start));
+	}
+	if (!only)
+		ktap_run("all lives", remains, NULL, CASE_S);
+	return ktap_exit();
+}

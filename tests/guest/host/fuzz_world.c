@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Random hosts: memory pressure, compaction, and the books. See fuzz.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "internal.h"
+
+#define FREE_SLACK	(6 * HOST_MIB)
+#define FREE_MS		3000
+#define COMPACT_MS	10000
+#define CHUNK		(1u << 20)
+
+static void put(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	/* What cannot be written cannot be helped. */
+	if (write(fd, text, strlen(text)) < 0)
+		errno = 0;
+	close(fd);
+}
+
+/**
+ * fuzz_prepare - survive a shortage of memory that others are to feel
+ */
+void fuzz_prepare(void)
+{
+	put("/proc/self/oom_score_adj", "-1000");
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		host_die("mlockall");
+}
+
+static __s64 counter(const char *name)
+{
+	size_t len = strlen(name);
+	long long value = 0;
+	char line[256];
+	FILE *f = fopen("/proc/vmstat", "r");
+
+	if (!f)
+		host_die("/proc/vmstat");
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, len) && line[len] == ' ')
+			sscanf(line + len + 1, "%lld", &value);
+	fclose(f);
+	return value;
+}
+
+/**
+ * fuzz_read_books - note what there is
+ * @books: result
+ */
+void fuzz_read_books(struct fuzz_books *books)
+{
+	books->total = host_meminfo("MemTotal");
+	books->free = host_free_memory();
+	books->balloon = counter("balloon_inflate") - counter("balloon_deflate");
+	books->nr_balloon = counter("nr_balloon_pages");
+}
+
+/**
+ * fuzz_compare - do the books balance?
+ * @before: as they were without a device
+ *
+ * Return: what is wrong, or NULL.
+ */
+const char *fuzz_compare(const struct fuzz_books *before)
+{
+	static char text[160];
+	struct fuzz_books now;
+
+	host_wait_free(before->free - FREE_SLACK, FREE_MS);
+	fuzz_read_books(&now);
+	snprintf(text, sizeof(text),
+		 "MemTotal %+lld, free %+lld, balloon in vmstat %+lld, nr_balloon_pages %+lld pages",
+		 (long long)(now.total - before->total),
+		 (long long)(now.free - before->free),
+		 (long long)(now.balloon - before->balloon),
+		 (long long)(now.nr_balloon - before->nr_balloon));
+	if (now.total != before->total || now.balloon != before->balloon ||
+	    now.nr_balloon != before->nr_balloon ||
+	    now.free + FREE_SLACK < before->free)
+		return text;
+	return NULL;
+}
+
+static pid_t child(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		host_die("fork");
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+/**
+ * fuzz_press - have a child use memory until fuzz_relieve()
+ * @f: the life
+ * @mib: how much
+ *
+ * It is the first one that the OOM killer takes.
+ */
+void fuzz_press(struct fuzz *f, unsigned int mib)
+{
+	char *p;
+
+	if (f->pressure)
+		return;
+	f->starved = true;
+	f->pressure = child();
+	if (f->pressure)
+		return;
+	put("/proc/self/oom_score_adj", "1000");
+	while (mib--) {
+		p = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p != MAP_FAILED)
+			memset(p, 0x5a, CHUNK);
+	}
+	for (;;)
+		pause();
+}
+
+/**
+ * fuzz_relieve - end the pressure
+ * @f: the life
+ */
+void fuzz_relieve(struct fuzz *f)
+{
+	if (!f->pressure)
+		return;
+	kill(f->pressure, SIGKILL);
+	waitpid(f->pressure, NULL, 0);
+	f->pressure = 0;
+}
+
+/**
+ * fuzz_compact - have memory compacted by a child
+ * @f: the life
+ */
+void fuzz_compact(struct fuzz *f)
+{
+	fuzz_compact_end(f, false);
+	if (f->compact)
+		return;
+	f->compact = child();
+	if (f->compact)
+		return;
+	put("/proc/sys/vm/compact_memory", "1");
+	_exit(0);
+}
+
+static bool compacted(struct host *h, void *arg)
+{
+	(void)h;
+	return waitpid(*(pid_t *)arg, NULL, WNOHANG);
+}
+
+/**
+ * fuzz_compact_end - see after the compaction
+ * @f: the life
+ * @wait: until it has ended; the driver is served meanwhile
+ */
+void fuzz_compact_end(struct fuzz *f, bool wait)
+{
+	if (!f->compact)
+		return;
+	if (wait)
+		host_pump(f->h, compacted, &f->compact, COMPACT_MS);
+	if (wait || waitpid(f->compact, NULL, WNOHANG))
+		f->compact = 0;
+}
+
+/**
+ * fuzz_work_left - is a thread of a driver's workqueue still there?
+ *
+ * To be asked when no device is bound. The driver's workqueue has a rescuer,
+ * whose name is cut differently by different kernels.
+ */
+bool fuzz_work_left(void)
+{
+	struct dirent *entry;
+	char path[300], comm[32];
+	bool left = false;
+	DIR *dir = opendir("/proc");
+	FILE *f;
+
+	if (!dir)
+		host_die("/proc");
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		if (fgets(comm, sizeof(comm), f))
+			left |= !strncmp(comm, "virtio-balloon/", 14) ||
+				!strncmp(comm, "kworker/R-virtio-b", 15);
+		fclose(f);
+	}
+	closedir(dir);
+	return left;
+}

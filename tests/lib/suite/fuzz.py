@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the tests and scripts/fuzz share about random hosts."""
+
+import random
+
+from . import programs
+
+PROGRAM = "fuzz"
+OPTIONS = {"memory_mib": 512, "balloon": None, "load": False,
+           "test_modules": ["balloon_host"],
+           "files": programs.files([PROGRAM], "host/")}
+# Memory is made short on purpose, and the kernel kills the child that does it.
+ALLOWED_LOG = (r"invoked oom-killer", r"oom-kill:constraint", r"Out of memory: Killed process")
+# A slow machine does at least so many steps in a second.
+STEPS_PER_SECOND = 10
+
+
+def new_seed():
+    return random.SystemRandom().randrange(1, 1 << 32)
+
+
+def command(seed, steps, life=None):
+    """For the guest's shell."""
+    only = f" {life}" if life else ""
+    return f"/{programs.GUEST_DIRECTORY}/{PROGRAM} {seed} {steps}{only}"
+
+
+def timeout(steps):
+    """Seconds after which it is not worth waiting for more."""
+    return 60 + steps / STEPS_PER_SECOND
+
+
+def replay(kernel, driver, seed, steps):
+    """How a person plays it again."""
+    judged = "" if driver == "ours" else f" --driver {driver}"
+    return f"scripts/fuzz --kernel {kernel}{judged} --seed {seed} --steps {steps}"
