@@ -11,8 +11,8 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check conformance lint unit \
-	guest setup fetch clean distclean
+.PHONY: all help modules install uninstall demo check conformance bench lint \
+	unit guest setup fetch clean distclean
 
 all: modules
 
@@ -31,6 +31,7 @@ help:
 	@echo '    T=EXPRESSION     tests whose names match, as pytest -k'
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
+	@echo '  bench          our modes and the in-tree driver, measured;  K=7.2'
 	@echo
 	@echo 'Working on it'
 	@echo '  unit           tests that need no guest'
@@ -77,6 +78,9 @@ check: fetch
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))
+
+bench: fetch
+	scripts/bench --document $(if $(K),--kernel $(K))
 
 unit:
 	$(MAKE) -C tests/unit check
