@@ -9,7 +9,7 @@ import time
 
 from lab import MIB, Guest
 
-from . import contest, phase, prepare
+from . import contest, hugepages, phase, prepare
 from .samples import Place
 
 # Orders of the blocks whose bare cost is measured: a page, a huge page, and the
@@ -62,6 +62,8 @@ class Course:
     def _turn(self, guest, run, memory, driver, number):
         began = time.monotonic()
         undo = memory.prepare(guest)
+        if memory.held:
+            hugepages.collapse(guest)
         contest.load(guest, driver)
         amount = self._plan.size_of(run, memory)
         inflated = self._measure(guest, run, amount, deflate=False)

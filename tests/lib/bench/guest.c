@@ -18,7 +18,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#define MIB		(1ul << 20)
+#define MIB		(1024ul * 1024)
 #define PAGE		4096ul
 #define WATCH_US	1000	/* between two looks at the free memory */
 
@@ -27,28 +27,28 @@ static unsigned long size_of(const char *mib)
 	return strtoul(mib, NULL, 0) * MIB;
 }
 
-static char *touched_pages(unsigned long size)
+static char *small_pages(unsigned long size)
 {
 	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	unsigned long at;
 
 	if (memory == MAP_FAILED)
 		err(1, "mmap");
 	madvise(memory, size, MADV_NOHUGEPAGE);
-	for (at = 0; at < size; at += PAGE)
-		memory[at] = 1;
 	return memory;
 }
 
+/* Two mappings that get their pages by turns, and one is given back. */
 static void fragment(unsigned long size, const char *file)
 {
-	char *memory = touched_pages(size);
+	char *kept = small_pages(size / 2), *dropped = small_pages(size / 2);
 	unsigned long at;
 
-	for (at = 0; at < size; at += 2 * PAGE)
-		if (madvise(memory + at, PAGE, MADV_DONTNEED))
-			err(1, "madvise");
+	for (at = 0; at < size / 2; at += PAGE) {
+		kept[at] = 1;
+		dropped[at] = 1;
+	}
+	munmap(dropped, size / 2);
 	if (creat(file, 0600) < 0)
 		err(1, "%s", file);
 	for (;;)
