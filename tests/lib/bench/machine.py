@@ -29,5 +29,9 @@ def write(path, kernels):
     path.write_text(json.dumps(describe(kernels), indent=2) + "\n", encoding="utf-8")
 
 
-def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+def read(paths):
+    """Of several measurements on one machine: the last, with all kernels."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    kernels = {series: release for one in found
+               for series, release in one["kernels"].items()}
+    return {**found[-1], "kernels": kernels}
