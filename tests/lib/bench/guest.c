@@ -5,7 +5,8 @@
  *   fragment MIB FILE	write to that much, give back every other page, create
  *			FILE and keep the rest until killed
  *   watch MIB		say "armed", and "usable" when that much is free
- *   worktime		nanoseconds that kernel threads have run so far
+ *   worktime		for each thread of workqueues, its pid and the nanoseconds it
+ *			has run so far
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -90,10 +91,8 @@ static int read_file(const char *pid, const char *name, char *text, int size)
 	return length;
 }
 
-/* Kernel threads have no command line. */
 static void worktime(void)
 {
-	unsigned long long total = 0;
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
 	char text[256];
@@ -103,12 +102,13 @@ static void worktime(void)
 	while ((entry = readdir(proc))) {
 		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
 			continue;
-		if (read_file(entry->d_name, "cmdline", text, sizeof(text)))
+		if (!read_file(entry->d_name, "comm", text, sizeof(text)) ||
+		    strncmp(text, "kworker", 7))
 			continue;
 		if (read_file(entry->d_name, "schedstat", text, sizeof(text)))
-			total += strtoull(text, NULL, 10);
+			printf("%s %llu\n", entry->d_name, strtoull(text, NULL, 10));
 	}
-	printf("%llu\n", total);
+	closedir(proc);
 }
 
 int main(int argc, char **argv)

@@ -21,7 +21,7 @@ METRICS = {
     "interrupts": ("", "interrupts of the guest by the device"),
     "config": ("", "accesses to the device's configuration"),
     "discards": ("", "ranges that QEMU discarded, one system call each"),
-    "instructions": ("", "instructions of the guest's kernel threads"),
+    "instructions": ("", "instructions of the guest's workqueues, where drivers work"),
 }
 
 
