@@ -11,8 +11,8 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check conformance fuzz faults lint unit \
-	guest setup fetch clean distclean
+.PHONY: all help modules install uninstall demo check conformance fuzz faults \
+	bench lint unit guest setup fetch clean distclean
 
 all: modules
 
@@ -33,6 +33,7 @@ help:
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
 	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=7.2 SEED=N'
 	@echo '  faults         plants faults in the driver: each has to be found'
+	@echo '  bench          our modes and the in-tree driver, measured;  K=7.2'
 	@echo
 	@echo 'Working on it'
 	@echo '  unit           tests that need no guest'
@@ -86,6 +87,9 @@ fuzz: fetch
 
 faults: fetch
 	scripts/faults $(if $(K),--kernel $(K))
+
+bench: fetch
+	scripts/bench --document $(if $(K),--kernel $(K))
 
 unit:
 	$(MAKE) -C tests/unit check

@@ -22,6 +22,8 @@
  */
 #define BALLOON_RETURN_SILENCE	HZ
 #define BALLOON_RETURN_TIMEOUT	(5 * HZ)
+/* The largest block that pages are freed as: what one batch may name. */
+#define BALLOON_LIST_ORDER_MAX	ilog2(BALLOON_LIST_BATCH)
 
 /**
  * balloon_pages_adjust_managed() - whether ballooned pages leave the guest's total
@@ -124,19 +126,73 @@ static void balloon_pages_leave(struct virtio_balloon *vb, unsigned long nr,
 	atomic_long_sub(nr, &vb->pages.nr_pages);
 }
 
+/*
+ * The order of the largest aligned block that a list begins with, in ascending
+ * order. What came as a block is in the list as one.
+ */
+static unsigned int balloon_list_order(struct list_head *pages)
+{
+	struct page *first = list_first_entry(pages, struct page, lru);
+	unsigned long pfn = page_to_pfn(first), nr = 0;
+	unsigned int order = BALLOON_LIST_ORDER_MAX;
+	struct page *page;
+
+	if (pfn)
+		order = min_t(unsigned int, order, __ffs(pfn));
+
+	list_for_each_entry(page, pages, lru) {
+		if (nr == 1UL << order || page != first + nr)
+			break;
+		nr++;
+	}
+	return ilog2(nr);
+}
+
+/*
+ * Takes the last reference of each page, so that they are one block again. Who
+ * only looks at a page may hold a reference for a moment: then it fails.
+ */
+static bool balloon_pages_join(struct page *first, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr && page_ref_freeze(first + i, 1); i++)
+		;
+	if (i < nr) {
+		while (i--)
+			page_ref_unfreeze(first + i, 1);
+		return false;
+	}
+	for (i = 0; i < nr; i++)
+		balloon_compat_forget(first + i);
+	page_ref_unfreeze(first, 1);
+	return true;
+}
+
 /**
  * balloon_free_list() - give pages back to the allocator
  * @pages: linked by lru, belonging to nobody else; empty afterwards
+ *
+ * In blocks where they are blocks: joining those page by page is what the
+ * allocator takes most of the time for.
  *
  * Context: any.
  */
 void balloon_free_list(struct list_head *pages)
 {
-	struct page *page, *next;
+	while (!list_empty(pages)) {
+		struct page *first = list_first_entry(pages, struct page, lru);
+		unsigned int order = balloon_list_order(pages);
+		unsigned long i, nr = 1UL << order;
 
-	list_for_each_entry_safe(page, next, pages, lru) {
-		list_del(&page->lru);
-		put_page(page);
+		for (i = 0; i < nr; i++)
+			list_del(&first[i].lru);
+		if (order && balloon_pages_join(first, nr)) {
+			__free_pages(first, order);
+			continue;
+		}
+		for (i = 0; i < nr; i++)
+			put_page(first + i);
 	}
 }
 

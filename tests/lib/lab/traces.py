@@ -8,7 +8,7 @@ import re
 from collections import Counter
 
 # "name arguments", with or without QEMU's "pid@time:" in front.
-LINE = re.compile(r"(?:\d+@[\d.]+:)?(\w+) (.*)")
+LINE = re.compile(r"(?:\d+@([\d.]+):)?(\w+) (.*)")
 
 
 class Traces:
@@ -24,11 +24,18 @@ class Traces:
 
     def lines(self, event):
         """Arguments of each event of that name, oldest first."""
-        return [arguments for name, arguments in self._events() if name == event]
+        return [arguments for _, name, arguments in self._events() if name == event]
+
+    def times(self, event):
+        """When each event of that name happened, in seconds.
+
+        QEMU writes that with -msg timestamp=on.
+        """
+        return [float(when) for when, name, _ in self._events() if name == event]
 
     def counts(self):
         """How often each event happened."""
-        return Counter(name for name, _ in self._events())
+        return Counter(name for _, name, _ in self._events())
 
     def _events(self):
         if not self._path.exists():
@@ -38,4 +45,4 @@ class Traces:
             for line in trace:
                 found = LINE.match(line.decode(errors="replace"))
                 if found:
-                    yield found[1], found[2]
+                    yield found.groups()

@@ -56,6 +56,19 @@ static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 }
 #endif
 
+/*
+ * What a page that left the balloon still has of it: the allocator cleans that
+ * up for the first page of what is freed only. The page has no reference.
+ */
+static inline void balloon_compat_forget(struct page *page)
+{
+	if (PageOffline(page))
+		__ClearPageOffline(page);
+#if defined(BALLOON_MIGRATION) && !defined(BALLOON_HAVE_CORE_ACCOUNTING)
+	page->mapping = NULL;
+#endif
+}
+
 /* The largest order of the allocator; it once was one more than that. */
 #ifdef MAX_PAGE_ORDER
 #define BALLOON_COMPAT_MAX_ORDER	MAX_PAGE_ORDER
