@@ -137,11 +137,14 @@ static unsigned int balloon_list_order(struct list_head *pages)
 	unsigned int order = BALLOON_LIST_ORDER_MAX;
 	struct page *page;
 
+	if (!BALLOON_COMPAT_MAY_JOIN)
+		return 0;
 	if (pfn)
 		order = min_t(unsigned int, order, __ffs(pfn));
 
 	list_for_each_entry(page, pages, lru) {
-		if (nr == 1UL << order || page != first + nr)
+		if (nr == 1UL << order || page != first + nr ||
+		    page_zone(page) != page_zone(first))
 			break;
 		nr++;
 	}

@@ -56,6 +56,9 @@ static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 }
 #endif
 
+/* Where each page of a block is somebody's account, it has to go as it came. */
+#define BALLOON_COMPAT_MAY_JOIN	!IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING)
+
 /*
  * What a page that left the balloon still has of it: the allocator cleans that
  * up for the first page of what is freed only. The page has no reference.
