@@ -10,6 +10,7 @@
  * Lock order, outermost first:
  *	page locks (mm), balloon_oom.lock, balloon_migrate.gate,
  *	balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
+ * balloon_hint_blocks.lock is taken inside none, and holds none.
  * balloon_blocks.lock is taken inside balloon_oom.lock or none, and holds none.
  * The lock of the kernel's balloon list is taken inside none of them.
  */
@@ -20,6 +21,7 @@
 #include <linux/virtio_balloon.h>
 
 #include "blocks.h"
+#include "hint.h"
 #include "inflate.h"
 #include "migrate.h"
 #include "oom.h"
@@ -48,6 +50,7 @@
  * @size: owned by size.c
  * @stats: owned by stats.c; NULL without VIRTIO_BALLOON_F_STATS_VQ
  * @migrate: owned by migrate.c; NULL where the kernel moves no balloon pages
+ * @hint: owned by hint.c; NULL without VIRTIO_BALLOON_F_FREE_PAGE_HINT
  * @nr_inited: parts whose init succeeded; the driver core's callbacks, which
  *	       exclude each other
  * @nr_started: parts whose start succeeded; likewise
@@ -67,6 +70,7 @@ struct virtio_balloon {
 	struct balloon_size size;
 	struct balloon_stats *stats;
 	struct balloon_migrate *migrate;
+	struct balloon_hint *hint;
 	unsigned int nr_inited;
 	unsigned int nr_started;
 	bool up;
@@ -74,6 +78,7 @@ struct virtio_balloon {
 
 u32 balloon_config_target(struct virtio_balloon *vb);
 u32 balloon_config_actual(struct virtio_balloon *vb);
+u32 balloon_config_hint_id(struct virtio_balloon *vb);
 void balloon_config_set_actual(struct virtio_balloon *vb, u32 nr_4k);
 
 extern const struct attribute_group *balloon_sysfs_groups[];

@@ -45,6 +45,25 @@ u32 balloon_config_actual(struct virtio_balloon *vb)
 }
 
 /**
+ * balloon_config_hint_id() - what the device wants of free page hints
+ * @vb: the balloon
+ *
+ * Only after a configuration change: some hosts show STOP here while hints are
+ * coming in.
+ *
+ * Context: may sleep; only with VIRTIO_BALLOON_F_FREE_PAGE_HINT.
+ * Return: VIRTIO_BALLOON_CMD_ID_STOP, VIRTIO_BALLOON_CMD_ID_DONE or a command id.
+ */
+u32 balloon_config_hint_id(struct virtio_balloon *vb)
+{
+	u32 id;
+
+	virtio_cread_le(vb->vdev, struct virtio_balloon_config,
+			free_page_hint_cmd_id, &id);
+	return id;
+}
+
+/**
  * balloon_config_set_actual() - tell the device how large the balloon is
  * @vb: the balloon
  * @nr_4k: its size in units of 4096 bytes

@@ -94,6 +94,14 @@ static const struct balloon_part balloon_parts[] = {
 		.exit = balloon_oom_exit,
 	},
 	{
+		.name = "hint",
+		.feature = VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+		.init = balloon_hint_init,
+		.start = balloon_hint_start,
+		.stop = balloon_hint_stop,
+		.exit = balloon_hint_exit,
+	},
+	{
 		.name = "stats",
 		.feature = VIRTIO_BALLOON_F_STATS_VQ,
 		.init = balloon_stats_init,
@@ -187,6 +195,7 @@ static void balloon_down(struct virtio_balloon *vb)
 	balloon_queues_cancel(vb);
 	balloon_migrate_release_all(vb);
 	balloon_oom_release_all(vb);
+	balloon_hint_release_all(vb);
 	balloon_inflate_release_all(vb);
 	balloon_blocks_release(vb, ULONG_MAX);
 	nr_untold = balloon_pages_release_all(vb);
@@ -285,6 +294,7 @@ static void balloon_remove(struct virtio_device *vdev)
 static void balloon_config_changed(struct virtio_device *vdev)
 {
 	balloon_size_changed(vdev->priv);
+	balloon_hint_changed(vdev->priv);
 }
 
 #ifdef CONFIG_PM_SLEEP
@@ -329,11 +339,6 @@ static const struct virtio_device_id balloon_id_table[] = {
 };
 MODULE_DEVICE_TABLE(virtio, balloon_id_table);
 
-/*
- * Hosts number their queues by what they offer, the transports by what was
- * accepted. So hinting is accepted, and its queue left alone, for the reporting
- * queue behind it to have the number that the host expects.
- */
 static const unsigned int balloon_features[] = {
 	VIRTIO_BALLOON_F_MUST_TELL_HOST,
 	VIRTIO_BALLOON_F_STATS_VQ,

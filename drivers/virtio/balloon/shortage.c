@@ -81,8 +81,13 @@ unsigned long balloon_floor(struct virtio_balloon *vb)
 unsigned long balloon_shortage_room(struct virtio_balloon *vb,
 				    unsigned long nr_pages)
 {
-	return balloon_floor_room(nr_pages, si_mem_available(),
-				  balloon_floor(vb), SZ_1M >> PAGE_SHIFT);
+	long nr_available = si_mem_available();
+
+	/* The kernel can have it back, and it is going to be free again anyway. */
+	if (vb->hint)
+		nr_available += balloon_hint_blocks_count(&vb->hint->blocks);
+	return balloon_floor_room(nr_pages, nr_available, balloon_floor(vb),
+				  SZ_1M >> PAGE_SHIFT);
 }
 
 /* Jiffies until @when, or none. */

@@ -90,6 +90,25 @@ static ssize_t whole_blocks_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(whole_blocks);
 
+static ssize_t hint_held_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	struct virtio_balloon *vb = balloon_of(dev);
+
+	return balloon_show_pages(buf, vb->hint ?
+				  balloon_hint_blocks_count(&vb->hint->blocks) :
+				  0);
+}
+static DEVICE_ATTR_RO(hint_held);
+
+static ssize_t hint_state_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  balloon_hint_state_name(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(hint_state);
+
 static struct attribute *balloon_attrs[] = {
 	&dev_attr_target.attr,
 	&dev_attr_actual.attr,
@@ -100,6 +119,8 @@ static struct attribute *balloon_attrs[] = {
 	&dev_attr_inflate_reason.attr,
 	&dev_attr_element.attr,
 	&dev_attr_whole_blocks.attr,
+	&dev_attr_hint_held.attr,
+	&dev_attr_hint_state.attr,
 	NULL
 };
 

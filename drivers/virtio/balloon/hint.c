@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Free page hints (VIRTIO 1.3, 5.5.6.5): the device that migrates the guest asks
+ * which memory is free, and does not send it.
+ *
+ * The command id in the configuration says what the device wants: an id of 2 or
+ * more begins a round, which is announced with the same id on the queue; STOP ends
+ * it, and what was hinted is held; DONE ends it all, and what is held is free again.
+ * A round that has hinted everything ends itself with STOP.
+ *
+ * The id is read when the device says that its configuration changed, and never
+ * else: QEMU shows STOP there while hints are coming in.
+ *
+ * What is done differently here than one might expect, each for a reason:
+ * - Adjacent blocks go into one descriptor, and many descriptors are sent with one
+ *   notification: a guest of 64 GiB needs dozens of them, not 16384.
+ * - When the largest blocks are used up smaller ones follow, down to 2 MiB: a guest
+ *   that has run for a while has few of the largest.
+ * - Whatever is held is hinted again in each round. Kernels that zero memory when
+ *   it is allocated have written to it by taking it, and without another hint the
+ *   device sends all of it.
+ * - Where such memory can be discarded through the reporting queue, it is, before
+ *   it is hinted: the host would pay for memory that nobody uses.
+ * - A full ring is waited for, and memory is taken only when there is a range for
+ *   it: nothing is allocated to be thrown back.
+ * - DONE frees block by block, and the worker makes room for others in between.
+ * - Memory that the kernel wants back comes from what the device has acknowledged,
+ *   and is written to before anybody gets it.
+ * - A new command takes effect after the block at hand.
+ *
+ * The worker waits for nobody. The device does not wait for hints either: it is
+ * free to send what it was not told about.
+ */
+#include <linux/slab.h>
+#include <linux/virtio_config.h>
+
+#include "balloon.h"
+
+/* A run longer than this makes room for others. */
+#define BALLOON_HINT_RUN_MAX		(HZ / 2)
+/* Ranges that may wait to be discarded, and how long each may be. */
+#define BALLOON_HINT_DISCARDS		4
+#define BALLOON_HINT_DISCARD_BYTES	SZ_32M
+
+/**
+ * balloon_hint_changed() - the device's configuration may have changed
+ * @vb: the balloon
+ *
+ * Context: any, hard interrupts included.
+ */
+void balloon_hint_changed(struct virtio_balloon *vb)
+{
+	if (!vb->hint)
+		return;
+	WRITE_ONCE(vb->hint->changed, true);
+	balloon_work_kick(&vb->hint->work);
+}
+
+/**
+ * balloon_hint_interrupted() - whether the present block should be the last
+ * @hint: the hints
+ *
+ * Context: the worker.
+ */
+bool balloon_hint_interrupted(struct balloon_hint *hint)
+{
+	return READ_ONCE(hint->changed) || !balloon_work_running(&hint->work);
+}
+
+/**
+ * balloon_hint_state_name() - what is going on
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: one word.
+ */
+const char *balloon_hint_state_name(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+
+	if (!hint)
+		return "none";
+	if (READ_ONCE(hint->hinting) || READ_ONCE(hint->start_due))
+		return "hinting";
+	return READ_ONCE(hint->id) ? "holding" : "idle";
+}
+
+static void balloon_hint_notify(struct balloon_stream *stream)
+{
+	balloon_work_kick(&stream->queue->vb->hint->work);
+}
+
+/* Ends the round; says so only if the host was told that it began. */
+static void balloon_hint_end_round(struct balloon_hint *hint)
+{
+	if (hint->hinting)
+		hint->stop_due = true;
+	hint->hinting = false;
+	hint->start_due = false;
+}
+
+static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
+{
+	hint->id = id;
+	hint->round++;
+	hint->done = false;
+	hint->exhausted = false;
+	hint->start_due = true;
+	hint->nr_old = hint->nr_hinting;
+	balloon_hint_blocks_begin(&hint->blocks);
+	WRITE_ONCE(hint->counts.rounds, hint->counts.rounds + 1);
+}
+
+static void balloon_hint_read_command(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+	u32 id;
+
+	if (!READ_ONCE(hint->changed))
+		return;
+	WRITE_ONCE(hint->changed, false);
+	/* A change that comes from here on sets the flag again. */
+	smp_mb();
+	id = balloon_config_hint_id(vb);
+	/* The configuration changed for another reason. */
+	if (id == hint->id)
+		return;
+
+	balloon_hint_end_round(hint);
+	if (id == VIRTIO_BALLOON_CMD_ID_DONE) {
+		hint->id = 0;
+		hint->done = true;
+	} else if (id != VIRTIO_BALLOON_CMD_ID_STOP) {
+		balloon_hint_begin_round(hint, id);
+	}
+}
+
+static void balloon_hint_range_put(struct balloon_hint *hint,
+				   struct balloon_hint_range *range, bool again)
+{
+	balloon_hint_blocks_keep(&hint->blocks, range, again);
+	list_add(&range->node, &hint->free_ranges);
+}
+
+/*
+ * A hint that came back counts for the round that it was sent in: the device takes
+ * what it reads after the announcement of the next one for that one's, but it has
+ * read this before.
+ */
+static void balloon_hint_answered(struct balloon_hint *hint,
+				  struct balloon_request *request)
+{
+	struct balloon_hint_command *command;
+	struct balloon_hint_range *range;
+	bool old;
+
+	if (request->device_writes) {
+		range = container_of(request, struct balloon_hint_range,
+				     request);
+		old = range->round != hint->round;
+		hint->nr_hinting--;
+		hint->nr_old -= old;
+		hint->exhausted &= !old;
+		balloon_hint_range_put(hint, range, old);
+		return;
+	}
+	command = container_of(request, struct balloon_hint_command, request);
+	list_add(&command->node, &hint->free_commands);
+}
+
+static void balloon_hint_settle(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+	struct balloon_request *request;
+
+	while ((request = balloon_stream_take(&hint->stream)))
+		balloon_hint_answered(hint, request);
+
+	while (hint->discards.queue &&
+	       (request = balloon_stream_take(&hint->discards))) {
+		struct balloon_hint_range *range =
+			container_of(request, struct balloon_hint_range,
+				     request);
+
+		range->populated = false;
+		hint->nr_discarding--;
+		WRITE_ONCE(hint->counts.discarded, hint->counts.discarded +
+			   ((u64)range->nr_pages << PAGE_SHIFT));
+		list_add_tail(&range->node, &hint->ready);
+	}
+}
+
+/* False while the host has to answer first. */
+static bool balloon_hint_command(struct virtio_balloon *vb, u32 id)
+{
+	struct balloon_hint *hint = vb->hint;
+	struct balloon_hint_command *command;
+
+	command = list_first_entry_or_null(&hint->free_commands,
+					   struct balloon_hint_command, node);
+	if (!command)
+		return false;
+	command->id = cpu_to_virtio32(vb->vdev, id);
+	sg_init_one(&command->sg, &command->id, sizeof(command->id));
+	command->request.sg = &command->sg;
+	command->request.nr_sg = 1;
+	if (balloon_queue_post(&hint->stream, &command->request))
+		return false;
+	list_del(&command->node);
+	return true;
+}
+
+/* Sends a range where it has to go next; false if there is no room. */
+static bool balloon_hint_send(struct balloon_hint *hint,
+			      struct balloon_hint_range *range)
+{
+	struct balloon_stream *stream;
+
+	stream = range->populated ? &hint->discards : &hint->stream;
+	sg_init_table(&range->sg, 1);
+	sg_set_page(&range->sg, pfn_to_page(range->pfn),
+		    range->nr_pages << PAGE_SHIFT, 0);
+	range->request.sg = &range->sg;
+	range->request.nr_sg = 1;
+	range->request.device_writes = true;
+	if (balloon_queue_post(stream, &range->request)) {
+		list_add(&range->node, &hint->ready);
+		return false;
+	}
+	if (range->populated) {
+		hint->nr_discarding++;
+		/* Few and long: each is worth a notification. */
+		balloon_queue_kick(stream->queue);
+		return true;
+	}
+	range->round = hint->round;
+	hint->nr_hinting++;
+	WRITE_ONCE(hint->counts.ranges, hint->counts.ranges + 1);
+	WRITE_ONCE(hint->counts.bytes, hint->counts.bytes +
+		   ((u64)range->nr_pages << PAGE_SHIFT));
+	return true;
+}
+
+static struct balloon_hint_range *balloon_hint_pop(struct list_head *list)
+{
+	struct balloon_hint_range *range;
+
+	range = list_first_entry_or_null(list, struct balloon_hint_range, node);
+	if (range)
+		list_del(&range->node);
+	return range;
+}
+
+/* One more range; false when there is none, or none can be sent now. */
+static bool balloon_hint_next_range(struct balloon_hint *hint)
+{
+	struct balloon_hint_range *range = balloon_hint_pop(&hint->ready);
+
+	if (range)
+		return balloon_hint_send(hint, range);
+	if (hint->nr_discarding >= BALLOON_HINT_DISCARDS)
+		return false;
+	range = balloon_hint_pop(&hint->free_ranges);
+	if (!range)
+		return false;
+
+	balloon_hint_blocks_fill(hint, range);
+	if (range->nr_pages)
+		return balloon_hint_send(hint, range);
+	list_add(&range->node, &hint->free_ranges);
+	hint->exhausted = !balloon_hint_interrupted(hint);
+	return !hint->exhausted;
+}
+
+/* What was not sent when its round ended is for the next one. */
+static void balloon_hint_drop_ready(struct balloon_hint *hint)
+{
+	struct balloon_hint_range *range;
+
+	while ((range = balloon_hint_pop(&hint->ready)))
+		balloon_hint_range_put(hint, range, true);
+}
+
+/* One step; false when the host has to answer, or nothing is left to be done. */
+static bool balloon_hint_step(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+
+	if (hint->stop_due) {
+		if (!balloon_hint_command(vb, VIRTIO_BALLOON_CMD_ID_STOP))
+			return false;
+		hint->stop_due = false;
+	}
+	if (!hint->hinting)
+		balloon_hint_drop_ready(hint);
+	if (hint->start_due) {
+		if (!balloon_hint_command(vb, hint->id))
+			return false;
+		hint->start_due = false;
+		WRITE_ONCE(hint->hinting, true);
+	}
+	if (!hint->hinting)
+		return false;
+	if (!hint->exhausted)
+		return balloon_hint_next_range(hint);
+	if (hint->nr_discarding || hint->nr_old)
+		return false;
+	balloon_hint_end_round(hint);
+	return true;
+}
+
+static bool balloon_hint_arm(struct balloon_hint *hint)
+{
+	bool armed = true;
+
+	if (hint->discards.queue)
+		armed = balloon_queue_arm(hint->discards.queue,
+					  BALLOON_ARM_FIRST);
+	return balloon_queue_arm(hint->stream.queue, BALLOON_ARM_MOST) && armed;
+}
+
+static void balloon_hint_work(struct work_struct *work)
+{
+	struct balloon_hint *hint = container_of(to_delayed_work(work),
+						 struct balloon_hint,
+						 work.work);
+	struct virtio_balloon *vb = hint->stream.queue->vb;
+	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX;
+	bool more = true;
+
+	while (more && time_before(jiffies, end)) {
+		balloon_hint_settle(vb);
+		balloon_hint_read_command(vb);
+		if (!balloon_work_running(&hint->work))
+			return;
+		more = balloon_hint_step(vb);
+		cond_resched();
+	}
+	if (hint->done)
+		balloon_hint_blocks_free(&hint->blocks, false);
+	balloon_queue_kick(hint->stream.queue);
+	if (!balloon_hint_arm(hint) || READ_ONCE(hint->changed))
+		balloon_work_kick(&hint->work);
+	else if (more)
+		balloon_work_plan(&hint->work, 0);
+}
+
+/**
+ * balloon_hint_init() - allocate what hinting needs
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_hint_init(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = kzalloc(sizeof(*hint), GFP_KERNEL);
+	unsigned int i;
+
+	if (!hint)
+		return -ENOMEM;
+	balloon_work_init(&hint->work, vb->wq, balloon_hint_work);
+	balloon_hint_blocks_init(&hint->blocks);
+	INIT_LIST_HEAD(&hint->ready);
+	INIT_LIST_HEAD(&hint->free_ranges);
+	INIT_LIST_HEAD(&hint->free_commands);
+	for (i = 0; i < BALLOON_HINT_RANGES; i++) {
+		INIT_LIST_HEAD(&hint->ranges[i].blocks);
+		list_add_tail(&hint->ranges[i].node, &hint->free_ranges);
+	}
+	for (i = 0; i < BALLOON_HINT_COMMANDS; i++)
+		list_add_tail(&hint->commands[i].node, &hint->free_commands);
+	balloon_stream_init(&hint->stream, &vb->queues[BALLOON_QUEUE_HINT],
+			    balloon_hint_notify);
+	if (balloon_discard_usable(vb))
+		balloon_stream_init(&hint->discards,
+				    &vb->queues[BALLOON_QUEUE_REPORTING],
+				    balloon_hint_notify);
+	vb->hint = hint;
+	return 0;
+}
+
+/**
+ * balloon_hint_start() - do what the device's command says from now on
+ * @vb: the balloon
+ *
+ * Context: after DRIVER_OK; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_hint_start(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+	unsigned long nr_max = BALLOON_HINT_RANGE_BYTES >> PAGE_SHIFT;
+	int err = balloon_hint_blocks_start(&hint->blocks);
+
+	if (err)
+		return err;
+	hint->id = 0;
+	hint->discard = hint->discards.queue && want_init_on_alloc(GFP_KERNEL);
+	if (hint->discard)
+		nr_max = BALLOON_HINT_DISCARD_BYTES >> PAGE_SHIFT;
+	hint->nr_range_max = min_t(unsigned long, nr_max,
+				   virtio_max_dma_size(vb->vdev) >> PAGE_SHIFT);
+	balloon_work_start(&hint->work);
+	balloon_hint_changed(vb);
+	return 0;
+}
+
+/**
+ * balloon_hint_stop() - hold what is held, and hint nothing more
+ * @vb: the balloon
+ *
+ * Context: may sleep, for one run of the worker at most.
+ */
+void balloon_hint_stop(struct virtio_balloon *vb)
+{
+	balloon_work_stop(&vb->hint->work);
+	balloon_hint_blocks_stop(&vb->hint->blocks);
+}
+
+/**
+ * balloon_hint_release_all() - give back everything that was held
+ * @vb: the balloon
+ *
+ * Context: the part is stopped, the device reset and its queues cancelled; may
+ *	    sleep.
+ */
+void balloon_hint_release_all(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+
+	if (!hint)
+		return;
+	balloon_hint_settle(vb);
+	balloon_hint_drop_ready(hint);
+	balloon_hint_blocks_free(&hint->blocks, !hint->done);
+	hint->start_due = false;
+	hint->stop_due = false;
+	WRITE_ONCE(hint->hinting, false);
+	WRITE_ONCE(hint->id, 0);
+}
+
+/**
+ * balloon_hint_exit() - the counterpart of balloon_hint_init()
+ * @vb: the balloon; nothing is held
+ *
+ * Context: remove.
+ */
+void balloon_hint_exit(struct virtio_balloon *vb)
+{
+	kfree(vb->hint);
+	vb->hint = NULL;
+}

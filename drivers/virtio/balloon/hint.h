@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Free page hints, see hint.c and hint_blocks.c.
+ */
+#ifndef BALLOON_HINT_H
+#define BALLOON_HINT_H
+
+#include <linux/sizes.h>
+
+#include "compat/shrinker.h"
+#include "queue.h"
+#include "work.h"
+
+/* Ranges and commands that the host may have at a time. */
+#define BALLOON_HINT_RANGES		32
+#define BALLOON_HINT_COMMANDS		4
+/* What one descriptor names at most. */
+#define BALLOON_HINT_RANGE_BYTES	SZ_1G
+
+/**
+ * struct balloon_hint_command - the host is told that a round begins or ends
+ * @request: how it travels
+ * @sg: its descriptor
+ * @node: place among the free ones
+ * @id: what the host reads
+ */
+struct balloon_hint_command {
+	struct balloon_request request;
+	struct scatterlist sg;
+	struct list_head node;
+	__virtio32 id;
+};
+
+/**
+ * struct balloon_hint_range - adjacent blocks, hinted with one descriptor
+ * @request: how it travels
+ * @sg: its descriptor
+ * @node: place among the free ones, or among those that are to be posted
+ * @blocks: the blocks, in any order; nobody else knows them
+ * @pfn: first page
+ * @nr_pages: how many there are
+ * @round: in which it is hinted
+ * @populated: the host has to discard it first: the kernel has just zeroed it
+ */
+struct balloon_hint_range {
+	struct balloon_request request;
+	struct scatterlist sg;
+	struct list_head node;
+	struct list_head blocks;
+	unsigned long pfn;
+	unsigned long nr_pages;
+	unsigned int round;
+	bool populated;
+};
+
+/**
+ * struct balloon_hint_blocks - what is held for hints and is not on its way
+ * @lock: guards the lists and @nr_pages; taken inside no lock but reclaim's
+ * @again: to be hinted in this round
+ * @held: hinted, and acknowledged
+ * @nr_pages: pages of both
+ * @order: the largest order worth a try; the worker's
+ * @spare: a block that did not fit the range before; the worker's
+ * @pressed: the kernel wanted memory back since the round began
+ * @shrinker: gives blocks back when memory is short
+ */
+struct balloon_hint_blocks {
+	spinlock_t lock;
+	struct list_head again;
+	struct list_head held;
+	unsigned long nr_pages;
+	unsigned int order;
+	struct page *spare;
+	bool pressed;
+	struct balloon_compat_shrinker shrinker;
+};
+
+/**
+ * struct balloon_hint_counts - what happened so far; written by the worker
+ * @rounds: rounds begun
+ * @ranges: descriptors sent
+ * @bytes: bytes in them
+ * @again: those of them that had been hinted in an earlier round
+ * @discarded: bytes discarded before they were hinted
+ * @pressed: bytes given back because memory was short; guarded by the blocks' lock
+ */
+struct balloon_hint_counts {
+	u64 rounds;
+	u64 ranges;
+	u64 bytes;
+	u64 again;
+	u64 discarded;
+	u64 pressed;
+};
+
+/**
+ * struct balloon_hint - the device's command and what became of it
+ * @stream: the hint queue
+ * @discards: the reporting queue, if there is one
+ * @work: does everything but what the shrinker does
+ * @changed: the configuration changed: the command may be another
+ * @id: the command that the present or last round is for; 0 when it is over
+ * @round: counts rounds
+ * @start_due: the round has to be announced
+ * @hinting: it was, and goes on
+ * @stop_due: it was, and its end was not yet
+ * @exhausted: there is no more memory to hint in this round
+ * @done: the device needs no hints any more: blocks are freed as they come back
+ * @discard: memory is populated by taking it, and the host can undo that
+ * @nr_discarding: ranges on the reporting queue
+ * @nr_hinting: ranges on the hint queue
+ * @nr_old: those of them that were sent in earlier rounds
+ * @nr_range_max: pages of one range at most
+ * @blocks: memory that is held
+ * @ready: ranges to be posted
+ * @free_ranges: ranges not in use
+ * @free_commands: commands not in use
+ * @ranges: all of them
+ * @commands: all of them
+ * @counts: for those who want to see
+ *
+ * But for @changed and @blocks all of it is the worker's.
+ */
+struct balloon_hint {
+	struct balloon_stream stream;
+	struct balloon_stream discards;
+	struct balloon_work work;
+	bool changed;
+	u32 id;
+	unsigned int round;
+	bool start_due;
+	bool hinting;
+	bool stop_due;
+	bool exhausted;
+	bool done;
+	bool discard;
+	unsigned int nr_discarding;
+	unsigned int nr_hinting;
+	unsigned int nr_old;
+	unsigned long nr_range_max;
+	struct balloon_hint_blocks blocks;
+	struct list_head ready;
+	struct list_head free_ranges;
+	struct list_head free_commands;
+	struct balloon_hint_range ranges[BALLOON_HINT_RANGES];
+	struct balloon_hint_command commands[BALLOON_HINT_COMMANDS];
+	struct balloon_hint_counts counts;
+};
+
+int balloon_hint_init(struct virtio_balloon *vb);
+int balloon_hint_start(struct virtio_balloon *vb);
+void balloon_hint_stop(struct virtio_balloon *vb);
+void balloon_hint_release_all(struct virtio_balloon *vb);
+void balloon_hint_exit(struct virtio_balloon *vb);
+
+void balloon_hint_changed(struct virtio_balloon *vb);
+bool balloon_hint_interrupted(struct balloon_hint *hint);
+const char *balloon_hint_state_name(struct virtio_balloon *vb);
+
+void balloon_hint_blocks_init(struct balloon_hint_blocks *blocks);
+int balloon_hint_blocks_start(struct balloon_hint_blocks *blocks);
+void balloon_hint_blocks_stop(struct balloon_hint_blocks *blocks);
+void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks);
+void balloon_hint_blocks_fill(struct balloon_hint *hint,
+			      struct balloon_hint_range *range);
+void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,
+			      struct balloon_hint_range *range, bool again);
+void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost);
+unsigned long balloon_hint_blocks_count(struct balloon_hint_blocks *blocks);
+
+#endif /* BALLOON_HINT_H */

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that is taken from the guest to be hinted: blocks as they lie in the
+ * allocator's lists, never reclaimed for, and never the last ones.
+ *
+ * A block is on its way with a range, of which nobody here knows, or it lies in
+ * one of the two lists. Only those can be given back when the guest runs short:
+ * the device may still read a hint that it has not acknowledged, and would take
+ * for unused what somebody uses by then (VIRTIO 1.3, 5.5.6.5, allows it; hosts lose
+ * data by it).
+ *
+ * Until the command is DONE the device may lose what a hinted page contains, and
+ * it may send the page no more: what goes back before that is written to.
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/vmstat.h>
+
+#include "balloon.h"
+#include "compat/compat.h"
+
+/*
+ * As it lies there: neither reclaim nor reserves are worth a hint. Not movable,
+ * because nobody could move it.
+ */
+#define BALLOON_GFP_HINT	((GFP_HIGHUSER | __GFP_NOMEMALLOC | __GFP_NORETRY | \
+				  __GFP_NOWARN) & ~__GFP_RECLAIM)
+
+/* A range is sent on after this, be it long or short. */
+#define BALLOON_HINT_FILL_TIME	(HZ / 10)
+
+static unsigned long balloon_hint_block_pages(struct page *block)
+{
+	return 1UL << page_private(block);
+}
+
+static void balloon_hint_block_free(struct page *block, bool lost)
+{
+	unsigned int order = page_private(block);
+	unsigned long i;
+
+	set_page_private(block, 0);
+	for (i = 0; lost && i < 1UL << order; i++)
+		clear_highpage(block + i);
+	__free_pages(block, order);
+}
+
+/* Free memory that the guest keeps for itself, in pages. */
+static unsigned long balloon_hint_reserve(void)
+{
+	return balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT) >>
+	       PAGE_SHIFT;
+}
+
+static struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks)
+{
+	unsigned long reserve = balloon_hint_reserve();
+	struct page *block;
+
+	while (blocks->order >= BALLOON_BLOCK_ORDER_MIN) {
+		if (global_zone_page_state(NR_FREE_PAGES) <
+		    reserve + (1UL << blocks->order))
+			return NULL;
+		block = alloc_pages(BALLOON_GFP_HINT, blocks->order);
+		if (block) {
+			set_page_private(block, blocks->order);
+			return block;
+		}
+		blocks->order--;
+	}
+	return NULL;
+}
+
+static struct page *balloon_hint_block_again(struct balloon_hint_blocks *blocks)
+{
+	struct page *block;
+
+	spin_lock(&blocks->lock);
+	block = list_first_entry_or_null(&blocks->again, struct page, lru);
+	if (block) {
+		list_del(&block->lru);
+		blocks->nr_pages -= balloon_hint_block_pages(block);
+	}
+	spin_unlock(&blocks->lock);
+	return block;
+}
+
+/* Whether the block continues the range at either end; then it is part of it. */
+static bool balloon_hint_range_add(struct balloon_hint_range *range,
+				   struct page *block, unsigned long nr_max)
+{
+	unsigned long pfn = page_to_pfn(block);
+	unsigned long nr = balloon_hint_block_pages(block);
+
+	if (!range->nr_pages)
+		range->pfn = pfn;
+	else if (range->nr_pages + nr > nr_max)
+		return false;
+	else if (pfn + nr == range->pfn)
+		range->pfn = pfn;
+	else if (pfn != range->pfn + range->nr_pages)
+		return false;
+	range->nr_pages += nr;
+	list_add_tail(&block->lru, &range->blocks);
+	return true;
+}
+
+/**
+ * balloon_hint_blocks_fill() - gather adjacent blocks
+ * @hint: the hints
+ * @range: an empty range; stays empty when there is nothing to gather
+ *
+ * What was hinted in an earlier round comes first: taking the memory may have
+ * written to it, so that the device would send it.
+ *
+ * Context: the worker; may sleep.
+ */
+void balloon_hint_blocks_fill(struct balloon_hint *hint,
+			      struct balloon_hint_range *range)
+{
+	struct balloon_hint_blocks *blocks = &hint->blocks;
+	unsigned long end = jiffies + BALLOON_HINT_FILL_TIME;
+	struct page *block;
+
+	range->populated = false;
+	while ((block = balloon_hint_block_again(blocks))) {
+		if (!balloon_hint_range_add(range, block, hint->nr_range_max)) {
+			spin_lock(&blocks->lock);
+			list_add(&block->lru, &blocks->again);
+			blocks->nr_pages += balloon_hint_block_pages(block);
+			spin_unlock(&blocks->lock);
+			break;
+		}
+		cond_resched();
+	}
+	if (range->nr_pages)
+		return;
+
+	range->populated = hint->discard;
+	while (!balloon_hint_interrupted(hint) && !READ_ONCE(blocks->pressed) &&
+	       time_before(jiffies, end)) {
+		block = blocks->spare;
+		blocks->spare = NULL;
+		if (!block)
+			block = balloon_hint_block_alloc(blocks);
+		if (!block)
+			break;
+		if (!balloon_hint_range_add(range, block, hint->nr_range_max)) {
+			blocks->spare = block;
+			break;
+		}
+		cond_resched();
+	}
+}
+
+/**
+ * balloon_hint_blocks_keep() - hold the blocks of a range that is not on its way
+ * @blocks: the blocks
+ * @range: empty afterwards
+ * @again: they still have to be hinted in this round
+ *
+ * Context: the worker.
+ */
+void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,
+			      struct balloon_hint_range *range, bool again)
+{
+	spin_lock(&blocks->lock);
+	list_splice_tail_init(&range->blocks,
+			      again ? &blocks->again : &blocks->held);
+	blocks->nr_pages += range->nr_pages;
+	spin_unlock(&blocks->lock);
+	range->nr_pages = 0;
+}
+
+/**
+ * balloon_hint_blocks_begin() - everything that is held is to be hinted again
+ * @blocks: the blocks
+ *
+ * Context: the worker, at the start of a round.
+ */
+void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks)
+{
+	spin_lock(&blocks->lock);
+	list_splice_tail_init(&blocks->held, &blocks->again);
+	spin_unlock(&blocks->lock);
+	blocks->order = BALLOON_COMPAT_MAX_ORDER;
+	WRITE_ONCE(blocks->pressed, false);
+}
+
+/* Any block that is held. */
+static struct page *balloon_hint_blocks_take(struct balloon_hint_blocks *blocks)
+{
+	struct page *block;
+
+	spin_lock(&blocks->lock);
+	block = list_first_entry_or_null(&blocks->held, struct page, lru);
+	if (!block)
+		block = list_first_entry_or_null(&blocks->again, struct page,
+						 lru);
+	if (block) {
+		list_del(&block->lru);
+		blocks->nr_pages -= balloon_hint_block_pages(block);
+	}
+	spin_unlock(&blocks->lock);
+	return block;
+}
+
+/**
+ * balloon_hint_blocks_free() - give everything back that is held
+ * @blocks: the blocks
+ * @lost: their contents may be lost, since the command is not DONE
+ *
+ * One block at a time, so that neither interrupts nor other threads wait for
+ * all of the guest's memory.
+ *
+ * Context: the worker, or when it is stopped; may sleep.
+ */
+void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost)
+{
+	struct page *block = blocks->spare;
+
+	blocks->spare = NULL;
+	if (block)
+		balloon_hint_block_free(block, false);
+	while ((block = balloon_hint_blocks_take(blocks))) {
+		balloon_hint_block_free(block, lost);
+		cond_resched();
+	}
+}
+
+/**
+ * balloon_hint_blocks_count() - what could be given back now
+ * @blocks: the blocks
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long balloon_hint_blocks_count(struct balloon_hint_blocks *blocks)
+{
+	return READ_ONCE(blocks->nr_pages);
+}
+
+static unsigned long balloon_hint_count_objects(struct shrinker *shrinker,
+						struct shrink_control *control)
+{
+	struct balloon_hint_blocks *blocks =
+		container_of(balloon_compat_shrinker_of(shrinker),
+			     struct balloon_hint_blocks, shrinker);
+
+	return balloon_hint_blocks_count(blocks);
+}
+
+static unsigned long balloon_hint_scan_objects(struct shrinker *shrinker,
+					       struct shrink_control *control)
+{
+	struct balloon_hint_blocks *blocks =
+		container_of(balloon_compat_shrinker_of(shrinker),
+			     struct balloon_hint_blocks, shrinker);
+	unsigned long nr = 0;
+	struct page *block;
+
+	/* Or the worker would take the same memory again. */
+	WRITE_ONCE(blocks->pressed, true);
+	while (nr < control->nr_to_scan) {
+		block = balloon_hint_blocks_take(blocks);
+		if (!block)
+			break;
+		nr += balloon_hint_block_pages(block);
+		balloon_hint_block_free(block, true);
+	}
+	return nr ? nr : SHRINK_STOP;
+}
+
+/**
+ * balloon_hint_blocks_init() - nothing is held yet
+ * @blocks: the blocks
+ *
+ * Context: probe.
+ */
+void balloon_hint_blocks_init(struct balloon_hint_blocks *blocks)
+{
+	spin_lock_init(&blocks->lock);
+	INIT_LIST_HEAD(&blocks->again);
+	INIT_LIST_HEAD(&blocks->held);
+}
+
+/**
+ * balloon_hint_blocks_start() - give blocks back when memory is short
+ * @blocks: the blocks
+ *
+ * Context: after DRIVER_OK; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_hint_blocks_start(struct balloon_hint_blocks *blocks)
+{
+	return balloon_compat_shrinker_add(&blocks->shrinker,
+					   "virtio-balloon-hint",
+					   balloon_hint_count_objects,
+					   balloon_hint_scan_objects);
+}
+
+/**
+ * balloon_hint_blocks_stop() - not any more
+ * @blocks: the blocks
+ *
+ * Context: may sleep.
+ */
+void balloon_hint_blocks_stop(struct balloon_hint_blocks *blocks)
+{
+	balloon_compat_shrinker_remove(&blocks->shrinker);
+}

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that a guest with free page hints arrives whole, and with less to send.
+
+Whatever happens to the migration, the guest goes on where it is, with all its
+memory: hinted pages come back when it is over, and nothing waits for the guest.
+"""
+
+import pytest
+
+from lab import MIB
+from suite import books, churn, hog, migration
+from suite.books import SYSFS, Books
+from suite.guests import full_size
+
+FILES = churn.FILES | hog.FILES
+HINTS = {"free_page_hint": True}
+GUEST = {"memory_mib": 1024, "balloon": HINTS, "files": FILES,
+         "append": "init_on_alloc=0"}
+HELD = f"{SYSFS}/hint_held"
+CHURN_MIB = 48
+STALE_MIB = 500
+FAST = 400      # MiB a second
+
+
+def leave_stale_memory(guest):
+    """Memory that was used and is free again: the host cannot know without hints."""
+    guest.check("dd if=/dev/urandom of=/tmp/piece bs=1M count=8 2>/dev/null\n"
+                f"for i in $(seq {STALE_MIB // 8}); do cat /tmp/piece; done >/tmp/stale\n"
+                "rm /tmp/piece /tmp/stale", timeout=90)
+
+
+def wait_released(guest, start):
+    """What was hinted is free again, and the books are those of before."""
+    books.check(guest, start, tolerance=books.TOLERANCE + (CHURN_MIB + 8) * MIB)
+
+
+def send(guest, speed, churn_mib=CHURN_MIB):
+    """Migrate; the guest on the other side has to be whole. What QEMU counted."""
+    guest.check("dd if=/dev/urandom of=/tmp/kept bs=1M count=16 2>/dev/null")
+    digest = guest.check("md5sum /tmp/kept")
+    pid = churn.start(guest, churn_mib) if churn_mib else None
+    with migration.destination(guest) as dest:
+        migration.set_bandwidth(guest, speed)
+        result = migration.migrate(guest, dest)
+        if pid:
+            churn.finish(dest, pid)
+        assert dest.check("md5sum /tmp/kept") == digest
+        dest.check_log()
+    return result["ram"]
+
+
+@pytest.mark.parametrize("init_on_alloc", [0, 1])
+def test_free_memory_is_not_sent(boot, init_on_alloc, record_property):
+    sent = {}
+    for name, balloon in (("without", {}), ("with", HINTS)):
+        guest = boot(**(GUEST | {"balloon": balloon,
+                                 "append": f"init_on_alloc={init_on_alloc}"}))
+        leave_stale_memory(guest)
+        # Slow enough for the guest to zero what it takes, emulated as it is.
+        speed = FAST if init_on_alloc == 0 else 50
+        sent[name] = send(guest, speed, churn_mib=0)["transferred"]
+    record_property("figure", f"{sent['with'] // MIB} MiB sent with hints, "
+                              f"{sent['without'] // MIB} MiB without "
+                              f"(init_on_alloc={init_on_alloc})")
+    assert sent["with"] < sent["without"] * 0.7, (
+        f"{sent['with']} bytes were sent with hints, {sent['without']} without")
+
+
+def test_several_rounds(boot):
+    """A guest that writes faster than it is sent is hinted for again and again."""
+    guest = boot(**GUEST)
+    leave_stale_memory(guest)
+    ram = send(guest, 60)
+    assert ram["dirty-sync-count"] >= 3, f"only {ram['dirty-sync-count']} rounds"
+
+
+def test_memory_comes_back_on_the_other_side(boot):
+    """The driver holds hinted memory until DONE, which comes after the arrival."""
+    guest = boot(**GUEST)
+    before = Books.read(guest)
+    with migration.destination(guest) as dest:
+        migration.set_bandwidth(guest, FAST)
+        migration.migrate(guest, dest)
+        books.check(dest, before)
+        dest.resize(full_size(dest) - 300 * MIB)
+        books.check(dest, before)
+
+
+def test_cancelled_and_tried_again(boot):
+    guest = boot(**GUEST)
+    before = Books.read(guest)
+    pid = churn.start(guest, CHURN_MIB)
+    for _ in range(3):
+        with migration.destination(guest) as dest:
+            migration.set_bandwidth(guest, 20)
+            migration.begin(guest, dest)
+            guest.wait_for(lambda: migration.status(guest) == "active", 20,
+                           "the migration to begin")
+            guest.sh("sleep 1")
+            guest.qmp("migrate_cancel")
+            assert migration.wait_final(guest, 30)["status"] == "cancelled"
+    wait_released(guest, before)
+    with migration.destination(guest) as dest:
+        migration.set_bandwidth(guest, FAST)
+        migration.migrate(guest, dest)
+        churn.finish(dest, pid)
+        books.check(dest, before)
+
+
+def test_destination_dies(boot):
+    guest = boot(**GUEST)
+    before = Books.read(guest)
+    pid = churn.start(guest, CHURN_MIB)
+    with migration.destination(guest) as dest:
+        migration.set_bandwidth(guest, 20)
+        migration.begin(guest, dest)
+        guest.wait_for(lambda: migration.status(guest) == "active", 20,
+                       "the migration to begin")
+        guest.sh("sleep 1")
+        dest.kill()
+        assert migration.wait_final(guest, 30)["status"] == "failed"
+    wait_released(guest, before)
+    churn.finish(guest, pid)
+
+
+def test_saved_to_a_file_and_restored(boot, tmp_path):
+    guest = boot(**GUEST)
+    pid = churn.start(guest, CHURN_MIB)
+    path = tmp_path / "guest"
+    guest.qmp("migrate", uri=f"file:{path}")
+    result = migration.wait_final(guest, 60)
+    assert result["status"] == "completed", result
+    with migration.destination(guest) as dest:
+        guest.kill()
+        dest.qmp("migrate-incoming", uri=f"file:{path}")
+        dest.wait_for(lambda: dest.qmp("query-status")["status"] in ("running", "paused"),
+                      60, "the guest to be restored")
+        dest.sh("true")
+        churn.finish(dest, pid)
+
+
+def test_guest_that_does_not_run(boot):
+    """A paused guest answers nothing; nobody waits for it."""
+    guest = boot(**GUEST)
+    with migration.destination(guest) as dest:
+        guest.qmp("stop")
+        migration.set_bandwidth(guest, FAST)
+        migration.begin(guest, dest)
+        result = migration.wait_final(guest, 60)
+        assert result["status"] == "completed", result
+        dest.wait_for(lambda: dest.qmp("query-status")["status"] == "paused", 30,
+                      "the guest to be there, as paused as it was")
+        dest.qmp("cont")
+        guest.kill()
+        dest.sync()
+        dest.check_log()
+
+
+def test_memory_is_needed_while_it_is_hinted(boot):
+    """A process that takes nearly all memory during the migration gets it."""
+    guest = boot(**GUEST)
+    mark = guest.log_mark()
+    with migration.destination(guest) as dest:
+        # So slow that the migration does not end meanwhile.
+        migration.set_bandwidth(guest, 2)
+        migration.begin(guest, dest)
+        guest.wait_for(lambda: int(guest.read(HELD)) > 500 * MIB, 60,
+                       "the driver to hold hinted memory")
+        with hog.holding(guest, 700, timeout=90):
+            assert int(guest.read(HELD)) < 300 * MIB
+        guest.qmp("migrate_cancel")
+        assert migration.wait_final(guest, 30)["status"] == "cancelled"
+    assert "oom-killer" not in guest.log_since(mark)
+    guest.wait_for(lambda: guest.read(HELD) == "0", 20, "hinted memory to come back")
+
+
+def test_there_and_back(boot):
+    """Ten times; the balloon is inflated meanwhile."""
+    guest = boot(**GUEST)
+    pid = churn.start(guest, CHURN_MIB)
+    guest.resize(full_size(guest) - 300 * MIB)
+    here = guest
+    ends = []
+    try:
+        for _ in range(10):
+            there = migration.destination(here)
+            dest = there.__enter__()    # pylint: disable=unnecessary-dunder-call
+            ends.append(there)
+            migration.set_bandwidth(here, FAST)
+            migration.migrate(here, dest)
+            here = dest
+        churn.finish(here, pid)
+        here.resize(full_size(here))
+        here.check_log()
+    finally:
+        for end in ends:
+            end.__exit__(None, None, None)

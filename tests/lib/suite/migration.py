@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Live migration: a second QEMU takes over a guest, through a socket or a file."""
+
+from contextlib import contextmanager
+
+from lab import MIB, Guest, LabError
+
+FINAL = ("completed", "failed", "cancelled")
+
+
+def options_of(guest):
+    """What a QEMU that takes the guest over has to be started with."""
+    options = guest.options
+    return {"memory_mib": options.memory_mib, "smp": options.smp,
+            "machine": options.machine, "balloon": options.balloon,
+            "append": options.append, "max_memory_mib": options.max_memory_mib,
+            "virtio_mem": options.virtio_mem, "disks": options.disks}
+
+
+@contextmanager
+def destination(source, **options):
+    """A QEMU that waits for the guest; it ends with the block."""
+    dest = Guest(source.kernel, source.driver,
+                 **(options_of(source) | {"incoming": "defer"} | options))
+    try:
+        yield dest.start()
+    finally:
+        dest.kill()
+
+
+def capabilities(*guests, **states):
+    wanted = [{"capability": name.replace("_", "-"), "state": state}
+              for name, state in states.items()]
+    for guest in guests:
+        guest.qmp("migrate-set-capabilities", capabilities=wanted)
+
+
+def set_bandwidth(source, mib_per_second):
+    source.qmp("migrate-set-parameters",
+               **{"max-bandwidth": mib_per_second * MIB})
+
+
+def begin(source, dest):
+    """Let the guest go, without waiting."""
+    uri = f"unix:{source.run / 'migration'}"
+    dest.qmp("migrate-incoming", uri=uri)
+    source.qmp("migrate", uri=uri)
+
+
+def status(source):
+    return source.qmp("query-migrate").get("status", "none")
+
+
+def wait_final(source, timeout):
+    """Wait until the migration is over; what query-migrate says."""
+    source.wait_for(lambda: status(source) in FINAL, timeout,
+                    lambda: f"the migration, which is {status(source)}")
+    return source.qmp("query-migrate")
+
+
+def finish(source, dest, timeout=120):
+    """Wait until the guest runs on the other side; what query-migrate says."""
+    result = wait_final(source, timeout)
+    if result["status"] != "completed":
+        raise LabError(f"the migration is {result['status']}: "
+                       f"{result.get('error-desc', 'no reason given')}")
+    dest.wait_for(lambda: dest.qmp("query-status")["status"] == "running", 30,
+                  "the guest to run on the other side")
+    source.kill()
+    dest.sync()
+    return result
+
+
+def migrate(source, dest, timeout=120):
+    begin(source, dest)
+    return finish(source, dest, timeout)
