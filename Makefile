@@ -11,7 +11,7 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check conformance fuzz faults \
+.PHONY: all help modules install uninstall demo check conformance fuzz soak faults \
 	bench lint unit guest setup fetch clean distclean
 
 all: modules
@@ -32,6 +32,7 @@ help:
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
 	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=7.2 SEED=N'
+	@echo '  soak           long random runs, minutes;  FULL=1: hours'
 	@echo '  faults         plants faults in the driver: each has to be found'
 	@echo '  bench          our modes and the in-tree driver, measured;  K=7.2'
 	@echo
@@ -84,6 +85,9 @@ conformance: fetch
 fuzz: fetch
 	scripts/fuzz --driver $(DRIVER) $(if $(K),--kernel $(K)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+soak: fetch
+	scripts/soak $(if $(K),--kernel $(K)) $(if $(FULL),--full)
 
 faults: fetch
 	scripts/faults $(if $(K),--kernel $(K))
