@@ -158,7 +158,7 @@ void model_hint_done(struct model *m)
 
 	for (pfn = 0; pfn < m->pages; pfn++)
 		m->state[pfn] &= ~MODEL_HINTED;
-	m->cmd_active = HOST_CMD_STOP;
+	/* The round ends with the driver's STOP: hints may be in the ring. */
 }
 
 /* --- reports -------------------------------------------------------------- */
