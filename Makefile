@@ -11,7 +11,7 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check conformance lint unit \
+.PHONY: all help modules install uninstall demo check check-debug conformance lint unit \
 	guest setup fetch clean distclean
 
 all: modules
@@ -30,6 +30,7 @@ help:
 	@echo '    K=6.1            on one kernel'
 	@echo '    T=EXPRESSION     tests whose names match, as pytest -k'
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
+	@echo '  check-debug    tests on a kernel with KASAN, lockdep, failing allocations;  K=7.2'
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
 	@echo
 	@echo 'Working on it'
@@ -74,6 +75,10 @@ demo: fetch
 
 check: fetch
 	scripts/check --driver $(DRIVER) $(if $(K),--kernel $(K)) $(if $(T),-k '$(T)')
+
+check-debug: fetch
+	scripts/check --driver $(DRIVER) --kernel $(or $(K),6.1)-debug \
+		$(if $(T),-k '$(T)') unit/test_logscan.py debug
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))

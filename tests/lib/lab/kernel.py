@@ -13,8 +13,9 @@ SERIES = ("6.1", "6.12", "7.2")
 # Those of scripts/debug-kernel.
 DEBUG_SERIES = ("6.1-debug", "7.2-debug")
 # All reports of KASAN, not only the first; what hangs is to be seen before a
-# test's own deadline, and page_owner says in a report who had a page before.
-DEBUG_APPEND = ("kasan_multi_shot kmemleak=on page_owner=on "
+# test's own deadline, and page_owner says in a report who had a page before. Of
+# slab objects those of kmalloc() can be made to fail, see tests/guest/host/faults.c.
+DEBUG_APPEND = ("kasan_multi_shot kmemleak=on page_owner=on slub_debug=a,kmalloc-* "
                 "sysctl.kernel.hung_task_timeout_secs=30 workqueue.watchdog_thresh=30")
 DRIVER = "virtio_balloon"
 
