@@ -11,8 +11,8 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check conformance fuzz soak faults \
-	bench lint unit guest setup fetch clean distclean
+.PHONY: all help modules install uninstall demo check check-debug conformance fuzz \
+	soak faults bench lint unit guest setup fetch clean distclean
 
 all: modules
 
@@ -30,6 +30,7 @@ help:
 	@echo '    K=6.1            on one kernel'
 	@echo '    T=EXPRESSION     tests whose names match, as pytest -k'
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
+	@echo '  check-debug    tests on a kernel with KASAN, lockdep, failing allocations;  K=7.2'
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
 	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=7.2 SEED=N'
 	@echo '  soak           long random runs, minutes;  FULL=1: hours'
@@ -78,6 +79,10 @@ demo: fetch
 
 check: fetch
 	scripts/check --driver $(DRIVER) $(if $(K),--kernel $(K)) $(if $(T),-k '$(T)')
+
+check-debug: fetch
+	scripts/check --driver $(DRIVER) --kernel $(or $(K),6.1)-debug \
+		$(if $(T),-k '$(T)') unit/test_logscan.py debug
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))

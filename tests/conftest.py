@@ -6,7 +6,7 @@ Options, fixtures and what happens around a test. How they work is in tests/lib.
 
 import pytest
 
-from lab import SERIES, Kernel
+from lab import DEBUG_SERIES, SERIES, Kernel
 from lab.deadline import SCALE
 from suite import guests
 from suite.books import Books
@@ -18,7 +18,7 @@ TEST_TIMEOUT = 240
 
 def pytest_addoption(parser):
     group = parser.getgroup("balloon")
-    group.addoption("--kernel", action="append", choices=SERIES,
+    group.addoption("--kernel", action="append", choices=SERIES + DEBUG_SERIES,
                     help="only on this kernel; may be given several times")
     group.addoption("--driver", choices=("ours", "in-tree"), default="ours",
                     help="the driver to judge")

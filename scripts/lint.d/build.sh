@@ -24,7 +24,7 @@ check_w1()
 	build_tree "w1-$series"
 	out=$tree.out
 	for dir in $(module_dirs); do
-		in_root_with "$root" "$tree" /src -- make --no-print-directory \
+		in_root_with "$root" "$tree" /src -- nice make --no-print-directory \
 			-j"$(nproc)" -C "$(info_get "$series" kdir)" M="$dir" W=1 modules
 	done 2>&1 | tee "$out"
 	no_complaints "$out"
@@ -64,7 +64,7 @@ clang_make()
 	shift 2
 	in_root_with "$root" "$lab/src/linux-$series" /usr/src/lint/linux \
 		"$lint/clang-$series" /usr/src/lint/out "${tree:-$lint}" /src -- \
-		make --no-print-directory -j"$(nproc)" "$@"
+		nice make --no-print-directory -j"$(nproc)" "$@"
 }
 
 check_clang()

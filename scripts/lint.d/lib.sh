@@ -65,91 +65,6 @@ scripts_of()
 	done
 }
 
-# machine_needs PACKAGE...: install what is missing on this machine.
-machine_needs()
-{
-	local package missing=()
-
-	for package; do
-		[[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
-			missing+=("$package")
-	done
-	[[ ${#missing[@]} -gt 0 ]] || return 0
-	need_root
-	progress "installing ${missing[*]}"
-	apt-get -qq update
-	DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-		-o DPkg::Lock::Timeout=300 install "${missing[@]}"
-}
-
-# root_needs ROOT PACKAGE...: the same in a build root. Nothing there is
-# replaced: what builds the modules stays what scripts/fetch chose.
-root_needs()
-{
-	local root=$1 package missing=() lock
-
-	shift
-	for package; do
-		[[ $(dpkg-query --admindir="$root/var/lib/dpkg" -W \
-			-f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
-			missing+=("$package")
-	done
-	[[ ${#missing[@]} -gt 0 ]] || return 0
-	need_root
-	progress "installing in ${root##*/}: ${missing[*]}"
-	exec {lock}>"$lab/fetch.lock"
-	flock "$lock"
-	chroot "$root" apt-get -qq update
-	in_root "$root" env DEBIAN_FRONTEND=noninteractive \
-		apt-get -qq -y --no-install-recommends --no-upgrade install "${missing[@]}"
-	exec {lock}>&-
-}
-
-# The sources in .lab/src/linux-SERIES are those of the series' kernel.
-source_is_current()
-{
-	local series=$1 version have
-
-	version=$(info_get "$series" package_version)
-	have=$(awk -F' *= *' '
-		$1 == "VERSION" || $1 == "PATCHLEVEL" || $1 == "SUBLEVEL" { v = v "." $2 }
-		$1 == "EXTRAVERSION" { print substr(v, 2); exit }
-	' "$lab/src/linux-$series/Makefile" 2>/dev/null) || return 1
-	[[ $have == "${version%%-*}" ]]
-}
-
-# need_source SERIES: Debian's kernel source, for its scripts and for clang.
-# Extracted once, for everybody; nobody writes there.
-need_source()
-{
-	local series=$1 root version name lock new=$lab/src/.linux-$1.new
-
-	mkdir -p "$lab/src"
-	exec {lock}>"$lab/src.lock"
-	flock "$lock"
-	if ! source_is_current "$series"; then
-		need_root
-		root=$(info_get "$series" root)
-		version=$(info_get "$series" package_version)
-		name=linux-source-$(cut -d. -f1,2 <<<"$version")
-		progress "extracting $name $version, 1.5 GB"
-		rm -rf "$new" "$root/src/source"
-		mkdir -p "$new" "$root/src/source"
-		# Another version would have other warnings: no fallback. A lab
-		# whose kernel has left the archive has to be made anew.
-		# shellcheck disable=SC2016	# expanded by the inner shell
-		chroot "$root" sh -ec 'cd /src/source && apt-get -qq -o APT::Sandbox::User=root download "$1"' \
-			sh "$name=$version" ||
-			die "$name $version is not in the archive any more; remove $lab and try again"
-		dpkg-deb --fsys-tarfile "$root/src/source/"*.deb |
-			tar -xO "./usr/src/$name.tar.xz" |
-			xz -dc -T0 | tar -x -C "$new" --strip-components=1
-		rm -rf "$root/src/source" "$lab/src/linux-$series"
-		mv "$new" "$lab/src/linux-$series"
-	fi
-	exec {lock}>&-
-}
-
 # build_tree NAME: sets tree to a copy of the sources to build in, which keeps
 # what was built before. Only a tree whose check passed is kept: an object that
 # was compiled with a warning would not be compiled again, and be silent.
@@ -178,23 +93,6 @@ module_dirs()
 {
 	echo /src
 	[[ ! -e tests/kmod/Kbuild ]] || echo /src/tests/kmod
-}
-
-# in_root_with ROOT [SOURCE TARGET]... -- COMMAND...: run it in a build root that
-# has some directories mounted over its own, which nobody else sees.
-in_root_with()
-{
-	# shellcheck disable=SC2016	# expanded by the inner shell
-	unshare --mount --propagation private bash -euc '
-		. "$1"; root=$2; shift 2
-		while [[ $1 != -- ]]; do
-			mkdir -p "$root$2"
-			mount --bind "$1" "$root$2"
-			shift 2
-		done
-		shift
-		in_root "$root" nice "$@"
-	' in_root_with "$repo/scripts/lib.sh" "$@"
 }
 
 # Fail if any line of a build's output complains. The one about the compiler is

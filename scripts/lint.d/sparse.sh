@@ -40,7 +40,7 @@ checker_scripts()
 # sparse_make SERIES DIRECTORY
 sparse_make()
 {
-	in_root_with "$root" "$tree" /src "${mounts[@]}" -- make --no-print-directory \
+	in_root_with "$root" "$tree" /src "${mounts[@]}" -- nice make --no-print-directory \
 		-j"$(nproc)" -C "$(info_get "$1" kdir)" M="$2" C=2 CF="$(sparse_flags)" modules
 }
 

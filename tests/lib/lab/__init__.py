@@ -7,9 +7,9 @@ For tests, the demo and the benchmark. ../README.md has an example.
 from .errors import (CommandFailed, CommandTimedOut, GuestDied, LabError,
                      LogError, QMPError, TimedOut)
 from .guest import Guest
-from .kernel import SERIES, Kernel
+from .kernel import DEBUG_SERIES, SERIES, Kernel
 from .units import GIB, KIB, MIB
 
-__all__ = ["CommandFailed", "CommandTimedOut", "GIB", "Guest", "GuestDied",
-           "KIB", "Kernel", "LabError", "LogError", "MIB", "QMPError",
+__all__ = ["CommandFailed", "CommandTimedOut", "DEBUG_SERIES", "GIB", "Guest",
+           "GuestDied", "KIB", "Kernel", "LabError", "LogError", "MIB", "QMPError",
            "SERIES", "TimedOut"]

@@ -50,6 +50,7 @@ class Guest(HostBalloon):
         self._files = files
         self._boot_timeout = boot_timeout
         self._keep_initrd = keep_initrd
+        options["append"] = f"{kernel.append} {options.get('append', '')}".strip()
         self.options = Options(kernel=kernel.vmlinuz, **options)
         self.run = new_run(name or f"{kernel}-{driver}-{os.getpid()}-{next(_numbers)}")
         self.log_file = self.options.log_file = self.run / "kernel.log"

@@ -10,19 +10,24 @@ from .errors import LabError
 from .paths import BUILD, KERNELS, REPO
 
 SERIES = ("6.1", "6.12", "7.2")
+# Those of scripts/debug-kernel.
+DEBUG_SERIES = ("6.1-debug", "7.2-debug")
+# All reports of KASAN, not only the first; what hangs is to be seen before a
+# test's own deadline, and page_owner says in a report who had a page before. Of
+# slab objects those of kmalloc() can be made to fail, see tests/guest/host/faults.c.
+DEBUG_APPEND = ("kasan_multi_shot kmemleak=on page_owner=on slub_debug=a,kmalloc-* "
+                "sysctl.kernel.hung_task_timeout_secs=30 workqueue.watchdog_thresh=30")
 DRIVER = "virtio_balloon"
 
 
 class Kernel:
-    """One kernel, as scripts/fetch left it.
-
-    A debug kernel is just another directory with an info.json.
-    """
+    """One kernel, as scripts/fetch or scripts/debug-kernel left it."""
 
     def __init__(self, series):
         path = KERNELS / series / "info.json"
         if not path.exists():
-            raise LabError(f"no kernel {series} in the lab: run scripts/fetch")
+            raise LabError(f"no kernel {series} in the lab: run scripts/fetch, "
+                           "or scripts/debug-kernel")
         self.info = json.loads(path.read_text())
         self.series = series
         self.release = self.info["release"]
@@ -42,6 +47,15 @@ class Kernel:
     def version(self):
         """(major, minor), of the release: series 7.2 may hold a newer one."""
         return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", self.release).groups())
+
+    @property
+    def is_debug(self):
+        return self.series in DEBUG_SERIES
+
+    @property
+    def append(self):
+        """What its command line has in every guest."""
+        return DEBUG_APPEND if self.is_debug else ""
 
     @property
     def module_dir(self):

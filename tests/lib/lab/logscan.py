@@ -8,6 +8,7 @@ COMPLAINTS = re.compile("|".join((
     r"\bWARNING: ",
     r"\bBUG: ",
     r"\bBUG\b.* at ",
+    r"\bBUG [\w-]+ \(",           # SLUB names the cache
     r"\bkernel BUG\b",
     r"\bKASAN\b",
     r"\bKCSAN\b",
@@ -25,7 +26,10 @@ COMPLAINTS = re.compile("|".join((
     r"\bOops\b",
     r"general protection fault",
     r"[Uu]nable to handle",
-    r"kmemleak: .*(new suspected|unreferenced object)",
+    r"kmemleak: .*(new suspected|unreferenced object|unknown object)",
+    # It switches itself off then, and finds nothing any more.
+    r"kmemleak: (Cannot|Kernel memory leak detector disabled)",
+    r"pagealloc: (memory corruption|single bit error)",
     r"[Bb]ad (page|rss|swap)",
     r"list_(add|del) corruption",
     r"\brefcount_t:",
@@ -46,6 +50,7 @@ BENIGN = re.compile("|".join((
     r"module verification failed: signature and/or required key missing",
     # Features that a kernel announces when it boots.
     r"kasan: KernelAddressSanitizer initialized",
+    r"ODEBUG: selftest passed",
     # Emulated CPUs have this bug in name only.
     r"WARNING: Spectre v2 mitigation",
     # May have any word in it.
