@@ -284,8 +284,11 @@ static void balloon_remove(struct virtio_device *vdev)
 		balloon_size_stop(vb);
 		balloon_pages_return(vb);
 		balloon_size_report(vb);
+		balloon_down(vb);
+	} else {
+		/* A restore that failed has left a status behind. */
+		virtio_reset_device(vdev);
 	}
-	balloon_down(vb);
 	balloon_parts_exit(vb);
 	vdev->priv = NULL;
 	balloon_free(vb);
