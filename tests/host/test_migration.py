@@ -11,6 +11,7 @@ from lab import MIB
 from suite import books, churn, hog, migration
 from suite.books import SYSFS, Books
 from suite.guests import full_size
+from suite.programs import count
 
 FILES = churn.FILES | hog.FILES
 HINTS = {"free_page_hint": True}
@@ -174,15 +175,15 @@ def test_memory_is_needed_while_it_is_hinted(boot):
     guest.wait_for(lambda: guest.read(HELD) == "0", 20, "hinted memory to come back")
 
 
-def test_there_and_back(boot):
-    """Ten times; the balloon is inflated meanwhile."""
+def test_there_and_back(boot, pytestconfig):
+    """Several times; the balloon is inflated meanwhile."""
     guest = boot(**GUEST)
     pid = churn.start(guest, CHURN_MIB)
     guest.resize(full_size(guest) - 300 * MIB)
     here = guest
     ends = []
     try:
-        for _ in range(10):
+        for _ in range(count(pytestconfig, 3, 10)):
             there = migration.destination(here)
             dest = there.__enter__()    # pylint: disable=unnecessary-dunder-call
             ends.append(there)
