@@ -5,6 +5,7 @@ With guest memory in hugetlbfs a host can only give back a whole page of 2 MiB,
 when the balloon has all of it; with transparent huge pages it would split others.
 """
 
+import fcntl
 import math
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab import MIB
+from lab.paths import LAB
 from lab.units import mib
 from suite import hog
 from suite.guests import full_size
@@ -47,7 +49,16 @@ def huge_pages(field):
 
 @pytest.fixture(scope="module")
 def hugetlb():
-    """Enough of the machine's memory in huge pages, until the tests have run."""
+    """Enough of the machine's memory in huge pages, until the tests have run.
+
+    They are the machine's: one guest at a time, or the counts would mean nothing.
+    """
+    with open(LAB / "hugepages.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield from reserve()
+
+
+def reserve():
     wanted = MEMORY_MIB * MIB // HUGE + SPARE_PAGES
     before = NR_HUGE.read_text()
     try:
@@ -79,13 +90,15 @@ def use_all_memory(guest):
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_huge_pages_come_back(boot, hugetlb, name, driver, record_property):
+def test_huge_pages_come_back(boot, hugetlb, name, driver, pytestconfig, record_property):
     mode, properties = MODES[name]
+    if driver != "ours" and mode != "pfn":
+        pytest.skip("only our driver has modes")
+    if mode == "range" and not pytestconfig.option.full:
+        pytest.skip("takes time: with --full")
     guest = boot(memory_mib=MEMORY_MIB, balloon=properties, files=hog.FILES,
                  memory_backend={"type": "memfd", "hugetlb": True, "hugetlbsize": "2M"},
                  module_params=f"inflate={mode}", append="init_on_alloc=0")
-    if driver != "ours" and mode != "pfn":
-        pytest.skip("only our driver has modes")
     guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={FILE_MIB} 2>/dev/null",
                 timeout=60)
     digest = guest.check("md5sum /tmp/kept")

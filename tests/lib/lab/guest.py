@@ -20,6 +20,9 @@ from .qemu import Options
 from .qmp import QMP
 from .traces import Traces
 
+# What the kernel says when it starts its first process.
+INIT = "Run /init"
+
 _numbers = itertools.count(1)
 
 
@@ -40,7 +43,7 @@ class Guest(HostBalloon):
     """
 
     def __init__(self, kernel, driver="ours", *, load=True, module_params="",
-                 extra_modules=(), files=None, name=None, boot_timeout=120,
+                 extra_modules=(), files=None, name=None, boot_timeout=60,
                  keep_initrd=False, **options):
         self.kernel = kernel
         self.driver = driver
@@ -76,8 +79,22 @@ class Guest(HostBalloon):
         """Boot, and wait until the agent answers.
 
         A guest that comes in from elsewhere does not boot: wait for its
-        migration, then call sync().
+        migration, then call sync(). One whose emulated machine hangs before
+        there is a first process, as happens on a machine that is very busy,
+        gets a second chance.
         """
+        try:
+            self._start_once()
+        except TimedOut as error:
+            if INIT in self.log() or self.options.incoming:
+                raise
+            print(f"did not get as far as its first process, booted again: {error}",
+                  file=sys.stderr)
+            self.log_file.rename(self.log_file.with_suffix(".hung"))
+            self._start_once()
+        return self
+
+    def _start_once(self):
         try:
             self._start_qemu()
             self.monitor.negotiate()
@@ -86,7 +103,6 @@ class Guest(HostBalloon):
         except BaseException:
             self.kill()
             raise
-        return self
 
     def _start_qemu(self):
         self.options.initrd = initramfs.build(

@@ -51,6 +51,14 @@ def status(source):
     return source.qmp("query-migrate").get("status", "none")
 
 
+def rounds(source):
+    """How often the guest's memory was looked through, so far."""
+    state = source.qmp("query-migrate")
+    if state["status"] in FINAL:
+        raise LabError(f"the migration is {state['status']} already")
+    return state.get("ram", {}).get("dirty-sync-count", 0)
+
+
 def wait_final(source, timeout):
     """Wait until the migration is over; what query-migrate says."""
     source.wait_for(lambda: status(source) in FINAL, timeout,

@@ -28,6 +28,7 @@ def count(config, small, full):
     """How often to repeat: a little in every run, a lot with --full."""
     return full if config.option.full else small
 
+
 def host_programs(prefix):
     """Those that play the host whose names begin so, see tests/guest/host."""
     return sorted(path.stem for path in
