@@ -10,6 +10,7 @@
 #define DEVICES		"/sys/bus/virtio/devices/*"
 #define BALLOON_ID	5
 #define STEADY_MS	1500
+#define DEFLATE_ON_OOM_BIT	2
 
 bool guest_read(const char *path, char *line, size_t size)
 {
@@ -181,6 +182,16 @@ bool guest_wait_balloon(long long bytes, unsigned int seconds)
 	return ktap_check(false,
 			  "%lld bytes are in the balloon after %u s, expected %lld",
 			  have, seconds, bytes);
+}
+
+/* Whether memory in the balloon leaves MemTotal: not if it may come back by itself. */
+bool guest_total_falls(void)
+{
+	char path[300], bits[80];
+
+	snprintf(path, sizeof(path), "%s/features", guest_balloon_device());
+	return !guest_read(path, bits, sizeof(bits)) ||
+	       bits[DEFLATE_ON_OOM_BIT] != '1';
 }
 
 bool guest_wait_steady(unsigned int seconds)

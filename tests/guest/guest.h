@@ -43,6 +43,7 @@ void guest_books(struct books *books);
  * the case as skipped if there is no such device.
  */
 const char *guest_balloon_device(void);
+bool guest_total_falls(void);
 
 /* The same for the driver's own attributes; skips where there are none. */
 const char *guest_balloon_attributes(void);

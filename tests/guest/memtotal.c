@@ -9,15 +9,10 @@
 #include "ktap.h"
 
 #define SECONDS			120
-#define DEFLATE_ON_OOM_BIT	2
 
 static void skip_unless_total_falls(void)
 {
-	char path[300], bits[80];
-
-	snprintf(path, sizeof(path), "%s/features", guest_balloon_device());
-	if (guest_read(path, bits, sizeof(bits)) &&
-	    bits[DEFLATE_ON_OOM_BIT] == '1')
+	if (!guest_total_falls())
 		ktap_skip_case("the device deflates on OOM: MemTotal stays");
 }
 

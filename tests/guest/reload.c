@@ -44,16 +44,24 @@ static void check_free(const struct books *before, const struct books *now)
 		   lost, FREE_TOLERANCE);
 }
 
+/* MemTotal without a balloon; asked while there is a device to ask. */
+static long long empty_total(const struct books *books)
+{
+	return books->total + (guest_total_falls() ? books->balloon : 0);
+}
+
 static void unload_returns_all(const void *arg)
 {
 	struct books before, now;
+	long long total;
 
 	(void)arg;
 	inflated_books(&before);
+	total = empty_total(&before);
 	unload();
 	guest_books(&now);
 	ktap_eq(now.balloon, 0);
-	ktap_eq(now.total, before.total + before.balloon);
+	ktap_eq(now.total, total);
 	check_free(&before, &now);
 }
 
@@ -92,15 +100,17 @@ static void many_reloads_lose_nothing(const void *arg)
 static void unload_while_inflating(const void *arg)
 {
 	struct books before, now;
+	long long total;
 
 	(void)arg;
 	inflated_books(&before);
+	total = empty_total(&before);
 	unload();
 	ktap_eq(guest_run("modprobe " DRIVER " 2>&1"), 0);
 	unload();
 	guest_books(&now);
 	ktap_eq(now.balloon, 0);
-	ktap_eq(now.total, before.total + before.balloon);
+	ktap_eq(now.total, total);
 	check_free(&before, &now);
 	load(&before);
 }

@@ -28,7 +28,7 @@
 #define CASE_S		400
 /* A walk that does not end is a mistake of the test. */
 #define WALK_MAX	2000
-#define FREE_SLACK	(4 * HOST_MIB)
+#define FREE_SLACK	host_slack(4 * HOST_MIB)
 #define RANDOM_ROUNDS	4
 /* More than a driver has under way at once. */
 #define REQUESTS	30

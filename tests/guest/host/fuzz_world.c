@@ -15,7 +15,7 @@
 #include "fuzz.h"
 #include "internal.h"
 
-#define FREE_SLACK	(6 * HOST_MIB)
+#define FREE_SLACK	host_slack(6 * HOST_MIB)
 #define FREE_MS		3000
 #define COMPACT_MS	10000
 #define CHUNK		(1u << 20)

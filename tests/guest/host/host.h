@@ -267,6 +267,7 @@ int host_pages(struct host *h, struct balloon_host_page *pages,
 int host_read(struct host *h, __u64 pfn, void *buf);
 __u64 host_meminfo(const char *field);
 __u64 host_free_memory(void);
+__u64 host_slack(__u64 pages);
 __u64 host_wait_free(__u64 pages, unsigned int ms);
 
 #endif /* _HOST_H */

@@ -18,12 +18,12 @@
 #define CASE_S		90
 #define REST_MS		300
 #define PROBES		40
-#define PROBE_SLACK	(2 * HOST_MIB)
+#define PROBE_SLACK	host_slack(2 * HOST_MIB)
 #define OOM_LEFT	(48 * HOST_MIB)
 #define OOM_NEED	(96 * HOST_MIB)
 #define ROUNDS		12
 #define SMALL_ROUNDS	700
-#define SMALL_SLACK	(2 * HOST_MIB)
+#define SMALL_SLACK	host_slack(2 * HOST_MIB)
 
 static struct host *start(const struct host_offer *offer)
 {

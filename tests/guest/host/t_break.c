@@ -15,7 +15,7 @@
 #define DEADLINE_MS	10000
 #define CASE_S		120
 #define ROUNDS		3
-#define FREE_SLACK	(2 * HOST_MIB)
+#define FREE_SLACK	host_slack(2 * HOST_MIB)
 
 enum moment { IDLE, INFLATING, DEFLATING };
 enum breach { BREAK, TWICE, OUT_OF_RANGE, NEVER_TAKEN };

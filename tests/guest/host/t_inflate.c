@@ -24,7 +24,7 @@
 #define DEADLINE_MS	20000
 #define CASE_S		120
 #define CANARY_MIB	32
-#define FREE_SLACK	(4 * HOST_MIB)
+#define FREE_SLACK	host_slack(4 * HOST_MIB)
 
 struct shape {
 	const char *name;

@@ -16,7 +16,7 @@
 #define DEADLINE_MS	10000
 #define REPORT_MS	3000
 #define CASE_S		60
-#define FREE_SLACK	(2 * HOST_MIB)
+#define FREE_SLACK	host_slack(2 * HOST_MIB)
 
 enum way { REMOVE, SURPRISE, UNBIND, UNLOAD };
 

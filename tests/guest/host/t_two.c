@@ -14,7 +14,7 @@
 #define DEADLINE_MS	20000
 #define CASE_S		90
 #define SLICE_MS	5
-#define FREE_SLACK	(3 * HOST_MIB)
+#define FREE_SLACK	host_slack(3 * HOST_MIB)
 #define DEVICES		2
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
