@@ -38,6 +38,8 @@
 
 /* A run longer than this makes room for others. */
 #define BALLOON_HINT_RUN_MAX		(HZ / 2)
+/* When to look again for deflations that the host has not seen. */
+#define BALLOON_HINT_RETRY		(HZ / 20)
 /* Ranges that may wait to be discarded, and how long each may be. */
 #define BALLOON_HINT_DISCARDS		4
 #define BALLOON_HINT_DISCARD_BYTES	SZ_32M
@@ -210,12 +212,16 @@ static bool balloon_hint_command(struct virtio_balloon *vb, u32 id)
 	return true;
 }
 
-/* Sends a range where it has to go next; false if there is no room. */
+/* Sends a range where it has to go next; false if it cannot go now. */
 static bool balloon_hint_send(struct balloon_hint *hint,
 			      struct balloon_hint_range *range)
 {
 	struct balloon_stream *stream;
 
+	if (balloon_pages_unseen(hint->stream.queue->vb)) {
+		list_add(&range->node, &hint->ready);
+		return false;
+	}
 	stream = range->populated ? &hint->discards : &hint->stream;
 	sg_init_table(&range->sg, 1);
 	sg_set_page(&range->sg, pfn_to_page(range->pfn),
@@ -343,6 +349,8 @@ static void balloon_hint_work(struct work_struct *work)
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
+	else if (hint->hinting && balloon_pages_unseen(vb))
+		balloon_work_plan(&hint->work, BALLOON_HINT_RETRY);
 }
 
 /**

@@ -58,15 +58,6 @@ static void balloon_move_release_old(struct balloon_move *move)
 	move->old = NULL;
 }
 
-/*
- * A free page whose deflation the host has not seen yet may be the one that is to
- * take the place of another: the host must not mistake their order.
- */
-static bool balloon_migrate_early(struct virtio_balloon *vb)
-{
-	return !balloon_must_tell_host(vb) && balloon_pages_deflating(vb);
-}
-
 static void balloon_move_drop(struct balloon_move *move)
 {
 	if (move->new)
@@ -163,7 +154,7 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 		return -EBUSY;
 	if (!down_read_trylock(&vb->migrate->gate))
 		return -EAGAIN;
-	if (vb->migrate->open && !balloon_migrate_early(vb))
+	if (vb->migrate->open && !balloon_pages_unseen(vb))
 		rc = balloon_migrate_begin(vb, new, old);
 	up_read(&vb->migrate->gate);
 	return rc;

@@ -316,6 +316,22 @@ unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
 }
 
 /**
+ * balloon_pages_unseen() - whether free memory may still be in the host's balloon
+ * @vb: the balloon
+ *
+ * Unless the host must be told first, a page is free before the host has seen its
+ * deflation. Whoever tells the host of it again, on another queue, has to wait:
+ * the host must not mistake their order. Memory that was taken before this says
+ * no is safe.
+ *
+ * Context: any.
+ */
+bool balloon_pages_unseen(struct virtio_balloon *vb)
+{
+	return !balloon_must_tell_host(vb) && balloon_pages_deflating(vb);
+}
+
+/**
  * balloon_pages_return() - deflate everything, as long as the host answers
  * @vb: the balloon
  *

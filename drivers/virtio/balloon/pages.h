@@ -43,6 +43,7 @@ bool balloon_pages_settle(struct virtio_balloon *vb);
 unsigned long balloon_pages_count(struct virtio_balloon *vb);
 unsigned long balloon_pages_inflating(struct virtio_balloon *vb);
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb);
+bool balloon_pages_unseen(struct virtio_balloon *vb);
 
 void balloon_pages_return(struct virtio_balloon *vb);
 unsigned long balloon_pages_release_all(struct virtio_balloon *vb);
