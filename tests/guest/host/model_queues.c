@@ -78,10 +78,14 @@ static __u64 mark(struct model *m, const struct host_elem *e, __u8 set,
 	return pages;
 }
 
-/* The first page of each block: the others have no count of their own. */
+/*
+ * The first page of each block: the others have no count of their own. What a
+ * reset made void meanwhile may be free.
+ */
 static void check_blocks(struct model *m, const struct host_elem *e)
 {
 	bool hint = e->role == HOST_HINT;
+	struct balloon_host_state state;
 	struct balloon_host_page page;
 	__u32 i;
 
@@ -91,6 +95,9 @@ static void check_blocks(struct model *m, const struct host_elem *e)
 		page.pfn = desc_pages(&e->desc[i]).pfn;
 		if (host_pages(m->h, &page, 1))
 			continue;
+		host_state(m->h, &state);
+		if (state.resets != e->resets)
+			return;
 		if (hint && ((page.flags & BALLOON_PAGE_BUDDY) || !page.refs))
 			model_hint_lost(m, page.pfn);
 		else if (page.flags & BALLOON_PAGE_BUDDY)
