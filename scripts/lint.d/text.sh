@@ -147,13 +147,13 @@ plant_long_file()
 	echo "config.c: [0-9]+ lines, $max_file allowed"
 }
 
-# Everything but the licence itself, lists of file names, and formats that have
-# no comments or, like the kernel's ABI descriptions, no such line.
+# Everything but the licence itself, lists of file names, plots, and formats that
+# have no comments or, like the kernel's ABI descriptions, no such line.
 check_spdx()
 {
 	local file nr
 
-	all_files | grep -vE '^COPYING$|(^|/)\.gitignore$|\.(md|json)$|^Documentation/ABI/' |
+	all_files | grep -vE '^COPYING$|(^|/)\.gitignore$|\.(md|json|svg)$|^Documentation/ABI/' |
 	while read -r file; do
 		nr=1
 		[[ $(head -c 2 "$file" | tr -d '\0') != '#!' ]] || nr=2

@@ -20,12 +20,12 @@
 #define WORDS	(PAGE / sizeof(uint64_t))
 #define SPREAD	0x9e3779b97f4a7c15ull
 
-static volatile sig_atomic_t ended;
+static int ended;
 
 static void end(int signal)
 {
 	(void)signal;
-	ended = 1;
+	__atomic_store_n(&ended, 1, __ATOMIC_RELAXED);
 }
 
 static uint64_t content(uint64_t page, uint64_t count)
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 	printf("churn: has %llu MiB\n", (unsigned long long)pages / 256);
 	fflush(stdout);
 
-	while (!ended) {
+	while (!__atomic_load_n(&ended, __ATOMIC_RELAXED)) {
 		page = next_random(&state) % pages;
 		bad += wrong(at + page * WORDS, content(page, counts[page]));
 		fill(at + page * WORDS, content(page, ++counts[page]));
