@@ -154,7 +154,7 @@ check_documents()
 	machine_needs python3-docutils
 	need_source 7.2
 	while read -r file; do
-		/usr/bin/python3 -m docutils --report=warning --halt=severe --exit-status=1 \
+		/usr/bin/python3 -m docutils --report=warning --halt=severe --exit-status=2 \
 			"$file" /dev/null || bad=1
 	done < <(all_files | grep '\.rst$')
 	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$lab/src/linux-7.2/tools/docs/get_abi.py" \
