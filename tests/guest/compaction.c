@@ -3,7 +3,9 @@
  * Shows that the kernel can move pages of an inflated balloon when it compacts
  * memory, and that neither the balloon nor the guest's total change by it.
  * Memory in use is scattered before, so that there is something to compact.
- * Inflate the balloon before; without one the cases are skipped.
+ * Inflate the balloon before, while memory is scattered as well ("hog MIB 8" of
+ * tools/): pages are moved upwards only, and a balloon that is on top of all memory
+ * stays where it is. Without a balloon the cases are skipped.
  */
 #include <sys/mman.h>
 
@@ -82,7 +84,7 @@ static void balloon_pages_are_moved(const void *arg)
 	} while (now == before && ktap_now() < deadline);
 	ktap_note("balloon_migrate went from %lld to %lld", before, now);
 	ktap_check(now > before,
-		   "no page of the balloon was moved in 60 s: balloon_migrate stays %lld",
+		   "no page of the balloon was moved in 60 s: balloon_migrate stays %lld (pages move up only: is anything free above the balloon?)",
 		   now);
 }
 

@@ -44,11 +44,11 @@ static char *take(size_t bytes)
 
 static void leave_holes(char *at, size_t bytes, size_t stride)
 {
-	size_t page = sysconf(_SC_PAGESIZE), nr;
+	size_t page = sysconf(_SC_PAGESIZE), offset;
 
-	for (nr = 0; nr < bytes / page; nr++)
-		if (nr % stride)
-			madvise(at + nr * page, page, MADV_DONTNEED);
+	stride *= page;
+	for (offset = 0; offset + stride <= bytes; offset += stride)
+		madvise(at + offset + page, stride - page, MADV_DONTNEED);
 }
 
 int main(int argc, char **argv)
