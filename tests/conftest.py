@@ -44,10 +44,33 @@ def pytest_xdist_make_scheduler(config, log):
     return ByGuest(config, log)
 
 
+def kernels_for(config, module):
+    """Those that were asked for.
+
+    A file with ENDS_OF_RANGE costs minutes on each, and the kernels between the
+    oldest and the newest have little of their own: they are left out when both ends
+    are there, without --full.
+    """
+    wanted = list(config.option.kernel or SERIES)
+    ends = [SERIES[0], SERIES[-1]]
+    if getattr(module, "ENDS_OF_RANGE", False) and not config.option.full \
+            and set(ends) <= set(wanted):
+        return [series for series in wanted if series not in SERIES[1:-1]]
+    return wanted
+
+
 def pytest_generate_tests(metafunc):
     if "kernel" in metafunc.fixturenames:
-        metafunc.parametrize("kernel", metafunc.config.option.kernel or SERIES,
+        metafunc.parametrize("kernel", kernels_for(metafunc.config, metafunc.module),
                              indirect=True, scope="module")
+
+
+def pytest_report_header(config):
+    left_out = SERIES[1:-1]
+    if config.option.full or not set(left_out) < set(config.option.kernel or SERIES):
+        return None
+    return (f"files with ENDS_OF_RANGE leave out {', '.join(left_out)}, without --full: "
+            "name one kernel to have them there")
 
 
 def pytest_collection_modifyitems(items):

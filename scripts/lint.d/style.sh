@@ -41,6 +41,9 @@ checkpatch_except=(
 	# __SetPageOffline() and its like are made by a macro of the kernel, where
 	# checkpatch does not see their names.
 	"drivers/virtio/balloon/blocks[.]c CAMELCASE"
+	# Tracepoints look so everywhere in the kernel.
+	"drivers/virtio/balloon/trace[.]h OPEN_ENDED_LINE"
+	"drivers/virtio/balloon/trace[.]h PARENTHESIS_ALIGNMENT"
 	# Ordinary programs, with the types and names of the C library and without
 	# the kernel's macros.
 	"tests/(guest|unit)/.* PREFER_KERNEL_TYPES"

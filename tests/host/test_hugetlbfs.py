@@ -18,6 +18,8 @@ from lab.units import mib
 from suite import hog
 from suite.guests import full_size
 
+ENDS_OF_RANGE = True
+
 HUGE = 2 * MIB
 NR_HUGE = Path("/proc/sys/vm/nr_hugepages")
 MEMORY_MIB = 1024

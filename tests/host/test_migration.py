@@ -13,6 +13,8 @@ from suite.books import SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
 
+ENDS_OF_RANGE = True
+
 FILES = churn.FILES | hog.FILES
 HINTS = {"free_page_hint": True}
 GUEST = {"memory_mib": 1024, "balloon": HINTS, "files": FILES,

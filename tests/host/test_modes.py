@@ -16,6 +16,8 @@ from suite.books import PAGE, SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
 
+ENDS_OF_RANGE = True
+
 MODES = ("pfn", "auto", "range")
 PARAMETER = "/sys/module/virtio_balloon/parameters/inflate"
 REPORTING = {"free_page_reporting": True}
@@ -110,7 +112,7 @@ def test_memory_in_pieces(guest, start):
     """Few blocks are left; the balloon takes what there is."""
     full = full_size(guest)
     with hog.holding(guest, 400, 2):
-        guest.resize(full - 350 * MIB)
+        guest.resize(full - 300 * MIB)
         guest.resize(full)
     books.check(guest, start)
 

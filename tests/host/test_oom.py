@@ -17,6 +17,8 @@ from suite.guests import full_size
 from suite.programs import count
 from suite.trace import busy_share
 
+ENDS_OF_RANGE = True
+
 OOM = {"deflate_on_oom": True}
 GUEST = {"memory_mib": 768, "balloon": OOM, "files": hog.FILES,
          "append": "init_on_alloc=0"}

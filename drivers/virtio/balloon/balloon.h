@@ -51,6 +51,7 @@
  * @stats: owned by stats.c; NULL without VIRTIO_BALLOON_F_STATS_VQ
  * @migrate: owned by migrate.c; NULL where the kernel moves no balloon pages
  * @hint: owned by hint.c; NULL without VIRTIO_BALLOON_F_FREE_PAGE_HINT
+ * @debugfs: owned by debugfs.c
  * @nr_inited: parts whose init succeeded; the driver core's callbacks, which
  *	       exclude each other
  * @nr_started: parts whose start succeeded; likewise
@@ -71,6 +72,7 @@ struct virtio_balloon {
 	struct balloon_stats *stats;
 	struct balloon_migrate *migrate;
 	struct balloon_hint *hint;
+	struct dentry *debugfs;
 	unsigned int nr_inited;
 	unsigned int nr_started;
 	bool up;
@@ -80,6 +82,17 @@ u32 balloon_config_target(struct virtio_balloon *vb);
 u32 balloon_config_actual(struct virtio_balloon *vb);
 u32 balloon_config_hint_id(struct virtio_balloon *vb);
 void balloon_config_set_actual(struct virtio_balloon *vb, u32 nr_4k);
+
+void balloon_config_set_poison(struct virtio_balloon *vb, u32 value);
+
+void balloon_poison_validate(struct virtio_device *vdev);
+bool balloon_poison_is_zero(void);
+void balloon_poison_tell(struct virtio_balloon *vb);
+
+void balloon_debugfs_load(void);
+void balloon_debugfs_unload(void);
+int balloon_debugfs_init(struct virtio_balloon *vb);
+void balloon_debugfs_exit(struct virtio_balloon *vb);
 
 extern const struct attribute_group *balloon_sysfs_groups[];
 

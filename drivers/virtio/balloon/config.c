@@ -77,3 +77,17 @@ void balloon_config_set_actual(struct virtio_balloon *vb, u32 nr_4k)
 {
 	virtio_cwrite_le(vb->vdev, struct virtio_balloon_config, actual, &nr_4k);
 }
+
+/**
+ * balloon_config_set_poison() - tell the device what free pages are filled with
+ * @vb: the balloon
+ * @value: four bytes of it
+ *
+ * Context: before DRIVER_OK (VIRTIO 1.3, 5.5.6.6.1); may sleep; only with
+ *	    VIRTIO_BALLOON_F_PAGE_POISON.
+ */
+void balloon_config_set_poison(struct virtio_balloon *vb, u32 value)
+{
+	virtio_cwrite_le(vb->vdev, struct virtio_balloon_config, poison_val,
+			 &value);
+}

@@ -54,6 +54,7 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 {
 	if (!vb->hint)
 		return;
+	WRITE_ONCE(vb->hint->seen, ktime_get());
 	WRITE_ONCE(vb->hint->changed, true);
 	balloon_work_kick(&vb->hint->work);
 }
@@ -110,7 +111,6 @@ static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
 	hint->start_due = true;
 	hint->nr_old = hint->nr_hinting;
 	balloon_hint_blocks_begin(&hint->blocks);
-	WRITE_ONCE(hint->counts.rounds, hint->counts.rounds + 1);
 }
 
 static void balloon_hint_read_command(struct virtio_balloon *vb)
@@ -128,6 +128,9 @@ static void balloon_hint_read_command(struct virtio_balloon *vb)
 	if (id == hint->id)
 		return;
 
+	balloon_hint_count_command(hint, id);
+	if (hint->hinting)
+		hint->asked = READ_ONCE(hint->seen);
 	balloon_hint_end_round(hint);
 	if (id == VIRTIO_BALLOON_CMD_ID_DONE) {
 		hint->id = 0;
@@ -163,6 +166,7 @@ static void balloon_hint_answered(struct balloon_hint *hint,
 		hint->nr_hinting--;
 		hint->nr_old -= old;
 		hint->exhausted &= !old;
+		balloon_hint_count_done(hint, range);
 		balloon_hint_range_put(hint, range, old);
 		return;
 	}
@@ -184,10 +188,9 @@ static void balloon_hint_settle(struct virtio_balloon *vb)
 			container_of(request, struct balloon_hint_range,
 				     request);
 
+		balloon_hint_count_done(hint, range);
 		range->populated = false;
 		hint->nr_discarding--;
-		WRITE_ONCE(hint->counts.discarded, hint->counts.discarded +
-			   ((u64)range->nr_pages << PAGE_SHIFT));
 		list_add_tail(&range->node, &hint->ready);
 	}
 }
@@ -233,6 +236,7 @@ static bool balloon_hint_send(struct balloon_hint *hint,
 		list_add(&range->node, &hint->ready);
 		return false;
 	}
+	balloon_hint_count_sent(hint, range);
 	if (range->populated) {
 		hint->nr_discarding++;
 		/* Few and long: each is worth a notification. */
@@ -241,9 +245,6 @@ static bool balloon_hint_send(struct balloon_hint *hint,
 	}
 	range->round = hint->round;
 	hint->nr_hinting++;
-	WRITE_ONCE(hint->counts.ranges, hint->counts.ranges + 1);
-	WRITE_ONCE(hint->counts.bytes, hint->counts.bytes +
-		   ((u64)range->nr_pages << PAGE_SHIFT));
 	return true;
 }
 
@@ -296,6 +297,7 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 		if (!balloon_hint_command(vb, VIRTIO_BALLOON_CMD_ID_STOP))
 			return false;
 		hint->stop_due = false;
+		balloon_hint_count_end(hint);
 	}
 	if (!hint->hinting)
 		balloon_hint_drop_ready(hint);
@@ -303,7 +305,9 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 		if (!balloon_hint_command(vb, hint->id))
 			return false;
 		hint->start_due = false;
+		hint->round_id = hint->id;
 		WRITE_ONCE(hint->hinting, true);
+		balloon_hint_count_begin(hint);
 	}
 	if (!hint->hinting)
 		return false;
@@ -313,6 +317,15 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 		return false;
 	balloon_hint_end_round(hint);
 	return true;
+}
+
+/* Gives back what is held. */
+static void balloon_hint_release(struct balloon_hint *hint)
+{
+	struct balloon_hint_release release = {};
+
+	balloon_hint_blocks_free(&hint->blocks, !hint->done, &release);
+	balloon_hint_count_release(hint, &release);
 }
 
 static bool balloon_hint_arm(struct balloon_hint *hint)
@@ -343,7 +356,7 @@ static void balloon_hint_work(struct work_struct *work)
 		cond_resched();
 	}
 	if (hint->done)
-		balloon_hint_blocks_free(&hint->blocks, false);
+		balloon_hint_release(hint);
 	balloon_queue_kick(hint->stream.queue);
 	if (!balloon_hint_arm(hint) || READ_ONCE(hint->changed))
 		balloon_work_kick(&hint->work);
@@ -441,7 +454,7 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 		return;
 	balloon_hint_settle(vb);
 	balloon_hint_drop_ready(hint);
-	balloon_hint_blocks_free(&hint->blocks, !hint->done);
+	balloon_hint_release(hint);
 	hint->start_due = false;
 	hint->stop_due = false;
 	WRITE_ONCE(hint->hinting, false);

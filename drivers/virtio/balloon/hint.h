@@ -5,6 +5,8 @@
 #ifndef BALLOON_HINT_H
 #define BALLOON_HINT_H
 
+#include <linux/ktime.h>
+#include <linux/seq_file.h>
 #include <linux/sizes.h>
 
 #include "compat/shrinker.h"
@@ -41,6 +43,7 @@ struct balloon_hint_command {
  * @nr_pages: how many there are
  * @round: in which it is hinted
  * @populated: the host has to discard it first: the kernel has just zeroed it
+ * @again: it was hinted in an earlier round
  */
 struct balloon_hint_range {
 	struct balloon_request request;
@@ -51,6 +54,7 @@ struct balloon_hint_range {
 	unsigned long nr_pages;
 	unsigned int round;
 	bool populated;
+	bool again;
 };
 
 /**
@@ -60,6 +64,7 @@ struct balloon_hint_range {
  * @held: hinted, and acknowledged
  * @nr_pages: pages of both
  * @order: the largest order worth a try; the worker's
+ * @nr_taken: blocks taken from the allocator so far; the worker's
  * @spare: a block that did not fit the range before; the worker's
  * @pressed: the kernel wanted memory back since the round began
  * @shrinker: gives blocks back when memory is short
@@ -70,6 +75,7 @@ struct balloon_hint_blocks {
 	struct list_head held;
 	unsigned long nr_pages;
 	unsigned int order;
+	u64 nr_taken;
 	struct page *spare;
 	bool pressed;
 	struct balloon_compat_shrinker shrinker;
@@ -77,20 +83,46 @@ struct balloon_hint_blocks {
 
 /**
  * struct balloon_hint_counts - what happened so far; written by the worker
+ * @commands: commands of the device
  * @rounds: rounds begun
- * @ranges: descriptors sent
- * @bytes: bytes in them
- * @again: those of them that had been hinted in an earlier round
- * @discarded: bytes discarded before they were hinted
- * @pressed: bytes given back because memory was short; guarded by the blocks' lock
+ * @ranges: descriptors sent, each with adjacent blocks
+ * @blocks: blocks in them
+ * @pages: pages in them
+ * @pages_again: those of them that had been hinted in an earlier round
+ * @pages_discarded: pages discarded before they were hinted
+ * @pages_released: pages given back when hinting was over
+ * @nr_reclaimed: pages given back because memory was short, in any thread
+ * @stop_usecs_max: longest time from the device's wish that a round ends to STOP
+ * @release_usecs_max: longest time without a chance for others while giving back
  */
 struct balloon_hint_counts {
+	u64 commands;
 	u64 rounds;
 	u64 ranges;
-	u64 bytes;
-	u64 again;
-	u64 discarded;
-	u64 pressed;
+	u64 blocks;
+	u64 pages;
+	u64 pages_again;
+	u64 pages_discarded;
+	u64 pages_released;
+	atomic_long_t nr_reclaimed;
+	u64 stop_usecs_max;
+	u64 release_usecs_max;
+};
+
+/**
+ * struct balloon_hint_release - memory that was given back
+ * @nr_blocks: blocks
+ * @nr_pages: their pages
+ * @lost: what they contained was lost
+ * @usecs: how long it took
+ * @usecs_longest: for the block that took longest
+ */
+struct balloon_hint_release {
+	unsigned long nr_blocks;
+	unsigned long nr_pages;
+	bool lost;
+	u64 usecs;
+	u64 usecs_longest;
 };
 
 /**
@@ -101,6 +133,9 @@ struct balloon_hint_counts {
  * @changed: the configuration changed: the command may be another
  * @id: the command that the present or last round is for; 0 when it is over
  * @round: counts rounds
+ * @round_id: the command of the round that was announced last
+ * @seen: when the configuration changed
+ * @asked: when the device asked for the end of the round; 0 if it did not
  * @start_due: the round has to be announced
  * @hinting: it was, and goes on
  * @stop_due: it was, and its end was not yet
@@ -119,7 +154,7 @@ struct balloon_hint_counts {
  * @commands: all of them
  * @counts: for those who want to see
  *
- * But for @changed and @blocks all of it is the worker's.
+ * But for @changed, @seen and @blocks all of it is the worker's.
  */
 struct balloon_hint {
 	struct balloon_stream stream;
@@ -128,6 +163,9 @@ struct balloon_hint {
 	bool changed;
 	u32 id;
 	unsigned int round;
+	u32 round_id;
+	ktime_t seen;
+	ktime_t asked;
 	bool start_due;
 	bool hinting;
 	bool stop_due;
@@ -165,7 +203,21 @@ void balloon_hint_blocks_fill(struct balloon_hint *hint,
 			      struct balloon_hint_range *range);
 void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,
 			      struct balloon_hint_range *range, bool again);
-void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost);
+void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost,
+			      struct balloon_hint_release *release);
 unsigned long balloon_hint_blocks_count(struct balloon_hint_blocks *blocks);
+
+void balloon_hint_count_command(struct balloon_hint *hint, u32 id);
+void balloon_hint_count_begin(struct balloon_hint *hint);
+void balloon_hint_count_end(struct balloon_hint *hint);
+void balloon_hint_count_sent(struct balloon_hint *hint,
+			     struct balloon_hint_range *range);
+void balloon_hint_count_done(struct balloon_hint *hint,
+			     struct balloon_hint_range *range);
+void balloon_hint_count_release(struct balloon_hint *hint,
+				const struct balloon_hint_release *release);
+void balloon_hint_count_reclaim(struct balloon_hint *hint,
+				unsigned long nr_wanted, unsigned long nr_pages);
+void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb);
 
 #endif /* BALLOON_HINT_H */

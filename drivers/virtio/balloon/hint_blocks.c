@@ -64,6 +64,7 @@ static struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks)
 		block = alloc_pages(BALLOON_GFP_HINT, blocks->order);
 		if (block) {
 			set_page_private(block, blocks->order);
+			WRITE_ONCE(blocks->nr_taken, blocks->nr_taken + 1);
 			return block;
 		}
 		blocks->order--;
@@ -123,6 +124,7 @@ void balloon_hint_blocks_fill(struct balloon_hint *hint,
 	struct page *block;
 
 	range->populated = false;
+	range->again = true;
 	while ((block = balloon_hint_block_again(blocks))) {
 		if (!balloon_hint_range_add(range, block, hint->nr_range_max)) {
 			spin_lock(&blocks->lock);
@@ -137,6 +139,7 @@ void balloon_hint_blocks_fill(struct balloon_hint *hint,
 		return;
 
 	range->populated = hint->discard;
+	range->again = false;
 	while (!balloon_hint_interrupted(hint) && !READ_ONCE(blocks->pressed) &&
 	       time_before(jiffies, end)) {
 		block = blocks->spare;
@@ -209,23 +212,34 @@ static struct page *balloon_hint_blocks_take(struct balloon_hint_blocks *blocks)
  * balloon_hint_blocks_free() - give everything back that is held
  * @blocks: the blocks
  * @lost: their contents may be lost, since the command is not DONE
+ * @release: what was given back
  *
  * One block at a time, so that neither interrupts nor other threads wait for
  * all of the guest's memory.
  *
  * Context: the worker, or when it is stopped; may sleep.
  */
-void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost)
+void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost,
+			      struct balloon_hint_release *release)
 {
 	struct page *block = blocks->spare;
+	ktime_t start = ktime_get(), begin;
 
+	release->lost = lost;
 	blocks->spare = NULL;
 	if (block)
 		balloon_hint_block_free(block, false);
 	while ((block = balloon_hint_blocks_take(blocks))) {
+		release->nr_blocks++;
+		release->nr_pages += balloon_hint_block_pages(block);
+		begin = ktime_get();
 		balloon_hint_block_free(block, lost);
+		release->usecs_longest =
+			max_t(u64, release->usecs_longest,
+			      ktime_us_delta(ktime_get(), begin));
 		cond_resched();
 	}
+	release->usecs = ktime_us_delta(ktime_get(), start);
 }
 
 /**
@@ -268,6 +282,11 @@ static unsigned long balloon_hint_scan_objects(struct shrinker *shrinker,
 		nr += balloon_hint_block_pages(block);
 		balloon_hint_block_free(block, true);
 	}
+	balloon_hint_count_reclaim(container_of(blocks, struct balloon_hint,
+						blocks),
+				   control->nr_to_scan, nr);
+	/* Blocks are large: what went beyond the wish counts as well. */
+	control->nr_scanned = nr;
 	return nr ? nr : SHRINK_STOP;
 }
 

@@ -109,6 +109,12 @@ static const struct balloon_part balloon_parts[] = {
 		.stop = balloon_stats_stop,
 		.exit = balloon_stats_exit,
 	},
+	{
+		.name = "debugfs",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_debugfs_init,
+		.exit = balloon_debugfs_exit,
+	},
 };
 
 static bool balloon_part_present(struct virtio_balloon *vb,
@@ -215,6 +221,7 @@ static int balloon_up(struct virtio_balloon *vb)
 		return err;
 	}
 	vb->up = true;
+	balloon_poison_tell(vb);
 	virtio_device_ready(vb->vdev);
 	err = balloon_parts_start(vb);
 	if (err)
@@ -330,9 +337,7 @@ static int balloon_validate(struct virtio_device *vdev)
 	}
 	__virtio_clear_bit(vdev, VIRTIO_RING_F_INDIRECT_DESC);
 	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
-	/* Reported pages may lose what the guest wrote there when it freed them. */
-	if (want_init_on_free() || page_poisoning_enabled_static())
-		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_REPORTING);
+	balloon_poison_validate(vdev);
 	return 0;
 }
 
@@ -347,6 +352,7 @@ static const unsigned int balloon_features[] = {
 	VIRTIO_BALLOON_F_STATS_VQ,
 	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
 	VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+	VIRTIO_BALLOON_F_PAGE_POISON,
 	VIRTIO_BALLOON_F_REPORTING,
 };
 
@@ -368,7 +374,25 @@ static struct virtio_driver balloon_driver = {
 	.restore = balloon_restore,
 #endif
 };
-module_virtio_driver(balloon_driver);
+
+static int __init balloon_load(void)
+{
+	int err;
+
+	balloon_debugfs_load();
+	err = register_virtio_driver(&balloon_driver);
+	if (err)
+		balloon_debugfs_unload();
+	return err;
+}
+module_init(balloon_load);
+
+static void __exit balloon_unload(void)
+{
+	unregister_virtio_driver(&balloon_driver);
+	balloon_debugfs_unload();
+}
+module_exit(balloon_unload);
 
 MODULE_DESCRIPTION("Virtio memory balloon driver");
 MODULE_AUTHOR("The virtio_balloon out-of-tree project");

@@ -9,8 +9,8 @@
  * it, and later learns that the host is done; what happens to the blocks then is
  * their owner's business.
  *
- * Without memory of a known value nothing is lost by it: the driver does not use
- * the queue where the guest expects free pages to keep what it wrote there.
+ * What was discarded comes back as zeros: the driver does not use the queue where
+ * the guest expects something else in free pages, see poison.c.
  */
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -25,7 +25,7 @@
  */
 bool balloon_discard_usable(struct virtio_balloon *vb)
 {
-	return vb->reporting;
+	return vb->reporting && balloon_poison_is_zero();
 }
 
 /**

@@ -173,6 +173,8 @@ static void rep_initialise(const void *arg)
 	h->on_take = look;
 	canary_new(&litter, LITTER_MIB);
 	canary_free(&litter);
+	/* Some report what is free, some what is about to be inflated. */
+	host_set_target(h, SOME);
 	host_pump(h, reported, NULL, CONF_MS);
 	if (!reports) {
 		conf_finish(h);

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that hints do no harm where a migration is not the usual one.
+
+With postcopy nothing is hinted, and a guest that runs on the other side has all its
+memory; a virtio-mem device beside the balloon keeps its unplugged memory to itself;
+a snapshot in the background holds the guest as it was; and a guest that answers no
+more, whatever the reason, is not waited for.
+"""
+
+import pytest
+
+from lab import MIB
+from lab.errors import QMPError
+from suite import books, churn, hog, migration
+from suite.books import Books
+from suite.guests import full_size
+
+ENDS_OF_RANGE = True
+
+FILES = churn.FILES | hog.FILES
+HINTS = {"free_page_hint": True}
+GUEST = {"memory_mib": 768, "balloon": HINTS, "files": FILES,
+         "append": "init_on_alloc=0"}
+CHURN_MIB = 32
+FAST = 400      # MiB a second
+SLOW = 20
+# A host that waited for the guest would do so for ever.
+PATIENCE = 60
+# Less than 1 GiB makes this QEMU fail an assertion when it is emulated, hints or not.
+MEM_MIB = 1024
+PLUGGED_MIB = 256
+
+
+def hints(guest, name):
+    """A counter of the driver."""
+    text = guest.check("cat /sys/kernel/debug/virtio_balloon/virtio*/hint")
+    return int(dict(line.split() for line in text.splitlines())[name])
+
+
+def allow(guest, dest, **states):
+    """Capabilities on both sides, which this host may lack."""
+    try:
+        migration.capabilities(guest, dest, **states)
+    except QMPError as error:
+        pytest.skip(f"this host cannot: {error}")
+
+
+def test_postcopy_hints_nothing(boot, ours):
+    """The destination would have to ask for pages that nobody sends."""
+    guest = boot(**GUEST)
+    before = Books.read(guest)
+    pid = churn.start(guest, CHURN_MIB)
+    with migration.destination(guest) as dest:
+        allow(guest, dest, postcopy_ram=True)
+        migration.set_bandwidth(guest, SLOW)
+        migration.begin(guest, dest)
+        guest.wait_for(lambda: migration.rounds(guest) >= 1, 30, "the first round")
+        guest.qmp("migrate-start-postcopy")
+        dest.wait_event("RESUME", 60)
+        dest.sync(60)
+        assert hints(dest, "commands") == 0, "hints were asked for"
+        # Answered, but nothing is discarded meanwhile.
+        dest.set_target(full_size(dest) - 100 * MIB)
+        dest.wait_actual(full_size(dest) - 100 * MIB)
+        migration.set_bandwidth(guest, FAST)
+        result = migration.wait_final(guest, 90)
+        assert result["status"] == "completed", result
+        guest.kill()
+        churn.finish(dest, pid)
+        dest.resize(full_size(dest))
+        books.check(dest, before)
+        dest.check_log()
+
+
+def test_unplugged_memory_stays_unplugged(boot):
+    """What a virtio-mem device holds back is neither hinted nor sent."""
+    guest = boot(**(GUEST | {"max_memory_mib": 4096, "append":
+                             "init_on_alloc=0 memhp_default_state=online",
+                             "virtio_mem": {"size": f"{MEM_MIB}M",
+                                            "requested-size": f"{PLUGGED_MIB}M"}}))
+    guest.wait_for(lambda: plugged(guest) == PLUGGED_MIB * MIB, 60,
+                   "the virtio-mem device to be plugged")
+    before = Books.read(guest)
+    pid = churn.start(guest, CHURN_MIB)
+    with migration.destination(guest) as dest:
+        migration.set_bandwidth(guest, SLOW)
+        migration.begin(guest, dest)
+        guest.wait_for(lambda: migration.rounds(guest) >= 2, 60, "two rounds")
+        migration.set_bandwidth(guest, FAST)
+        ram = migration.finish(guest, dest)["ram"]
+        churn.finish(dest, pid)
+        assert plugged(dest) == PLUGGED_MIB * MIB
+        # What is hinted or unplugged is not even looked at for its contents.
+        most = (guest.options.memory_mib + PLUGGED_MIB) * MIB
+        assert ram["transferred"] < most, f"{ram['transferred']} bytes were sent"
+        books.check(dest, before, tolerance=books.TOLERANCE + (CHURN_MIB + 8) * MIB)
+        dest.check_log()
+
+
+def plugged(guest):
+    """Bytes that the virtio-mem device has given to the guest."""
+    devices = guest.qmp("query-memory-devices")
+    return next(device["data"]["size"] for device in devices
+                if device["type"] == "virtio-mem")
+
+
+def test_snapshot_in_the_background(boot, tmp_path):
+    """The guest goes on; the file has it as it was, with what it had in memory."""
+    guest = boot(**GUEST)
+    before = Books.read(guest)
+    guest.resize(full_size(guest) - 100 * MIB)
+    path = tmp_path / "snapshot"
+    try:
+        migration.capabilities(guest, background_snapshot=True)
+        guest.qmp("migrate", uri=f"file:{path}")
+    except QMPError as error:
+        pytest.skip(f"this host cannot: {error}")
+    guest.wait_for(lambda: migration.status(guest) in ("active", "completed"), 30,
+                   "the snapshot to begin")
+    guest.sync()
+    guest.check("echo after > /tmp/when")
+    guest.resize(full_size(guest) - 200 * MIB)
+    result = migration.wait_final(guest, 90)
+    assert result["status"] == "completed", result
+    guest.resize(full_size(guest))
+    books.check(guest, before)
+    guest.check_log()
+    with migration.destination(guest) as dest:
+        guest.kill()
+        dest.qmp("migrate-incoming", uri=f"file:{path}")
+        dest.wait_for(lambda: dest.qmp("query-status")["status"] in ("running", "paused"),
+                      60, "the snapshot to be loaded")
+        if dest.qmp("query-status")["status"] == "paused":
+            dest.qmp("cont")
+        dest.sync()
+        assert not dest.sh("cat /tmp/when").ok, "the snapshot has what came after it"
+        dest.resize(full_size(dest))
+        books.check(dest, before)
+        dest.check_log()
+
+
+def panicked(guest):
+    guest.channel.send("echo c > /proc/sysrq-trigger")
+    guest.wait_log("Kernel panic", 30)
+
+
+def without_driver(guest):
+    guest.check("rmmod virtio_balloon")
+
+
+def unbound_in_the_middle(guest):
+    guest.channel.send("sleep 0.3; rmmod virtio_balloon")
+
+
+def out_of_memory(guest):
+    hog.start(guest, guest.options.memory_mib)
+
+
+@pytest.mark.parametrize("how", [panicked, without_driver, unbound_in_the_middle,
+                                 out_of_memory],
+                         ids=lambda how: how.__name__)
+@pytest.mark.allow_log(r"invoked oom-killer", r"oom-kill:constraint", "Kernel panic",
+                       r"Out of memory: Killed process", "sysrq", "SysRq", "---",
+                       "BUG: kernel NULL pointer", "Oops", "RIP", "Call Trace", "CPU:")
+def test_nobody_waits_for_the_guest(boot, how):
+    """The migration ends, and no later than it would without hints."""
+    guest = boot(**(GUEST | {"append": "init_on_alloc=0 panic=0"}))
+    how(guest)
+    with migration.destination(guest) as dest:
+        migration.set_bandwidth(guest, FAST)
+        migration.begin(guest, dest)
+        result = migration.wait_final(guest, PATIENCE)
+        assert result["status"] == "completed", result
+        # It cannot power off any more.
+        guest.kill()
