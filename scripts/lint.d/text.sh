@@ -41,6 +41,9 @@ odd_conditionals()
 		gsub(/\/\*.*\*\//, "", words)
 		if (line ~ /ifndef/ && words ~ /_H_?[ \t]*$/)
 			next
+		# The guard of a header of tracepoints.
+		if (line ~ /!defined\([A-Z_]+_H\) \|\| defined\(TRACE_HEADER_MULTI_READ\)$/)
+			next
 		gsub(/CONFIG_[A-Z0-9_]+|BALLOON_MIGRATION|__KERNEL__/, "", words)
 		gsub(/defined|IS_(ENABLED|BUILTIN|MODULE|REACHABLE)/, "", words)
 		if (words ~ /[A-Za-z_]/)
