@@ -38,7 +38,7 @@
 
 /* A run longer than this makes room for others. */
 #define BALLOON_HINT_RUN_MAX		(HZ / 2)
-/* When to look again for deflations that the host has not seen. */
+/* When to look again for what others have on their way to the host. */
 #define BALLOON_HINT_RETRY		(HZ / 20)
 /* Ranges that may wait to be discarded, and how long each may be. */
 #define BALLOON_HINT_DISCARDS		4
@@ -54,8 +54,10 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 {
 	if (!vb->hint)
 		return;
-	WRITE_ONCE(vb->hint->seen, ktime_get());
-	WRITE_ONCE(vb->hint->changed, true);
+	/* The first of several counts; the worker reads it before it clears. */
+	if (!READ_ONCE(vb->hint->changed))
+		vb->hint->seen = ktime_get();
+	smp_store_release(&vb->hint->changed, true);
 	balloon_work_kick(&vb->hint->work);
 }
 
@@ -98,17 +100,17 @@ static void balloon_hint_end_round(struct balloon_hint *hint)
 {
 	if (hint->hinting)
 		hint->stop_due = true;
-	hint->hinting = false;
-	hint->start_due = false;
+	WRITE_ONCE(hint->hinting, false);
+	WRITE_ONCE(hint->start_due, false);
 }
 
 static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
 {
-	hint->id = id;
+	WRITE_ONCE(hint->id, id);
 	hint->round++;
 	hint->done = false;
 	hint->exhausted = false;
-	hint->start_due = true;
+	WRITE_ONCE(hint->start_due, true);
 	hint->nr_old = hint->nr_hinting;
 	balloon_hint_blocks_begin(&hint->blocks);
 }
@@ -116,24 +118,29 @@ static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
 static void balloon_hint_read_command(struct virtio_balloon *vb)
 {
 	struct balloon_hint *hint = vb->hint;
+	ktime_t seen;
 	u32 id;
 
-	if (!READ_ONCE(hint->changed))
+	if (!smp_load_acquire(&hint->changed))
 		return;
+	seen = hint->seen;
 	WRITE_ONCE(hint->changed, false);
 	/* A change that comes from here on sets the flag again. */
 	smp_mb();
 	id = balloon_config_hint_id(vb);
+	if (id != hint->command) {
+		balloon_hint_count_command(hint, id);
+		hint->command = id;
+	}
 	/* The configuration changed for another reason. */
 	if (id == hint->id)
 		return;
 
-	balloon_hint_count_command(hint, id);
 	if (hint->hinting)
-		hint->asked = READ_ONCE(hint->seen);
+		hint->asked = seen;
 	balloon_hint_end_round(hint);
 	if (id == VIRTIO_BALLOON_CMD_ID_DONE) {
-		hint->id = 0;
+		WRITE_ONCE(hint->id, 0);
 		hint->done = true;
 	} else if (id != VIRTIO_BALLOON_CMD_ID_STOP) {
 		balloon_hint_begin_round(hint, id);
@@ -166,7 +173,6 @@ static void balloon_hint_answered(struct balloon_hint *hint,
 		hint->nr_hinting--;
 		hint->nr_old -= old;
 		hint->exhausted &= !old;
-		balloon_hint_count_done(hint, range);
 		balloon_hint_range_put(hint, range, old);
 		return;
 	}
@@ -174,13 +180,19 @@ static void balloon_hint_answered(struct balloon_hint *hint,
 	list_add(&command->node, &hint->free_commands);
 }
 
-static void balloon_hint_settle(struct virtio_balloon *vb)
+/* Takes in what the device is done with, or what was taken away from it. */
+static void balloon_hint_settle(struct virtio_balloon *vb, bool cancelled)
 {
 	struct balloon_hint *hint = vb->hint;
 	struct balloon_request *request;
 
-	while ((request = balloon_stream_take(&hint->stream)))
+	while ((request = balloon_stream_take(&hint->stream))) {
+		if (request->device_writes && !cancelled)
+			balloon_hint_count_done(hint,
+						container_of(request, struct balloon_hint_range,
+							     request));
 		balloon_hint_answered(hint, request);
+	}
 
 	while (hint->discards.queue &&
 	       (request = balloon_stream_take(&hint->discards))) {
@@ -188,7 +200,8 @@ static void balloon_hint_settle(struct virtio_balloon *vb)
 			container_of(request, struct balloon_hint_range,
 				     request);
 
-		balloon_hint_count_done(hint, range);
+		if (!cancelled)
+			balloon_hint_count_done(hint, range);
 		range->populated = false;
 		hint->nr_discarding--;
 		list_add_tail(&range->node, &hint->ready);
@@ -236,6 +249,7 @@ static bool balloon_hint_send(struct balloon_hint *hint,
 		list_add(&range->node, &hint->ready);
 		return false;
 	}
+	range->id = hint->id;
 	balloon_hint_count_sent(hint, range);
 	if (range->populated) {
 		hint->nr_discarding++;
@@ -258,6 +272,12 @@ static struct balloon_hint_range *balloon_hint_pop(struct list_head *list)
 	return range;
 }
 
+/* Where memory that is taken now has to go first. */
+static struct balloon_queue *balloon_hint_first_queue(struct balloon_hint *hint)
+{
+	return hint->discard ? hint->discards.queue : hint->stream.queue;
+}
+
 /* One more range; false when there is none, or none can be sent now. */
 static bool balloon_hint_next_range(struct balloon_hint *hint)
 {
@@ -265,7 +285,8 @@ static bool balloon_hint_next_range(struct balloon_hint *hint)
 
 	if (range)
 		return balloon_hint_send(hint, range);
-	if (hint->nr_discarding >= BALLOON_HINT_DISCARDS)
+	if (hint->nr_discarding >= BALLOON_HINT_DISCARDS ||
+	    balloon_queue_full(balloon_hint_first_queue(hint)))
 		return false;
 	range = balloon_hint_pop(&hint->free_ranges);
 	if (!range)
@@ -297,6 +318,8 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 		if (!balloon_hint_command(vb, VIRTIO_BALLOON_CMD_ID_STOP))
 			return false;
 		hint->stop_due = false;
+		/* Giving memory back may take a while. */
+		balloon_queue_kick(hint->stream.queue);
 		balloon_hint_count_end(hint);
 	}
 	if (!hint->hinting)
@@ -304,7 +327,7 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 	if (hint->start_due) {
 		if (!balloon_hint_command(vb, hint->id))
 			return false;
-		hint->start_due = false;
+		WRITE_ONCE(hint->start_due, false);
 		hint->round_id = hint->id;
 		WRITE_ONCE(hint->hinting, true);
 		balloon_hint_count_begin(hint);
@@ -348,7 +371,7 @@ static void balloon_hint_work(struct work_struct *work)
 	bool more = true;
 
 	while (more && time_before(jiffies, end)) {
-		balloon_hint_settle(vb);
+		balloon_hint_settle(vb, false);
 		balloon_hint_read_command(vb);
 		if (!balloon_work_running(&hint->work))
 			return;
@@ -362,7 +385,8 @@ static void balloon_hint_work(struct work_struct *work)
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
-	else if (hint->hinting && balloon_pages_unseen(vb))
+	else if (hint->hinting && !hint->nr_hinting && !hint->nr_discarding)
+		/* Others are waited for, and nothing of ours will come back. */
 		balloon_work_plan(&hint->work, BALLOON_HINT_RETRY);
 }
 
@@ -452,11 +476,13 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 
 	if (!hint)
 		return;
-	balloon_hint_settle(vb);
+	balloon_hint_settle(vb, true);
 	balloon_hint_drop_ready(hint);
 	balloon_hint_release(hint);
 	hint->start_due = false;
 	hint->stop_due = false;
+	hint->asked = 0;
+	hint->command = 0;
 	WRITE_ONCE(hint->hinting, false);
 	WRITE_ONCE(hint->id, 0);
 }

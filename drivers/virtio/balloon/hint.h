@@ -41,9 +41,11 @@ struct balloon_hint_command {
  * @blocks: the blocks, in any order; nobody else knows them
  * @pfn: first page
  * @nr_pages: how many there are
+ * @nr_blocks: how many blocks that is
  * @round: in which it is hinted
+ * @id: the command that it is hinted for
  * @populated: the host has to discard it first: the kernel has just zeroed it
- * @again: it was hinted in an earlier round
+ * @again: it was taken in an earlier round
  */
 struct balloon_hint_range {
 	struct balloon_request request;
@@ -52,7 +54,9 @@ struct balloon_hint_range {
 	struct list_head blocks;
 	unsigned long pfn;
 	unsigned long nr_pages;
+	unsigned int nr_blocks;
 	unsigned int round;
+	u32 id;
 	bool populated;
 	bool again;
 };
@@ -82,18 +86,20 @@ struct balloon_hint_blocks {
 };
 
 /**
- * struct balloon_hint_counts - what happened so far; written by the worker
+ * struct balloon_hint_counts - what happened so far
  * @commands: commands of the device
  * @rounds: rounds begun
  * @ranges: descriptors sent, each with adjacent blocks
  * @blocks: blocks in them
  * @pages: pages in them
- * @pages_again: those of them that had been hinted in an earlier round
+ * @pages_again: those of them that had been taken in an earlier round
  * @pages_discarded: pages discarded before they were hinted
- * @pages_released: pages given back when hinting was over
+ * @pages_released: pages given back when hinting was over, or the device went
  * @nr_reclaimed: pages given back because memory was short, in any thread
  * @stop_usecs_max: longest time from the device's wish that a round ends to STOP
  * @release_usecs_max: longest time without a chance for others while giving back
+ *
+ * But for @nr_reclaimed they are written by the worker, or when it is stopped.
  */
 struct balloon_hint_counts {
 	u64 commands;
@@ -132,9 +138,10 @@ struct balloon_hint_release {
  * @work: does everything but what the shrinker does
  * @changed: the configuration changed: the command may be another
  * @id: the command that the present or last round is for; 0 when it is over
+ * @command: what the device's configuration said last
  * @round: counts rounds
  * @round_id: the command of the round that was announced last
- * @seen: when the configuration changed
+ * @seen: when the configuration changed; written before @changed is set
  * @asked: when the device asked for the end of the round; 0 if it did not
  * @start_due: the round has to be announced
  * @hinting: it was, and goes on
@@ -154,7 +161,7 @@ struct balloon_hint_release {
  * @commands: all of them
  * @counts: for those who want to see
  *
- * But for @changed, @seen and @blocks all of it is the worker's.
+ * But for @changed, @seen, @blocks and @counts it is written by the worker alone.
  */
 struct balloon_hint {
 	struct balloon_stream stream;
@@ -162,6 +169,7 @@ struct balloon_hint {
 	struct balloon_work work;
 	bool changed;
 	u32 id;
+	u32 command;
 	unsigned int round;
 	u32 round_id;
 	ktime_t seen;

@@ -102,6 +102,7 @@ static bool balloon_hint_range_add(struct balloon_hint_range *range,
 	else if (pfn != range->pfn + range->nr_pages)
 		return false;
 	range->nr_pages += nr;
+	range->nr_blocks++;
 	list_add_tail(&block->lru, &range->blocks);
 	return true;
 }
@@ -173,6 +174,7 @@ void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,
 	blocks->nr_pages += range->nr_pages;
 	spin_unlock(&blocks->lock);
 	range->nr_pages = 0;
+	range->nr_blocks = 0;
 }
 
 /**
@@ -227,8 +229,11 @@ void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost,
 
 	release->lost = lost;
 	blocks->spare = NULL;
-	if (block)
+	if (block) {
+		release->nr_blocks++;
+		release->nr_pages += balloon_hint_block_pages(block);
 		balloon_hint_block_free(block, false);
+	}
 	while ((block = balloon_hint_blocks_take(blocks))) {
 		release->nr_blocks++;
 		release->nr_pages += balloon_hint_block_pages(block);

@@ -19,19 +19,9 @@ static unsigned int balloon_hint_device(struct balloon_hint *hint)
 	return hint->stream.queue->vb->vdev->index;
 }
 
-static unsigned int balloon_hint_nr_blocks(struct balloon_hint_range *range)
-{
-	struct list_head *node;
-	unsigned int nr = 0;
-
-	list_for_each(node, &range->blocks)
-		nr++;
-	return nr;
-}
-
 /**
  * balloon_hint_count_command() - the device's command is another one
- * @hint: the hints; @id is still the one before
+ * @hint: the hints; its command is still the one before
  * @id: the command
  *
  * Context: the worker.
@@ -39,7 +29,8 @@ static unsigned int balloon_hint_nr_blocks(struct balloon_hint_range *range)
 void balloon_hint_count_command(struct balloon_hint *hint, u32 id)
 {
 	balloon_count(&hint->counts.commands, 1);
-	trace_balloon_hint_command(balloon_hint_device(hint), hint->id, id);
+	trace_balloon_hint_command(balloon_hint_device(hint), hint->command,
+				   id);
 }
 
 /**
@@ -56,7 +47,7 @@ void balloon_hint_count_begin(struct balloon_hint *hint)
 }
 
 /**
- * balloon_hint_count_end() - the device was told that a round is over
+ * balloon_hint_count_end() - the device was told, and kicked, that a round is over
  * @hint: the hints
  *
  * Context: the worker.
@@ -87,20 +78,21 @@ void balloon_hint_count_sent(struct balloon_hint *hint,
 			     struct balloon_hint_range *range)
 {
 	struct balloon_hint_counts *counts = &hint->counts;
-	unsigned int nr = balloon_hint_nr_blocks(range);
 
 	if (range->populated) {
-		trace_balloon_hint_discard(balloon_hint_device(hint), hint->id,
-					   range->pfn, range->nr_pages, nr);
+		trace_balloon_hint_discard(balloon_hint_device(hint), range->id,
+					   range->pfn, range->nr_pages,
+					   range->nr_blocks);
 		return;
 	}
 	balloon_count(&counts->ranges, 1);
-	balloon_count(&counts->blocks, nr);
+	balloon_count(&counts->blocks, range->nr_blocks);
 	balloon_count(&counts->pages, range->nr_pages);
 	if (range->again)
 		balloon_count(&counts->pages_again, range->nr_pages);
-	trace_balloon_hint_range_sent(balloon_hint_device(hint), hint->id,
-				      range->pfn, range->nr_pages, nr);
+	trace_balloon_hint_range_sent(balloon_hint_device(hint), range->id,
+				      range->pfn, range->nr_pages,
+				      range->nr_blocks);
 }
 
 /**
@@ -117,9 +109,9 @@ void balloon_hint_count_done(struct balloon_hint *hint,
 		balloon_count(&hint->counts.pages_discarded, range->nr_pages);
 	else
 		trace_balloon_hint_range_done(balloon_hint_device(hint),
-					      hint->id, range->pfn,
+					      range->id, range->pfn,
 					      range->nr_pages,
-					      balloon_hint_nr_blocks(range));
+					      range->nr_blocks);
 }
 
 /**

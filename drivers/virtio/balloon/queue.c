@@ -316,6 +316,25 @@ static int balloon_queue_add(struct virtqueue *vq,
 }
 
 /**
+ * balloon_queue_full() - whether a request of one descriptor could not be posted now
+ * @queue: the queue
+ *
+ * For those who would have to prepare something for it.
+ *
+ * Context: any.
+ */
+bool balloon_queue_full(struct balloon_queue *queue)
+{
+	unsigned long flags;
+	bool full;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	full = !queue->vq || !queue->vq->num_free;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return full;
+}
+
+/**
  * balloon_queue_post() - hand a request to the host, without a notification
  * @stream: whose request it is
  * @request: @sg and @nr_sg filled in
