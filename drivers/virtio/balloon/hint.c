@@ -54,10 +54,10 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 {
 	if (!vb->hint)
 		return;
-	/* The first of several counts; the worker reads it before it clears. */
+	/* The first of several counts. */
 	if (!READ_ONCE(vb->hint->changed))
 		vb->hint->seen = ktime_get();
-	smp_store_release(&vb->hint->changed, true);
+	smp_store_release(&vb->hint->changed, true);	/* and @seen before */
 	balloon_work_kick(&vb->hint->work);
 }
 
@@ -121,7 +121,7 @@ static void balloon_hint_read_command(struct virtio_balloon *vb)
 	ktime_t seen;
 	u32 id;
 
-	if (!smp_load_acquire(&hint->changed))
+	if (!smp_load_acquire(&hint->changed))	/* and @seen afterwards */
 		return;
 	seen = hint->seen;
 	WRITE_ONCE(hint->changed, false);
@@ -160,7 +160,8 @@ static void balloon_hint_range_put(struct balloon_hint *hint,
  * read this before.
  */
 static void balloon_hint_answered(struct balloon_hint *hint,
-				  struct balloon_request *request)
+				  struct balloon_request *request,
+				  bool cancelled)
 {
 	struct balloon_hint_command *command;
 	struct balloon_hint_range *range;
@@ -170,6 +171,8 @@ static void balloon_hint_answered(struct balloon_hint *hint,
 		range = container_of(request, struct balloon_hint_range,
 				     request);
 		old = range->round != hint->round;
+		if (!cancelled)
+			balloon_hint_count_done(hint, range);
 		hint->nr_hinting--;
 		hint->nr_old -= old;
 		hint->exhausted &= !old;
@@ -186,13 +189,8 @@ static void balloon_hint_settle(struct virtio_balloon *vb, bool cancelled)
 	struct balloon_hint *hint = vb->hint;
 	struct balloon_request *request;
 
-	while ((request = balloon_stream_take(&hint->stream))) {
-		if (request->device_writes && !cancelled)
-			balloon_hint_count_done(hint,
-						container_of(request, struct balloon_hint_range,
-							     request));
-		balloon_hint_answered(hint, request);
-	}
+	while ((request = balloon_stream_take(&hint->stream)))
+		balloon_hint_answered(hint, request, cancelled);
 
 	while (hint->discards.queue &&
 	       (request = balloon_stream_take(&hint->discards))) {
