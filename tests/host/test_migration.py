@@ -142,10 +142,7 @@ def test_saved_to_a_file_and_restored(boot, tmp_path):
     assert result["status"] == "completed", result
     with migration.destination(guest) as dest:
         guest.kill()
-        dest.qmp("migrate-incoming", uri=f"file:{path}")
-        dest.wait_for(lambda: dest.qmp("query-status")["status"] in ("running", "paused"),
-                      60, "the guest to be restored")
-        dest.sh("true")
+        migration.load(dest, path)
         churn.finish(dest, pid)
 
 

@@ -15,8 +15,8 @@ from suite.guests import full_size
 from suite.stats import next_stats
 
 # A q35 sleeps in S3 only once: after that its power registers are gone. One CPU:
-# about one in a hundred times a second one wakes up without its timer, under
-# emulation, and the guest makes no progress.
+# a second one, emulated, was seen to wake up without its timer, once in dozens of
+# runs, and the guest made no progress.
 GUEST = {"memory_mib": 512, "machine": "pc", "smp": 1, "append": "init_on_alloc=0"}
 BALLOON = 150 * MIB + 4096
 

@@ -79,6 +79,16 @@ def finish(source, dest, timeout=120):
     return result
 
 
+def load(dest, path):
+    """Let a guest go on that was saved to a file."""
+    dest.qmp("migrate-incoming", uri=f"file:{path}")
+    dest.wait_for(lambda: dest.qmp("query-status")["status"] in ("running", "paused"),
+                  60, "the guest to be restored")
+    if dest.qmp("query-status")["status"] == "paused":
+        dest.qmp("cont")
+    dest.sync()
+
+
 def migrate(source, dest, timeout=120):
     begin(source, dest)
     return finish(source, dest, timeout)
