@@ -19,6 +19,8 @@ from .process import Process
 from .qemu import Options
 from .qmp import QMP
 from .traces import Traces
+from .units import MIB
+from .vmlinux import extracted
 
 # What the kernel says when it starts its first process.
 INIT = "Run /init"
@@ -54,7 +56,7 @@ class Guest(HostBalloon):
         self._boot_timeout = boot_timeout
         self._keep_initrd = keep_initrd
         options["append"] = f"{kernel.append} {options.get('append', '')}".strip()
-        self.options = Options(kernel=kernel.vmlinuz, **options)
+        self.options = Options(kernel=extracted(kernel.vmlinuz), **options)
         self.run = new_run(name or f"{kernel}-{driver}-{os.getpid()}-{next(_numbers)}")
         self.log_file = self.options.log_file = self.run / "kernel.log"
         self.options.trace_file = self.run / "qemu.trace"
@@ -232,6 +234,10 @@ class Guest(HostBalloon):
     def rss(self):
         """Bytes of the host's memory that QEMU holds."""
         return self._process.rss()
+
+    def host_memory(self):
+        """Bytes of the host's memory behind the guest's own."""
+        return self._process.guest_memory(self.options.memory_mib * MIB)
 
     def host_pages(self):
         """Bytes of that in transparent huge pages."""

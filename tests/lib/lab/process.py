@@ -8,7 +8,7 @@ import subprocess
 
 from . import qemu
 from .deadline import SCALE
-from .errors import TimedOut
+from .errors import LabError, TimedOut
 from .units import KIB
 
 
@@ -56,6 +56,19 @@ class Process:
     def rss(self):
         """Memory of the host it holds, in bytes (without hugetlb pages)."""
         return self._kib("status", "VmRSS")
+
+    def guest_memory(self, size):
+        """Memory of the host behind the guest's, which has size bytes, in bytes.
+
+        Unlike rss() without QEMU's own, which grows with the code it translates.
+        """
+        with open(f"/proc/{self.pid}/smaps", encoding="ascii") as text:
+            found = re.findall(rf"^Size:\s+{size // KIB} kB$.*?^Rss:\s+(\d+) kB$",
+                               text.read(), re.M | re.S)
+        if len(found) != 1:
+            raise LabError(f"QEMU has {len(found)} mappings of {size} bytes, one is "
+                           "expected: give the guest another size")
+        return int(found[0]) * KIB
 
     def huge_pages(self):
         """Of that, how much is transparent huge pages, in bytes."""
