@@ -29,6 +29,8 @@ PATIENCE = 60
 # Less than 1 GiB makes this QEMU fail an assertion when it is emulated, hints or not.
 MEM_MIB = 1024
 PLUGGED_MIB = 256
+# What a machine has besides, such as its firmware.
+FIRMWARE_MIB = 8
 
 
 def hints(guest, name):
@@ -72,8 +74,15 @@ def test_postcopy_hints_nothing(boot, ours):
         dest.check_log()
 
 
-def test_unplugged_memory_stays_unplugged(boot):
-    """What a virtio-mem device holds back is neither hinted nor sent."""
+def test_unplugged_memory_stays_unplugged(boot, driver):
+    """What a virtio-mem device holds back is neither hinted nor sent.
+
+    Hints are taken from a guest that runs, in a migration that is called off. It
+    arrives by a second one, standing still: emulated, QEMU 10 forgets what is
+    written to memory meanwhile as soon as there is more than one piece of it (it
+    looks for the second where the first is). Standing still it also counts exactly
+    what is to be sent.
+    """
     guest = boot(**(GUEST | {"max_memory_mib": 4096, "append":
                              "init_on_alloc=0 memhp_default_state=online",
                              "virtio_mem": {"size": f"{MEM_MIB}M",
@@ -86,13 +95,24 @@ def test_unplugged_memory_stays_unplugged(boot):
         migration.set_bandwidth(guest, SLOW)
         migration.begin(guest, dest)
         guest.wait_for(lambda: migration.rounds(guest) >= 2, 60, "two rounds")
+        if driver == "ours":
+            assert hints(guest, "bytes") > guest.options.memory_mib * MIB // 2
+        guest.qmp("migrate_cancel")
+        assert migration.wait_final(guest, 30)["status"] == "cancelled"
+    guest.qmp("stop")
+    with migration.destination(guest) as dest:
         migration.set_bandwidth(guest, FAST)
-        ram = migration.finish(guest, dest)["ram"]
+        migration.begin(guest, dest)
+        result = migration.wait_final(guest, 60)
+        assert result["status"] == "completed", result
+        guest.kill()
+        dest.qmp("cont")
+        dest.sync()
         churn.finish(dest, pid)
         assert plugged(dest) == PLUGGED_MIB * MIB
-        # What is hinted or unplugged is not even looked at for its contents.
-        most = (guest.options.memory_mib + PLUGGED_MIB) * MIB
-        assert ram["transferred"] < most, f"{ram['transferred']} bytes were sent"
+        looked_at = (result["ram"]["normal"] + result["ram"]["duplicate"]) * books.PAGE
+        most = (guest.options.memory_mib + PLUGGED_MIB + FIRMWARE_MIB) * MIB
+        assert looked_at <= most, f"{looked_at} bytes were looked at, {most} expected"
         books.check(dest, before, tolerance=books.TOLERANCE + (CHURN_MIB + 8) * MIB)
         dest.check_log()
 
