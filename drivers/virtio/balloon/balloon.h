@@ -82,7 +82,6 @@ u32 balloon_config_target(struct virtio_balloon *vb);
 u32 balloon_config_actual(struct virtio_balloon *vb);
 u32 balloon_config_hint_id(struct virtio_balloon *vb);
 void balloon_config_set_actual(struct virtio_balloon *vb, u32 nr_4k);
-
 void balloon_config_set_poison(struct virtio_balloon *vb, u32 value);
 
 void balloon_poison_validate(struct virtio_device *vdev);

@@ -231,20 +231,12 @@ static void hint_complete(const void *arg)
 	done(h);
 }
 
-static bool is_free(struct host *h, __u64 pfn)
-{
-	struct balloon_host_page page = { .pfn = pfn };
-
-	return !host_pages(h, &page, 1) &&
-	       ((page.flags & BALLOON_PAGE_BUDDY) || !page.refs);
-}
-
 static unsigned int count_free(struct host *h)
 {
 	unsigned int i, count = 0;
 
 	for (i = 0; i < hints.blocks && i < BLOCKS_MAX; i++)
-		count += is_free(h, hints.pfn[i]);
+		count += host_is_free(h, hints.pfn[i]);
 	return count;
 }
 
@@ -292,7 +284,7 @@ static unsigned int count_junk(struct host *h, unsigned int *released)
 
 	*released = 0;
 	for (i = 0; i < hints.blocks && i < BLOCKS_MAX; i++) {
-		if (!is_free(h, hints.pfn[i]) ||
+		if (!host_is_free(h, hints.pfn[i]) ||
 		    host_read(h, hints.pfn[i], page))
 			continue;
 		++*released;

@@ -200,15 +200,10 @@ static inline struct host *conf_life(__u64 features)
 static inline unsigned int conf_pages_free(struct host *h,
 					   const struct host_elem *e)
 {
-	struct balloon_host_page page;
 	unsigned int i, count = 0;
 
-	for (i = 0; i < e->out_len / sizeof(__u32); i++) {
-		page.pfn = model_u32(e->data + i * sizeof(__u32));
-		if (!host_pages(h, &page, 1))
-			count += (page.flags & BALLOON_PAGE_BUDDY) ||
-				 !page.refs;
-	}
+	for (i = 0; i < e->out_len / sizeof(__u32); i++)
+		count += host_is_free(h, model_u32(e->data + i * sizeof(__u32)));
 	return count;
 }
 

@@ -285,29 +285,13 @@ static bool next_stats(struct host *h)
 	return !host_pump(h, has_stats, NULL, SETTLE_MS);
 }
 
-/* A counter of /proc/vmstat. */
-static __u64 vm_event(const char *name)
-{
-	char line[128], found[64];
-	__u64 value, result = 0;
-	FILE *f = fopen("/proc/vmstat", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%63s %llu", found, &value) == 2 &&
-		    !strcmp(found, name))
-			result = value;
-	if (f)
-		fclose(f);
-	return result;
-}
-
 /* The balloon shrinks, and may grow again afterwards. */
 static bool oom(struct host *h)
 {
-	__u64 deflated = vm_event("balloon_deflate");
+	__u64 deflated = host_vm_events("balloon_deflate");
 
 	conf_oom_end(h, conf_oom_start());
-	return vm_event("balloon_deflate") > deflated;
+	return host_vm_events("balloon_deflate") > deflated;
 }
 
 struct step {

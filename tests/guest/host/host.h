@@ -265,6 +265,8 @@ __u64 host_fill(struct host *h, const struct balloon_host_range *ranges,
 int host_pages(struct host *h, struct balloon_host_page *pages,
 	       unsigned int count);
 int host_read(struct host *h, __u64 pfn, void *buf);
+bool host_is_free(struct host *h, __u64 pfn);
+__u64 host_vm_events(const char *prefix);
 __u64 host_meminfo(const char *field);
 __u64 host_free_memory(void);
 __u64 host_slack(__u64 pages);

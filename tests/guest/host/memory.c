@@ -67,6 +67,53 @@ int host_read(struct host *h, __u64 pfn, void *buf)
 }
 
 /**
+ * host_is_free - does the allocator have a page?
+ * @h: the device
+ * @pfn: page
+ */
+bool host_is_free(struct host *h, __u64 pfn)
+{
+	struct balloon_host_page page = { .pfn = pfn };
+
+	return !host_pages(h, &page, 1) &&
+	       ((page.flags & BALLOON_PAGE_BUDDY) || !page.refs);
+}
+
+/* Have the kernel add up what each CPU counted. */
+static void refresh_stat(void)
+{
+	FILE *f = fopen("/proc/sys/vm/stat_refresh", "w");
+
+	if (!f)
+		return;
+	fputs("1", f);
+	fclose(f);
+}
+
+/**
+ * host_vm_events - figures of /proc/vmstat
+ * @prefix: what their names begin with
+ *
+ * Return: their sum.
+ */
+__u64 host_vm_events(const char *prefix)
+{
+	__u64 value, sum = 0;
+	char name[64];
+	FILE *f;
+
+	refresh_stat();
+	f = fopen("/proc/vmstat", "r");
+	if (!f)
+		host_die("/proc/vmstat");
+	while (fscanf(f, "%63s %llu", name, &value) == 2)
+		if (!strncmp(name, prefix, strlen(prefix)))
+			sum += value;
+	fclose(f);
+	return sum;
+}
+
+/**
  * host_meminfo - a figure of /proc/meminfo
  * @field: its name without the colon
  *
@@ -113,12 +160,8 @@ static __u64 cpu_free_pages(void)
 __u64 host_free_memory(void)
 {
 	__u64 free;
-	FILE *f = fopen("/proc/sys/vm/stat_refresh", "w");
 
-	if (f) {
-		fputs("1", f);
-		fclose(f);
-	}
+	refresh_stat();
 	free = host_meminfo("MemFree");
 	return free + cpu_free_pages() * (sysconf(_SC_PAGESIZE) / HOST_PAGE);
 }

@@ -106,33 +106,12 @@ static void first_round(struct host *h)
 	ktap_skip_case("the driver hints nothing");
 }
 
-/* The sum of all counters of /proc/vmstat that begin so. */
-static __u64 vm_events(const char *prefix)
-{
-	__u64 value, sum = 0;
-	char name[64];
-	FILE *f;
-
-	conf_write("/proc/sys/vm/stat_refresh", "1");
-	f = fopen("/proc/vmstat", "r");
-	while (f && fscanf(f, "%63s %llu", name, &value) == 2)
-		if (!strncmp(name, prefix, strlen(prefix)))
-			sum += value;
-	if (f)
-		fclose(f);
-	return sum;
-}
-
 static unsigned int count_free(struct host *h)
 {
-	struct balloon_host_page page;
 	unsigned int i, count = 0;
 
-	for (i = 0; i < hints.blocks && i < BLOCKS_MAX; i++) {
-		page = (struct balloon_host_page) { .pfn = hints.pfn[i] };
-		if (!host_pages(h, &page, 1))
-			count += (page.flags & BALLOON_PAGE_BUDDY) || !page.refs;
-	}
+	for (i = 0; i < hints.blocks && i < BLOCKS_MAX; i++)
+		count += host_is_free(h, hints.pfn[i]);
 	return count;
 }
 
@@ -150,13 +129,13 @@ static void reclaim(const void *arg)
 
 	(void)arg;
 	drop_slab();
-	scanned = vm_events("slabs_scanned");
+	scanned = host_vm_events("slabs_scanned");
 	drop_slab();
-	others = vm_events("slabs_scanned") - scanned;
+	others = host_vm_events("slabs_scanned") - scanned;
 	first_round(h);
-	scanned = vm_events("slabs_scanned");
+	scanned = host_vm_events("slabs_scanned");
 	drop_slab();
-	scanned = vm_events("slabs_scanned") - scanned;
+	scanned = host_vm_events("slabs_scanned") - scanned;
 	ktap_note("%llu pages hinted, %llu objects scanned, %llu of others",
 		  hints.pages, scanned, others);
 	ktap_eq(count_free(h), hints.blocks);
@@ -173,10 +152,10 @@ static void full_ring(const void *arg)
 
 	(void)arg;
 	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
-	taken = vm_events("pgalloc_");
+	taken = host_vm_events("pgalloc_");
 	command(h, 7);
 	host_pump_for(h, FULL_RING_MS);
-	taken = vm_events("pgalloc_") - taken;
+	taken = host_vm_events("pgalloc_") - taken;
 	ktap_note("%llu pages allocated, %llu hinted", taken, hints.pages);
 	ktap_ge(hints.pages + SLACK, taken);
 	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
