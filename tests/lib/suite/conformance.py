@@ -22,8 +22,10 @@ PROGRAMS = sorted(path.stem for path in SOURCES.glob("c_*.c"))
 
 LEVELS = ("MUST", "SHOULD", "MAY", "TEXT")
 STATUSES = ("tested", "not-yet", "erratum")
-# What the kernel of the guest is to be told for some programs.
-APPEND = {"c_poison": "init_on_free=1"}
+# What the kernel of the guest is to be told for some programs; only a debug kernel
+# can fill pages with something else than zeros.
+POISONED = "c_poison"
+INIT_ON_FREE, PAGE_POISON = "init_on_free=1", "page_poison=1"
 # OOM kills are made on purpose; the refusal of features is provoked.
 ALLOWED_LOG = (r"Out of memory", r"oom-kill:", r"Call Trace:")
 MEMORY_MIB = 768
@@ -186,16 +188,23 @@ class Judge:
         self._guest = None
 
 
+def append_for(kernel, program):
+    """Of the kernel's command line, what a program needs."""
+    if program != POISONED:
+        return ""
+    return PAGE_POISON if kernel.is_debug else INIT_ON_FREE
+
+
 def judge(kernel, driver, wanted):
     """Verdicts about the statements with the ids in wanted."""
     known, result = cases(), Verdicts()
-    for append in sorted({APPEND.get(program, "") for program in PROGRAMS}):
+    for append in sorted({append_for(kernel, program) for program in PROGRAMS}):
         one = Judge(kernel, driver, append)
         try:
             for program in PROGRAMS:
                 ids = [case for case, of in known.items()
                        if of == program and case in wanted]
-                if ids and APPEND.get(program, "") == append:
+                if ids and append_for(kernel, program) == append:
                     result.by_id.update(one.program(program, ids))
         finally:
             one.end()
