@@ -9,7 +9,7 @@ from lab.units import mib
 from suite import hog
 from suite.guests import full_size
 
-GUEST = {"memory_mib": 640, "append": "init_on_alloc=0", "files": hog.FILES}
+GUEST = {"memory_mib": 640, "smp": 1, "append": "init_on_alloc=0", "files": hog.FILES}
 BALLOON = 384 * MIB
 # Left free when memory is filled, so that nothing is reclaimed.
 RESERVE = 48 * MIB

@@ -98,7 +98,7 @@ def test_huge_pages_come_back(boot, hugetlb, name, driver, pytestconfig, record_
         pytest.skip("only our driver has modes")
     if mode == "range" and not pytestconfig.option.full:
         pytest.skip("takes time: with --full")
-    guest = boot(memory_mib=MEMORY_MIB, balloon=properties, files=hog.FILES,
+    guest = boot(memory_mib=MEMORY_MIB, smp=1, balloon=properties, files=hog.FILES,
                  memory_backend={"type": "memfd", "hugetlb": True, "hugetlbsize": "2M"},
                  module_params=f"inflate={mode}", append="init_on_alloc=0")
     guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={FILE_MIB} 2>/dev/null",
@@ -136,7 +136,7 @@ def lost_huge_pages(guest, balloon):
 @pytest.mark.parametrize("memory", ["fresh", "compacted"])
 def test_transparent_huge_pages_stay(boot, memory, record_property):
     """What is left to the guest stays in huge pages: none is split for the balloon."""
-    guest = boot(memory_mib=MEMORY_MIB, files=hog.FILES, append="init_on_alloc=0")
+    guest = boot(memory_mib=MEMORY_MIB, smp=1, files=hog.FILES, append="init_on_alloc=0")
     use_all_memory(guest)
     if memory == "fresh":
         lost = lost_huge_pages(guest, BALLOON)

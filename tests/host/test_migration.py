@@ -17,11 +17,12 @@ ENDS_OF_RANGE = True
 
 FILES = churn.FILES | hog.FILES
 HINTS = {"free_page_hint": True}
-GUEST = {"memory_mib": 1024, "balloon": HINTS, "files": FILES,
+GUEST = {"memory_mib": 768, "smp": 1, "balloon": HINTS, "files": FILES,
          "append": "init_on_alloc=0"}
 HELD = f"{SYSFS}/hint_held"
 CHURN_MIB = 48
-STALE_MIB = 500
+# A file cannot have more than half of the memory.
+STALE_MIB = 350
 FAST = 400      # MiB a second
 
 
@@ -171,10 +172,10 @@ def test_memory_is_needed_while_it_is_hinted(boot):
         # So slow that the migration does not end meanwhile.
         migration.set_bandwidth(guest, 2)
         migration.begin(guest, dest)
-        guest.wait_for(lambda: int(guest.read(HELD)) > 500 * MIB, 60,
+        guest.wait_for(lambda: int(guest.read(HELD)) > 400 * MIB, 60,
                        "the driver to hold hinted memory")
-        with hog.holding(guest, 700, timeout=90):
-            assert int(guest.read(HELD)) < 300 * MIB
+        with hog.holding(guest, 480, timeout=90):
+            assert int(guest.read(HELD)) < 250 * MIB
         guest.qmp("migrate_cancel")
         assert migration.wait_final(guest, 30)["status"] == "cancelled"
     assert "oom-killer" not in guest.log_since(mark)

@@ -19,7 +19,7 @@ ENDS_OF_RANGE = True
 
 FILES = churn.FILES | hog.FILES
 HINTS = {"free_page_hint": True}
-GUEST = {"memory_mib": 768, "balloon": HINTS, "files": FILES,
+GUEST = {"memory_mib": 768, "smp": 1, "balloon": HINTS, "files": FILES,
          "append": "init_on_alloc=0"}
 CHURN_MIB = 32
 FAST = 400      # MiB a second

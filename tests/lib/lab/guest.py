@@ -56,7 +56,9 @@ class Guest(HostBalloon):
         self._boot_timeout = boot_timeout
         self._keep_initrd = keep_initrd
         options["append"] = f"{kernel.append} {options.get('append', '')}".strip()
-        self.options = Options(kernel=extracted(kernel.vmlinuz), **options)
+        self.options = Options(**options)
+        self.options.kernel = (extracted(kernel.vmlinuz) if self.options.is_q35
+                               else kernel.vmlinuz)
         self.run = new_run(name or f"{kernel}-{driver}-{os.getpid()}-{next(_numbers)}")
         self.log_file = self.options.log_file = self.run / "kernel.log"
         self.options.trace_file = self.run / "qemu.trace"

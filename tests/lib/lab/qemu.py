@@ -95,6 +95,10 @@ class Options:
     def is_microvm(self):
         return self.machine.startswith("microvm")
 
+    @property
+    def is_q35(self):
+        return self.machine.startswith("q35")
+
     def argv(self):
         """The command line."""
         return [*program(), *self._machine(), *self._memory(), *self._boot(),

@@ -2,8 +2,11 @@
 """The kernel proper, out of the compressed image that a package has.
 
 QEMU starts an ELF file at its PVH entry: nothing is decompressed by an emulated
-processor, which takes a second or two. The setup header that says where the
-compressed kernel lies is described in the kernel's Documentation/arch/x86/boot.rst.
+processor, which takes a second or two. A kernel started so does not wake up from
+S3, and before 7.0 does not come up in a microvm: only for a q35.
+
+The setup header that says where the compressed kernel lies is described in the
+kernel's Documentation/arch/x86/boot.rst.
 """
 
 import struct

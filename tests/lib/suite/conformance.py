@@ -141,6 +141,7 @@ class Judge:
     def __init__(self, kernel, driver, append):
         self._options = {
             "load": False, "balloon": None, "memory_mib": MEMORY_MIB,
+            "smp": 1,
             "append": append,
             "extra_modules": [kernel.test_module("balloon_host")],
             "files": {f"conformance/{name}": program_file(name)
