@@ -5,6 +5,7 @@ Options, fixtures and what happens around a test. How they work is in tests/lib.
 """
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from lab import DEBUG_SERIES, SERIES, Kernel
 from lab.deadline import SCALE
@@ -103,6 +104,23 @@ def pytest_runtest_makereport(item, call):
             report.sections.append(("guest", watched.artefacts()))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Run a test once more when it was the emulated machine that failed, and say so."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    fault = any(report.failed for report in reports) and guests.machine_failed(item)
+    if fault:
+        guests.forget(item)
+        item.user_properties.append(("figure", f"run again, the machine failed: {fault}"))
+        item._initrequest()             # pylint: disable=protected-access
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
 # -- fixtures --
 
 @pytest.fixture(scope="module")
@@ -136,6 +154,7 @@ def guest(request, _slot):
 
     GUEST in the file has options for it.
     """
+    _slot.watch(request.node)
     guest, mark = _slot.get()
     guests.watch(request.node, guest, mark)
     yield guest

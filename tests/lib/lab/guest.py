@@ -146,8 +146,7 @@ class Guest(HostBalloon):
     def _with_evidence(self, error):
         """The same error, with what a person would look at first."""
         tail = "\n".join(self.log().splitlines()[-25:])
-        stderr = self._process.stderr() if self._process else ""
-        return type(error)(f"{error}\n{stderr}{tail}\nguest artefacts: {self.run}")
+        return type(error)(f"{error}\n{self.stderr()}{tail}\nguest artefacts: {self.run}")
 
     def sync(self, timeout=30):
         """Wait until the agent answers again: after migration, or a wake-up."""
@@ -259,6 +258,10 @@ class Guest(HostBalloon):
     def wait_for(self, predicate, timeout, what):
         """Poll until predicate() is true; its value."""
         return poll(predicate, timeout, what)
+
+    def stderr(self):
+        """What QEMU said so far."""
+        return self._process.stderr() if self._process else ""
 
     # -- the kernel log --
 

@@ -5,6 +5,7 @@ Whatever guest a test used, its kernel log is looked at when the test has run:
 a complaint of the kernel fails the test, however well its assertions went.
 """
 
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -12,6 +13,10 @@ import pytest
 from lab import MIB, Guest, LabError
 
 LOG_LINES_SHOWN = 30
+
+# A processor that sleeps through its timer, or QEMU giving up: no driver does that.
+MACHINE_FAULTS = re.compile(r"kthread timer wakeup didn't happen|"
+                            r"qemu-system-x86_64: .* Assertion .* failed")
 
 WATCHED = pytest.StashKey()
 FAILED = pytest.StashKey()
@@ -39,11 +44,27 @@ class Watched:
 
 def watch(item, guest, mark=0):
     """Have a guest's log looked at when the test has run."""
-    item.stash.setdefault(WATCHED, []).append(Watched(guest, mark))
+    if all(one.guest is not guest for one in watched(item)):
+        item.stash.setdefault(WATCHED, []).append(Watched(guest, mark))
 
 
 def watched(item):
     return item.stash.get(WATCHED, [])
+
+
+def machine_failed(item):
+    """What the emulated machine of one of its guests did wrong; None if nothing."""
+    for one in watched(item):
+        found = MACHINE_FAULTS.search(one.guest.log_since(one.mark) + one.guest.stderr())
+        if found:
+            return found[0]
+    return None
+
+
+def forget(item):
+    """Begin anew."""
+    item.stash[WATCHED] = []
+    item.stash[FAILED] = False
 
 
 def full_size(guest):
@@ -76,6 +97,11 @@ class Slot:
         self._options = options
         self._guest = None
         self._seen = 0          # how far its log was looked at
+
+    def watch(self, item):
+        """Have the log looked at of the guest that is there already."""
+        if self._guest:
+            watch(item, self._guest, self._seen)
 
     def get(self):
         """The guest, and where its log is new."""
