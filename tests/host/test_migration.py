@@ -21,16 +21,8 @@ GUEST = {"memory_mib": 768, "smp": 1, "balloon": HINTS, "files": FILES,
          "append": "init_on_alloc=0"}
 HELD = f"{SYSFS}/hint_held"
 CHURN_MIB = 48
-# A file cannot have more than half of the memory.
 STALE_MIB = 350
 FAST = 400      # MiB a second
-
-
-def leave_stale_memory(guest):
-    """Memory that was used and is free again: the host cannot know without hints."""
-    guest.check("dd if=/dev/urandom of=/tmp/piece bs=1M count=8 2>/dev/null\n"
-                f"for i in $(seq {STALE_MIB // 8}); do cat /tmp/piece; done >/tmp/stale\n"
-                "rm /tmp/piece /tmp/stale", timeout=90)
 
 
 def wait_released(guest, start):
@@ -59,7 +51,7 @@ def test_free_memory_is_not_sent(boot, init_on_alloc, record_property):
     for name, balloon in (("without", {}), ("with", HINTS)):
         guest = boot(**(GUEST | {"balloon": balloon,
                                  "append": f"init_on_alloc={init_on_alloc}"}))
-        leave_stale_memory(guest)
+        migration.leave_stale_memory(guest, STALE_MIB)
         # Slow enough for the guest to zero what it takes, emulated as it is.
         speed = FAST if init_on_alloc == 0 else 50
         sent[name] = send(guest, speed, churn_mib=0)["transferred"]
@@ -73,7 +65,7 @@ def test_free_memory_is_not_sent(boot, init_on_alloc, record_property):
 def test_several_rounds(boot):
     """A guest that writes faster than it is sent is hinted for again and again."""
     guest = boot(**GUEST)
-    leave_stale_memory(guest)
+    migration.leave_stale_memory(guest, STALE_MIB)
     pid = churn.start(guest, CHURN_MIB)
     with migration.destination(guest) as dest:
         migration.set_bandwidth(guest, 40)

@@ -28,17 +28,6 @@ METRICS = {
 }
 
 KEPT_MIB = 100
-PIECE_MIB = 4
-# Written piece by piece to a file of its own file system: one may have half of
-# the memory unless it is told otherwise.
-FILL = """
-mkdir -p /fill && mount -t tmpfs -o size=95% none /fill
-dd if=/dev/urandom of=/fill/piece bs=1M count={piece} 2>/dev/null
-fill() {{ for i in $(seq $2); do cat /fill/piece; done > /fill/$1; }}
-fill kept {kept}
-fill stale {stale}
-rm /fill/stale
-"""
 
 
 @dataclass(frozen=True)
@@ -52,8 +41,9 @@ class Plan:
 
 
 def _prepare(guest, plan):
-    guest.check(FILL.format(piece=PIECE_MIB, kept=KEPT_MIB // PIECE_MIB,
-                            stale=plan.stale // PIECE_MIB), plan.timeout)
+    migration.leave_stale_memory(guest, plan.stale, plan.timeout)
+    guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={KEPT_MIB} 2>/dev/null",
+                plan.timeout)
 
 
 def _watch(guest, plan):

@@ -14,7 +14,8 @@ from lab import MIB, Guest, LabError
 
 LOG_LINES_SHOWN = 30
 
-# A processor that sleeps through its timer, or QEMU giving up: no driver does that.
+# A processor that sleeps through its timer, or QEMU giving up. A driver that brings it
+# about does so again.
 MACHINE_FAULTS = re.compile(r"kthread timer wakeup didn't happen|"
                             r"qemu-system-x86_64: .* Assertion .* failed")
 
