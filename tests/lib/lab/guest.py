@@ -57,7 +57,9 @@ class Guest(HostBalloon):
         self._keep_initrd = keep_initrd
         options["append"] = f"{kernel.append} {options.get('append', '')}".strip()
         self.options = Options(**options)
-        self.options.kernel = (extracted(kernel.vmlinuz) if self.options.is_q35
+        # With KASAN a kernel does not survive the first steps of the PVH entry.
+        uncompressed = self.options.is_q35 and not kernel.is_debug
+        self.options.kernel = (extracted(kernel.vmlinuz) if uncompressed
                                else kernel.vmlinuz)
         self.run = new_run(name or f"{kernel}-{driver}-{os.getpid()}-{next(_numbers)}")
         self.log_file = self.options.log_file = self.run / "kernel.log"

@@ -3,7 +3,8 @@
 
 QEMU starts an ELF file at its PVH entry: nothing is decompressed by an emulated
 processor, which takes a second or two. A kernel started so does not wake up from
-S3, and before 7.0 does not come up in a microvm: only for a q35.
+S3, before 7.0 does not come up in a microvm, and with KASAN not at all: only for a
+q35, and no debug kernel.
 
 The setup header that says where the compressed kernel lies is described in the
 kernel's Documentation/arch/x86/boot.rst.
@@ -23,14 +24,18 @@ SECTOR = 512
 # may have no zstd or lz4, all of them with the same arguments.
 TOOLS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bzip2",
          b"\x28\xb5\x2f\xfd": "zstd", b"\x02\x21\x4c\x18": "lz4"}
+# Behind the others the build puts the length; here it is part of the format.
+HAS_LENGTH = b"\x1f\x8b"
+LENGTH = 4
 
 
 def _payload(image):
-    """The compressed kernel, without the length that the build puts behind it."""
+    """The compressed kernel, without what the build puts behind it."""
     sectors = image[SETUP_SECTS] or 4
     offset, length = struct.unpack_from("<II", image, PAYLOAD_OFFSET)
     start = (sectors + 1) * SECTOR + offset
-    return image[start:start + length - 4]
+    payload = image[start:start + length]
+    return payload if payload.startswith(HAS_LENGTH) else payload[:-LENGTH]
 
 
 def _tool_for(payload, vmlinuz):
