@@ -91,7 +91,7 @@ static int bh_op_pm(struct bh_dev *bd, u32 flags, bool down)
 {
 	struct device *dev = &bd->vdev.dev;
 	bh_pm_fn callback;
-	int err = 0;
+	int err = 0, rc;
 
 	/* As in PM proper no driver comes or goes meanwhile. */
 	device_lock(dev);
@@ -101,8 +101,11 @@ static int bh_op_pm(struct bh_dev *bd, u32 flags, bool down)
 	if (!err && !(flags & BALLOON_OPF_NO_VIRTIO))
 		err = down ? virtio_device_freeze(&bd->vdev) :
 			     virtio_device_restore(&bd->vdev);
-	if (!err && !down && callback)
-		err = callback(dev);
+	/* The core wakes up a device whose parent did not wake up well, too. */
+	if (!down && callback) {
+		rc = callback(dev);
+		err = err ? err : rc;
+	}
 	device_unlock(dev);
 	return err;
 }

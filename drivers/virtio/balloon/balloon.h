@@ -21,13 +21,16 @@
 #include <linux/virtio_balloon.h>
 
 #include "blocks.h"
+#include "compat/shutdown.h"
 #include "hint.h"
 #include "inflate.h"
 #include "migrate.h"
 #include "oom.h"
 #include "pages.h"
+#include "pm.h"
 #include "queue.h"
 #include "reporting.h"
+#include "resync.h"
 #include "shortage.h"
 #include "size.h"
 #include "stats.h"
@@ -51,6 +54,9 @@
  * @stats: owned by stats.c; NULL without VIRTIO_BALLOON_F_STATS_VQ
  * @migrate: owned by migrate.c; NULL where the kernel moves no balloon pages
  * @hint: owned by hint.c; NULL without VIRTIO_BALLOON_F_FREE_PAGE_HINT
+ * @resync: owned by resync.c
+ * @pm: owned by pm.c
+ * @shutdown: owned by shutdown.c
  * @debugfs: owned by debugfs.c
  * @nr_inited: parts whose init succeeded; the driver core's callbacks, which
  *	       exclude each other
@@ -72,11 +78,24 @@ struct virtio_balloon {
 	struct balloon_stats *stats;
 	struct balloon_migrate *migrate;
 	struct balloon_hint *hint;
+	struct balloon_resync resync;
+	struct balloon_pm pm;
+	struct balloon_compat_shutdown shutdown;
 	struct dentry *debugfs;
 	unsigned int nr_inited;
 	unsigned int nr_started;
 	bool up;
 };
+
+void balloon_quiesce(struct virtio_balloon *vb);
+int balloon_go_on(struct virtio_balloon *vb);
+int balloon_attach(struct virtio_balloon *vb);
+void balloon_detach(struct virtio_balloon *vb);
+void balloon_release(struct virtio_balloon *vb);
+
+int balloon_shutdown_init(struct virtio_balloon *vb);
+void balloon_shutdown_exit(struct virtio_balloon *vb);
+void balloon_shutdown(struct virtio_device *vdev);
 
 u32 balloon_config_target(struct virtio_balloon *vb);
 u32 balloon_config_actual(struct virtio_balloon *vb);

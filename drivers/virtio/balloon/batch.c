@@ -165,6 +165,7 @@ void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch)
 {
 	batch->nr_pages = 0;
 	batch->nr_4k = 0;
+	batch->again = false;
 	list_add(&batch->node, &pool->free);
 }
 

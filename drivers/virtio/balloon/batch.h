@@ -36,6 +36,7 @@
  * @pages: pages that belong to this batch and to nobody else, linked by lru
  * @nr_pages: how many pages the element names; @pages may be empty already
  * @nr_4k: how many entries of @pfns are used
+ * @again: its pages were in the balloon before, and count as such
  * @pfns: what the host reads
  *
  * No lock: a batch has one owner at a time.
@@ -47,6 +48,7 @@ struct balloon_batch {
 	struct list_head pages;
 	unsigned int nr_pages;
 	unsigned int nr_4k;
+	bool again;
 	__virtio32 *pfns;
 };
 

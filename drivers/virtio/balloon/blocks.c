@@ -61,10 +61,49 @@ unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
 		nr_entered += nr;
 		cond_resched();
 	}
-	spin_lock(&vb->blocks.lock);
-	list_splice_init(blocks, &vb->blocks.list);
-	spin_unlock(&vb->blocks.lock);
+	balloon_blocks_put_back(vb, blocks);
+	WRITE_ONCE(vb->resync.fresh, true);
 	return nr_entered;
+}
+
+/**
+ * balloon_blocks_put_back() - blocks that were announced again are at rest
+ * @vb: the balloon
+ * @blocks: from balloon_blocks_take_any(), linked by lru; empty afterwards
+ *
+ * Context: the size worker, or when it is stopped.
+ * Return: pages of them.
+ */
+unsigned long balloon_blocks_put_back(struct virtio_balloon *vb,
+				      struct list_head *blocks)
+{
+	unsigned long nr = 0;
+	struct page *block;
+
+	list_for_each_entry(block, blocks, lru)
+		nr += 1UL << balloon_block_order(block);
+	spin_lock(&vb->blocks.lock);
+	list_splice_tail_init(blocks, &vb->blocks.list);
+	spin_unlock(&vb->blocks.lock);
+	return nr;
+}
+
+/**
+ * balloon_blocks_number() - how many blocks there are at rest
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned long balloon_blocks_number(struct virtio_balloon *vb)
+{
+	struct page *block;
+	unsigned long nr = 0;
+
+	spin_lock(&vb->blocks.lock);
+	list_for_each_entry(block, &vb->blocks.list, lru)
+		nr++;
+	spin_unlock(&vb->blocks.lock);
+	return nr;
 }
 
 /* A block that was taken off the list is an ordinary one again. */
@@ -126,6 +165,20 @@ static struct page *balloon_blocks_take(struct virtio_balloon *vb,
 }
 
 /**
+ * balloon_blocks_take_any() - take a block that is to be announced again
+ * @vb: the balloon
+ *
+ * It stays in the balloon, for balloon_blocks_put_back().
+ *
+ * Context: the size worker.
+ * Return: the block that has been at rest for longest, or NULL.
+ */
+struct page *balloon_blocks_take_any(struct virtio_balloon *vb)
+{
+	return balloon_blocks_take(vb, ULONG_MAX, 0, ULONG_MAX);
+}
+
+/**
  * balloon_blocks_release() - free blocks, as many as fit
  * @vb: the balloon
  * @nr_pages: pages at most
@@ -166,7 +219,7 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb,
  */
 bool balloon_blocks_break_one(struct virtio_balloon *vb)
 {
-	struct page *block = balloon_blocks_take(vb, ULONG_MAX, 0, ULONG_MAX);
+	struct page *block = balloon_blocks_take_any(vb);
 	unsigned int order, i;
 	LIST_HEAD(pages);
 

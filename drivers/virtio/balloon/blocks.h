@@ -35,6 +35,10 @@ struct balloon_blocks {
 int balloon_blocks_init(struct virtio_balloon *vb);
 void balloon_blocks_exit(struct virtio_balloon *vb);
 
+struct page *balloon_blocks_take_any(struct virtio_balloon *vb);
+unsigned long balloon_blocks_put_back(struct virtio_balloon *vb,
+				      struct list_head *blocks);
+unsigned long balloon_blocks_number(struct virtio_balloon *vb);
 unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
 				   struct list_head *blocks);
 unsigned long balloon_blocks_release(struct virtio_balloon *vb,

@@ -62,6 +62,21 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 }
 
 /**
+ * balloon_hint_hold() - end the round, hint nothing and hold nothing for a while
+ * @vb: the balloon
+ * @hold: whether from now on, or no longer
+ *
+ * Context: any.
+ */
+void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
+{
+	if (!vb->hint)
+		return;
+	WRITE_ONCE(vb->hint->hold, hold);
+	balloon_work_kick(&vb->hint->work);
+}
+
+/**
  * balloon_hint_interrupted() - whether the present block should be the last
  * @hint: the hints
  *
@@ -70,24 +85,6 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 bool balloon_hint_interrupted(struct balloon_hint *hint)
 {
 	return READ_ONCE(hint->changed) || !balloon_work_running(&hint->work);
-}
-
-/**
- * balloon_hint_state_name() - what is going on
- * @vb: the balloon
- *
- * Context: any.
- * Return: one word.
- */
-const char *balloon_hint_state_name(struct virtio_balloon *vb)
-{
-	struct balloon_hint *hint = vb->hint;
-
-	if (!hint)
-		return "none";
-	if (READ_ONCE(hint->hinting) || READ_ONCE(hint->start_due))
-		return "hinting";
-	return READ_ONCE(hint->id) ? "holding" : "idle";
 }
 
 static void balloon_hint_notify(struct balloon_stream *stream)
@@ -121,6 +118,10 @@ static void balloon_hint_read_command(struct virtio_balloon *vb)
 	ktime_t seen;
 	u32 id;
 
+	if (READ_ONCE(hint->hold)) {
+		balloon_hint_end_round(hint);
+		return;
+	}
 	if (!smp_load_acquire(&hint->changed))	/* and @seen afterwards */
 		return;
 	seen = hint->seen;
@@ -376,10 +377,11 @@ static void balloon_hint_work(struct work_struct *work)
 		more = balloon_hint_step(vb);
 		cond_resched();
 	}
-	if (hint->done)
+	if (hint->done || READ_ONCE(hint->hold))
 		balloon_hint_release(hint);
 	balloon_queue_kick(hint->stream.queue);
-	if (!balloon_hint_arm(hint) || READ_ONCE(hint->changed))
+	if (!balloon_hint_arm(hint) ||
+	    (READ_ONCE(hint->changed) && !READ_ONCE(hint->hold)))
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
@@ -438,7 +440,6 @@ int balloon_hint_start(struct virtio_balloon *vb)
 
 	if (err)
 		return err;
-	hint->id = 0;
 	hint->discard = hint->discards.queue && want_init_on_alloc(GFP_KERNEL);
 	if (hint->discard)
 		nr_max = BALLOON_HINT_DISCARD_BYTES >> PAGE_SHIFT;

@@ -141,6 +141,8 @@ struct balloon_hint_release {
  * @command: what the device's configuration said last
  * @round: counts rounds
  * @round_id: the command of the round that was announced last
+ * @command_at: jiffies of when it became that
+ * @hold: nothing is hinted or held for now; written by pm.c
  * @seen: when the configuration changed; written before @changed is set
  * @asked: when the device asked for the end of the round; 0 if it did not
  * @start_due: the round has to be announced
@@ -161,7 +163,7 @@ struct balloon_hint_release {
  * @commands: all of them
  * @counts: for those who want to see
  *
- * But for @changed, @seen, @blocks and @counts it is written by the worker alone.
+ * But for @changed, @seen, @hold, @blocks and @counts it is written by the worker alone.
  */
 struct balloon_hint {
 	struct balloon_stream stream;
@@ -172,6 +174,8 @@ struct balloon_hint {
 	u32 command;
 	unsigned int round;
 	u32 round_id;
+	unsigned long command_at;
+	bool hold;
 	ktime_t seen;
 	ktime_t asked;
 	bool start_due;
@@ -200,6 +204,9 @@ void balloon_hint_release_all(struct virtio_balloon *vb);
 void balloon_hint_exit(struct virtio_balloon *vb);
 
 void balloon_hint_changed(struct virtio_balloon *vb);
+void balloon_hint_hold(struct virtio_balloon *vb, bool hold);
+bool balloon_hint_recent(struct virtio_balloon *vb);
+unsigned long balloon_hint_unsettled(struct balloon_hint *hint);
 bool balloon_hint_interrupted(struct balloon_hint *hint);
 const char *balloon_hint_state_name(struct virtio_balloon *vb);
 

@@ -8,6 +8,9 @@
 #include "balloon.h"
 #include "trace.h"
 
+/* For so long after a command the device may change its configuration for it. */
+#define BALLOON_HINT_RECENT	(10 * HZ)
+
 /* Read by anybody at any time, but written in one place at a time. */
 static void balloon_count(u64 *counter, u64 n)
 {
@@ -28,6 +31,7 @@ static unsigned int balloon_hint_device(struct balloon_hint *hint)
  */
 void balloon_hint_count_command(struct balloon_hint *hint, u32 id)
 {
+	WRITE_ONCE(hint->command_at, jiffies);
 	balloon_count(&hint->counts.commands, 1);
 	trace_balloon_hint_command(balloon_hint_device(hint), hint->command,
 				   id);
@@ -157,6 +161,54 @@ static void balloon_hint_show_bytes(struct seq_file *file, const char *name,
 				    u64 nr_pages)
 {
 	seq_printf(file, "%s %llu\n", name, nr_pages << PAGE_SHIFT);
+}
+
+/**
+ * balloon_hint_state_name() - what is going on
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: one word.
+ */
+const char *balloon_hint_state_name(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+
+	if (!hint)
+		return "none";
+	if (READ_ONCE(hint->hinting) || READ_ONCE(hint->start_due))
+		return "hinting";
+	return READ_ONCE(hint->id) ? "holding" : "idle";
+}
+
+/**
+ * balloon_hint_recent() - whether the device was busy with hints a moment ago
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+bool balloon_hint_recent(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+
+	return hint && (READ_ONCE(hint->id) ||
+			(READ_ONCE(hint->command_at) &&
+			 time_before(jiffies, READ_ONCE(hint->command_at) +
+					      BALLOON_HINT_RECENT)));
+}
+
+/**
+ * balloon_hint_unsettled() - what there still is to be given back
+ * @hint: the hints
+ *
+ * Context: any.
+ * Return: 0 when nothing is; else a number that sinks.
+ */
+unsigned long balloon_hint_unsettled(struct balloon_hint *hint)
+{
+	return balloon_hint_blocks_count(&hint->blocks) +
+	       READ_ONCE(hint->nr_hinting) + READ_ONCE(hint->nr_discarding) +
+	       READ_ONCE(hint->hinting);
 }
 
 /**

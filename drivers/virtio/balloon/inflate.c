@@ -279,6 +279,13 @@ static struct page *balloon_block_alloc(struct virtio_balloon *vb,
 	return page;
 }
 
+/* Pages of blocks that are being discarded. */
+static void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
+{
+	WRITE_ONCE(vb->reporting->nr_block_pages,
+		   vb->reporting->nr_block_pages + nr_pages);
+}
+
 /* Whole blocks until one discard is full; 0 if there are none. */
 static long balloon_inflate_blocks(struct virtio_balloon *vb,
 				   unsigned long nr_pages)
@@ -298,8 +305,7 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 			break;
 		order = page_private(block);
 		nr += 1UL << order;
-		WRITE_ONCE(reporting->nr_block_pages,
-			   reporting->nr_block_pages + (1UL << order));
+		balloon_discard_account(vb, 1L << order);
 		list_add_tail(&block->lru, &discard->blocks);
 		balloon_discard_add(vb, block, order);
 	}
@@ -329,6 +335,47 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 }
 
 /**
+ * balloon_inflate_blocks_again() - have whole blocks in the balloon discarded again
+ * @vb: the balloon
+ * @nr_blocks: how many still are to be; less afterwards
+ *
+ * Context: the size worker.
+ * Return: how many were; 0 when there are no more; -EBUSY while the host has to
+ *	   answer first.
+ */
+long balloon_inflate_blocks_again(struct virtio_balloon *vb,
+				  unsigned long *nr_blocks)
+{
+	struct balloon_discard *discard;
+	struct page *block;
+	long nr = 0;
+
+	if (!*nr_blocks)
+		return 0;
+	discard = balloon_discard_get(vb);
+	if (discard && discard->nr_pages && !discard->again) {
+		balloon_discard_flush(vb);
+		return -EBUSY;
+	}
+	if (!discard)
+		return -EBUSY;
+	discard->again = true;
+	while (vb->reporting->open == discard && *nr_blocks) {
+		block = balloon_blocks_take_any(vb);
+		if (!block) {
+			*nr_blocks = 0;
+			break;
+		}
+		nr++;
+		--*nr_blocks;
+		balloon_discard_account(vb, 1L << page_private(block));
+		list_add_tail(&block->lru, &discard->blocks);
+		balloon_discard_add(vb, block, page_private(block));
+	}
+	return nr;
+}
+
+/**
  * balloon_inflate_settle() - go on with what the host has discarded
  * @vb: the balloon
  *
@@ -339,6 +386,7 @@ bool balloon_inflate_settle(struct virtio_balloon *vb)
 {
 	struct balloon_discard *discard;
 	struct balloon_batch *batch, *next;
+	unsigned long nr;
 	bool any = false;
 
 	while ((discard = balloon_discard_take(vb))) {
@@ -347,9 +395,10 @@ bool balloon_inflate_settle(struct virtio_balloon *vb)
 			list_del(&batch->node);
 			balloon_batch_post(&vb->pages.inflate, batch);
 		}
-		WRITE_ONCE(vb->reporting->nr_block_pages,
-			   vb->reporting->nr_block_pages -
-			   balloon_blocks_enter(vb, &discard->blocks));
+		nr = discard->again ?
+			balloon_blocks_put_back(vb, &discard->blocks) :
+			balloon_blocks_enter(vb, &discard->blocks);
+		balloon_discard_account(vb, -(long)nr);
 		balloon_discard_put(vb, discard);
 	}
 	return any;
@@ -383,6 +432,8 @@ void balloon_inflate_release_all(struct virtio_balloon *vb)
 		/* pages.c gives back what is parked. */
 		list_for_each_entry_safe(batch, next, &discard->batches, node)
 			list_move_tail(&batch->node, &vb->pages.inflate.parked);
+		if (discard->again)
+			balloon_blocks_put_back(vb, &discard->blocks);
 		balloon_blocks_free_list(&discard->blocks);
 		balloon_discard_put(vb, discard);
 	}

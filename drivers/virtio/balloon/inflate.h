@@ -34,6 +34,8 @@ int balloon_inflate_start(struct virtio_balloon *vb);
 
 void balloon_inflate_try_large(struct virtio_balloon *vb);
 long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages);
+long balloon_inflate_blocks_again(struct virtio_balloon *vb,
+				  unsigned long *nr_blocks);
 bool balloon_inflate_settle(struct virtio_balloon *vb);
 void balloon_inflate_flush(struct virtio_balloon *vb);
 void balloon_inflate_release_all(struct virtio_balloon *vb);

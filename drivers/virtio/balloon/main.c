@@ -109,6 +109,20 @@ static const struct balloon_part balloon_parts[] = {
 		.stop = balloon_stats_stop,
 		.exit = balloon_stats_exit,
 	},
+#ifdef CONFIG_PM_SLEEP
+	{
+		.name = "pm",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_pm_init,
+		.exit = balloon_pm_exit,
+	},
+#endif
+	{
+		.name = "shutdown",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_shutdown_init,
+		.exit = balloon_shutdown_exit,
+	},
 	{
 		.name = "debugfs",
 		.feature = BALLOON_ALWAYS,
@@ -183,36 +197,46 @@ static int balloon_parts_start(struct virtio_balloon *vb)
 	return 0;
 }
 
-/*
- * Takes the device from the driver and every page from the device. Only a
- * device that was reset can be trusted to discard nothing any more, so that
- * what it has not acknowledged is given back after the reset and not before.
+/**
+ * balloon_quiesce() - stop all parts; what is in flight stays there
+ * @vb: the balloon
+ *
+ * Context: the driver core's callbacks; may sleep, for about a second with a
+ *	    silent host. May be called twice.
  */
-static void balloon_down(struct virtio_balloon *vb)
+void balloon_quiesce(struct virtio_balloon *vb)
 {
-	unsigned long nr_untold;
-
-	if (!vb->up)
-		return;
-	vb->up = false;
-
 	balloon_parts_stop(vb);
-	virtio_reset_device(vb->vdev);
-	balloon_queues_cancel(vb);
-	balloon_migrate_release_all(vb);
-	balloon_oom_release_all(vb);
-	balloon_hint_release_all(vb);
-	balloon_inflate_release_all(vb);
-	balloon_blocks_release(vb, ULONG_MAX);
-	nr_untold = balloon_pages_release_all(vb);
-	if (nr_untold)
-		dev_info(&vb->vdev->dev,
-			 "%lu KiB given back to the guest without telling the host\n",
-			 nr_untold << (PAGE_SHIFT - 10));
-	balloon_queues_destroy(vb);
 }
 
-static int balloon_up(struct virtio_balloon *vb)
+/**
+ * balloon_go_on() - start all parts of a device that has its queues
+ * @vb: the balloon
+ *
+ * Context: the driver core's callbacks; may sleep.
+ * Return: 0; or the error of the part that did not start: then the device is
+ *	   detached and nothing left in the balloon.
+ */
+int balloon_go_on(struct virtio_balloon *vb)
+{
+	int err = balloon_parts_start(vb);
+
+	if (err) {
+		balloon_detach(vb);
+		balloon_release(vb);
+	}
+	return err;
+}
+
+/**
+ * balloon_attach() - get the device's queues, and let it run
+ * @vb: the balloon; its parts are stopped
+ *
+ * Context: the driver core's callbacks, after the features were negotiated; may
+ *	    sleep.
+ * Return: 0, or what the transport says.
+ */
+int balloon_attach(struct virtio_balloon *vb)
 {
 	int err = balloon_queues_create(vb);
 
@@ -223,10 +247,34 @@ static int balloon_up(struct virtio_balloon *vb)
 	vb->up = true;
 	balloon_poison_tell(vb);
 	virtio_device_ready(vb->vdev);
-	err = balloon_parts_start(vb);
-	if (err)
-		balloon_down(vb);
-	return err;
+	return 0;
+}
+
+/**
+ * balloon_detach() - take the device from the driver
+ * @vb: the balloon
+ *
+ * What the host has acknowledged stays in the balloon. Only a device that was
+ * reset can be trusted to discard nothing any more, so that what it has not
+ * acknowledged is given back after the reset and not before.
+ *
+ * Context: the driver core's callbacks; may sleep.
+ */
+void balloon_detach(struct virtio_balloon *vb)
+{
+	if (!vb->up)
+		return;
+	vb->up = false;
+
+	balloon_quiesce(vb);
+	virtio_reset_device(vb->vdev);
+	balloon_queues_cancel(vb);
+	balloon_migrate_release_all(vb);
+	balloon_oom_release_all(vb);
+	balloon_hint_release_all(vb);
+	balloon_inflate_release_all(vb);
+	balloon_pages_cancel(vb);
+	balloon_queues_destroy(vb);
 }
 
 static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
@@ -265,7 +313,9 @@ static int balloon_probe(struct virtio_device *vdev)
 	err = balloon_parts_init(vb);
 	if (err)
 		goto free_balloon;
-	err = balloon_up(vb);
+	err = balloon_attach(vb);
+	if (!err)
+		err = balloon_go_on(vb);
 	if (err)
 		goto exit_parts;
 	dev_info(&vdev->dev, "balloon ready: features %#llx, inflate mode %s (%s), floor %lu MiB\n",
@@ -291,11 +341,13 @@ static void balloon_remove(struct virtio_device *vdev)
 		balloon_size_stop(vb);
 		balloon_pages_return(vb);
 		balloon_size_report(vb);
-		balloon_down(vb);
+		balloon_detach(vb);
 	} else {
 		/* A restore that failed has left a status behind. */
 		virtio_reset_device(vdev);
 	}
+	balloon_release(vb);
+	balloon_pages_wait_stale(vb);
 	balloon_parts_exit(vb);
 	vdev->priv = NULL;
 	balloon_free(vb);
@@ -306,23 +358,6 @@ static void balloon_config_changed(struct virtio_device *vdev)
 	balloon_size_changed(vdev->priv);
 	balloon_hint_changed(vdev->priv);
 }
-
-#ifdef CONFIG_PM_SLEEP
-/*
- * The queues go, and with them all that the host knows of the balloon: the
- * guest gets everything back, and inflates again afterwards.
- */
-static int balloon_freeze(struct virtio_device *vdev)
-{
-	balloon_down(vdev->priv);
-	return 0;
-}
-
-static int balloon_restore(struct virtio_device *vdev)
-{
-	return balloon_up(vdev->priv);
-}
-#endif
 
 /*
  * Indirect descriptors would be allocated while memory is short. Addresses in
@@ -361,6 +396,9 @@ static struct virtio_driver balloon_driver = {
 		.name = KBUILD_MODNAME,
 		.owner = THIS_MODULE,
 		.dev_groups = balloon_sysfs_groups,
+#ifdef CONFIG_PM_SLEEP
+		.pm = &balloon_pm_ops,
+#endif
 	},
 	.feature_table = balloon_features,
 	.feature_table_size = ARRAY_SIZE(balloon_features),
@@ -370,9 +408,10 @@ static struct virtio_driver balloon_driver = {
 	.remove = balloon_remove,
 	.config_changed = balloon_config_changed,
 #ifdef CONFIG_PM_SLEEP
-	.freeze = balloon_freeze,
-	.restore = balloon_restore,
+	.freeze = balloon_pm_virtio_freeze,
+	.restore = balloon_pm_virtio_restore,
 #endif
+	BALLOON_COMPAT_SHUTDOWN(balloon_shutdown)
 };
 
 static int __init balloon_load(void)

@@ -21,6 +21,8 @@
 
 /* When to look for room in the ring again: others use it, and are told of it. */
 #define BALLOON_MIGRATE_RETRY		(HZ / 10)
+/* No move has ended for so long: who wants one is better told to give up. */
+#define BALLOON_MIGRATE_STALLED		(HZ / 10)
 /* Moves in flight are waited for this long before the device is reset. */
 #define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
 
@@ -35,8 +37,8 @@ static struct balloon_move *balloon_move_get(struct balloon_migrate *migrate)
 	if (move)
 		list_del_init(&move->node);
 	spin_unlock_irqrestore(&migrate->lock, flags);
-	if (move)
-		atomic_inc(&migrate->nr_moving);
+	if (move && atomic_inc_return(&migrate->nr_moving) == 1)
+		WRITE_ONCE(migrate->progress_at, jiffies);
 	return move;
 }
 
@@ -48,6 +50,7 @@ static void balloon_move_put(struct balloon_migrate *migrate,
 	spin_lock_irqsave(&migrate->lock, flags);
 	list_add(&move->node, &migrate->free);
 	spin_unlock_irqrestore(&migrate->lock, flags);
+	WRITE_ONCE(migrate->progress_at, jiffies);
 	atomic_dec(&migrate->nr_moving);
 }
 
@@ -109,6 +112,19 @@ static bool balloon_migrate_arm(struct balloon_migrate *migrate)
 	       armed;
 }
 
+/*
+ * Whoever hears -EAGAIN tries each page ten times, which helps if the host answers
+ * meanwhile. With one that does not, compaction would be busy for minutes.
+ */
+static int balloon_migrate_refuse(struct balloon_migrate *migrate)
+{
+	if (!atomic_read(&migrate->nr_moving) ||
+	    time_before(jiffies, READ_ONCE(migrate->progress_at) +
+				 BALLOON_MIGRATE_STALLED))
+		return -EAGAIN;
+	return -EBUSY;
+}
+
 static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 				 struct page *old)
 {
@@ -116,7 +132,7 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 	struct balloon_move *move = balloon_move_get(migrate);
 
 	if (!move)
-		return -EAGAIN;
+		return balloon_migrate_refuse(migrate);
 
 	balloon_move_fill(vb, &move->inflate, &move->new_sg, move->new_pfns,
 			  new);
@@ -130,7 +146,7 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 	if (balloon_move_post(migrate, move)) {
 		balloon_move_drop(move);
 		balloon_move_put(migrate, move);
-		return -EAGAIN;
+		return balloon_migrate_refuse(migrate);
 	}
 	if (!balloon_migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
@@ -150,11 +166,14 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 						 pages.info);
 	int rc = -EAGAIN;
 
-	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT))
+	/* Nothing is to be in flight when the system goes to sleep. */
+	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT) ||
+	    READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT)
 		return -EBUSY;
 	if (!down_read_trylock(&vb->migrate->gate))
 		return -EAGAIN;
-	if (vb->migrate->open && !balloon_pages_unseen(vb))
+	if (vb->migrate->open && !balloon_pages_unseen(vb) &&
+	    !balloon_pages_stale(vb))
 		rc = balloon_migrate_begin(vb, new, old);
 	up_read(&vb->migrate->gate);
 	return rc;
@@ -296,6 +315,8 @@ int balloon_migrate_start(struct virtio_balloon *vb)
 	down_write(&migrate->gate);
 	migrate->open = true;
 	up_write(&migrate->gate);
+	/* What came back while nobody looked. */
+	balloon_work_kick(&migrate->work);
 	return 0;
 }
 

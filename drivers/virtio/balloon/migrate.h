@@ -58,6 +58,7 @@ struct balloon_move {
  * @inflate: requests for the new pages
  * @deflate: requests for the old pages
  * @nr_moving: moves in use
+ * @progress_at: jiffies of when the first of them began, or one ended since
  * @moves: all of them
  */
 struct balloon_migrate {
@@ -70,6 +71,7 @@ struct balloon_migrate {
 	struct balloon_stream inflate;
 	struct balloon_stream deflate;
 	atomic_t nr_moving;
+	unsigned long progress_at;
 	struct balloon_move moves[BALLOON_MOVES];
 };
 

@@ -15,13 +15,6 @@
  */
 #include "balloon.h"
 
-/*
- * Telling a healthy host that a driver goes takes milliseconds. One that has
- * been silent for the first time, or is busy for longer than the second, gets
- * a reset instead.
- */
-#define BALLOON_RETURN_SILENCE	HZ
-#define BALLOON_RETURN_TIMEOUT	(5 * HZ)
 /* The largest block that pages are freed as: what one batch may name. */
 #define BALLOON_LIST_ORDER_MAX	ilog2(BALLOON_LIST_BATCH)
 
@@ -104,6 +97,7 @@ unsigned long balloon_pages_replace(struct virtio_balloon *vb,
 void balloon_pages_enter(struct virtio_balloon *vb, struct list_head *pages)
 {
 	atomic_long_add(balloon_pages_replace(vb, pages), &vb->pages.nr_pages);
+	WRITE_ONCE(vb->resync.fresh, true);
 }
 
 /**
@@ -117,13 +111,76 @@ void balloon_pages_lost(struct virtio_balloon *vb)
 	atomic_long_dec(&vb->pages.nr_pages);
 }
 
-/* Takes up to @nr pages out of the balloon; they are the caller's then. */
-static void balloon_pages_leave(struct virtio_balloon *vb, unsigned long nr,
-				struct list_head *pages)
+/* MemTotal stays as it is while pages are aside: they are no less in the balloon. */
+static void balloon_pages_adjust_aside(struct virtio_balloon *vb,
+				       struct list_head *pages, long sign)
+{
+	struct page *page;
+
+	if (!balloon_pages_adjust_managed(vb))
+		return;
+	list_for_each_entry(page, pages, lru)
+		adjust_managed_page_count(page, sign);
+}
+
+static unsigned long balloon_aside_take(struct virtio_balloon *vb,
+					unsigned long nr,
+					struct list_head *pages)
+{
+	struct balloon_pages *bp = &vb->pages;
+	unsigned long taken;
+
+	spin_lock(&bp->lock);
+	for (taken = 0; taken < nr && !list_empty(&bp->aside); taken++)
+		list_move_tail(bp->aside.next, pages);
+	bp->nr_aside -= taken;
+	spin_unlock(&bp->lock);
+	balloon_pages_adjust_aside(vb, pages, 1);
+	return taken;
+}
+
+/**
+ * balloon_pages_set_aside() - keep pages that were announced again
+ * @vb: the balloon
+ * @pages: of a batch of balloon_pages_announce_batch(); empty afterwards
+ * @nr: how many there are
+ *
+ * Context: the size worker, or when it is stopped.
+ */
+void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
+			     unsigned long nr)
+{
+	spin_lock(&vb->pages.lock);
+	list_splice_tail_init(pages, &vb->pages.aside);
+	vb->pages.nr_aside += nr;
+	spin_unlock(&vb->pages.lock);
+}
+
+static unsigned long balloon_list_take(struct virtio_balloon *vb,
+				       unsigned long nr,
+				       struct list_head *pages)
 {
 	balloon_page_list_dequeue(&vb->pages.info, pages, nr);
-	nr = balloon_account_list(vb, pages, 1);
-	atomic_long_sub(nr, &vb->pages.nr_pages);
+	return balloon_account_list(vb, pages, 1);
+}
+
+/**
+ * balloon_pages_dequeue() - take pages out of the balloon
+ * @vb: the balloon
+ * @nr: how many at most, one batch
+ * @pages: where they go; the caller's then
+ *
+ * The caller corrects the count that they belong to.
+ *
+ * Context: any.
+ * Return: how many there were.
+ */
+unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
+				    struct list_head *pages)
+{
+	unsigned long taken = balloon_list_take(vb, nr, pages);
+
+	return taken ? taken : balloon_aside_take(vb, nr, pages);
 }
 
 /*
@@ -223,21 +280,70 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb,
 	if (!batch)
 		return -EBUSY;
 
-	balloon_pages_leave(vb, min_t(unsigned long, nr_pages,
-				      balloon_element_nr_pages(vb)), &pages);
-	if (list_empty(&pages)) {
+	nr_pages = balloon_pages_dequeue(vb, min_t(unsigned long, nr_pages,
+						   balloon_element_nr_pages(vb)),
+					 &pages);
+	if (!nr_pages) {
 		balloon_pool_put(pool, batch);
 		return -EAGAIN;
 	}
+	atomic_long_sub(nr_pages, &vb->pages.nr_pages);
 	list_for_each_entry_safe(page, next, &pages, lru)
 		balloon_batch_add(vb, batch, page);
 
-	nr_pages = batch->nr_pages;
 	balloon_batch_hold(pool, batch);
 	balloon_batch_post(pool, batch);
 	if (!balloon_must_tell_host(vb))
 		balloon_free_list(&batch->pages);
 	return nr_pages;
+}
+
+/**
+ * balloon_pages_announce_batch() - tell the host of some pages in the balloon again
+ * @vb: the balloon
+ *
+ * They go aside when it has answered.
+ *
+ * Context: the size worker.
+ * Return: pages; 0 when there are no more; -EBUSY while the host has to answer
+ *	   first.
+ */
+long balloon_pages_announce_batch(struct virtio_balloon *vb)
+{
+	struct balloon_pool *pool = &vb->pages.inflate;
+	struct balloon_batch *batch = balloon_pool_get(pool);
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	if (!batch)
+		return -EBUSY;
+	if (!balloon_list_take(vb, balloon_element_nr_pages(vb), &pages)) {
+		balloon_pool_put(pool, batch);
+		return 0;
+	}
+	balloon_pages_adjust_aside(vb, &pages, -1);
+	list_for_each_entry_safe(page, next, &pages, lru)
+		balloon_batch_add(vb, batch, page);
+	batch->again = true;
+	balloon_batch_hold(pool, batch);
+	balloon_batch_post(pool, batch);
+	return batch->nr_pages;
+}
+
+/**
+ * balloon_pages_put_back() - what is aside is as any other page in the balloon
+ * @vb: the balloon
+ *
+ * Context: the size worker, or when it is stopped; may sleep.
+ */
+void balloon_pages_put_back(struct virtio_balloon *vb)
+{
+	LIST_HEAD(pages);
+
+	while (balloon_aside_take(vb, BALLOON_LIST_BATCH, &pages)) {
+		balloon_pages_replace(vb, &pages);
+		cond_resched();
+	}
 }
 
 /**
@@ -274,10 +380,16 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
 	bool any = false;
 
 	while ((batch = balloon_pool_take(&pages->inflate))) {
-		balloon_pages_enter(vb, &batch->pages);
+		if (batch->again)
+			balloon_pages_set_aside(vb, &batch->pages,
+						batch->nr_pages);
+		else
+			balloon_pages_enter(vb, &batch->pages);
 		balloon_pool_put(&pages->inflate, batch);
 		any = true;
 	}
+	if (!vb->resync.active)
+		balloon_pages_put_back(vb);
 	return balloon_pages_settle_deflated(&pages->deflate) || any;
 }
 
@@ -290,6 +402,17 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
 unsigned long balloon_pages_count(struct virtio_balloon *vb)
 {
 	return atomic_long_read(&vb->pages.nr_pages);
+}
+
+/**
+ * balloon_pages_stale() - pages to be freed when compaction puts them back
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned long balloon_pages_stale(struct virtio_balloon *vb)
+{
+	return atomic_long_read(&vb->pages.nr_stale);
 }
 
 /**
@@ -332,92 +455,6 @@ bool balloon_pages_unseen(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_return() - deflate everything, as long as the host answers
- * @vb: the balloon
- *
- * Context: the driver goes, the size worker is stopped; sleeps for at most
- *	    BALLOON_RETURN_TIMEOUT.
- */
-void balloon_pages_return(struct virtio_balloon *vb)
-{
-	struct balloon_pool *pool = &vb->pages.deflate;
-	unsigned long end = jiffies + BALLOON_RETURN_TIMEOUT;
-
-	while (time_before(jiffies, end)) {
-		balloon_pages_settle(vb);
-		if (balloon_queue_broken(pool->stream.queue))
-			return;
-		if (!balloon_pages_count(vb) && !pool->nr_pages_held)
-			return;
-
-		if (balloon_pages_deflate_batch(vb, pool, ULONG_MAX) > 0)
-			continue;
-		balloon_pool_kick(pool);
-		if (!pool->nr_pages_held)
-			schedule_timeout_uninterruptible(1);
-		else if (!balloon_stream_wait(&pool->stream,
-					      BALLOON_RETURN_SILENCE))
-			return;
-	}
-}
-
-/**
- * balloon_pages_cancel_deflated() - free what the host will not hear of
- * @pool: batches of the deflate queue
- *
- * Context: the device is reset and its queues cancelled.
- */
-void balloon_pages_cancel_deflated(struct balloon_pool *pool)
-{
-	struct balloon_batch *batch;
-
-	while ((batch = balloon_pool_cancelled(pool))) {
-		balloon_free_list(&batch->pages);
-		balloon_pool_put(pool, batch);
-	}
-}
-
-/**
- * balloon_pages_release_all() - give every page back without telling the host
- * @vb: the balloon
- *
- * Context: the device is reset and its queues cancelled, so that the host can
- *	    no longer discard anything; may sleep.
- * Return: pages that the host was not told about.
- */
-unsigned long balloon_pages_release_all(struct virtio_balloon *vb)
-{
-	struct balloon_pages *pages = &vb->pages;
-	struct balloon_batch *batch;
-	unsigned long nr = balloon_pages_count(vb);
-	unsigned long complain = jiffies + BALLOON_RETURN_TIMEOUT;
-
-	while ((batch = balloon_pool_cancelled(&pages->inflate))) {
-		nr += batch->nr_pages;
-		balloon_free_list(&batch->pages);
-		balloon_pool_put(&pages->inflate, batch);
-	}
-	balloon_pages_cancel_deflated(&pages->deflate);
-	while (balloon_pages_count(vb)) {
-		LIST_HEAD(list);
-
-		balloon_pages_leave(vb, BALLOON_LIST_BATCH, &list);
-		/* Compaction has them, and gives them back before long. */
-		if (list_empty(&list))
-			schedule_timeout_uninterruptible(1);
-		if (time_after(jiffies, complain)) {
-			dev_warn(&vb->vdev->dev,
-				 "still waiting for memory compaction to give back %lu pages\n",
-				 balloon_pages_count(vb));
-			complain += 60 * HZ;
-		}
-		balloon_free_list(&list);
-		cond_resched();
-	}
-	return nr;
-}
-
-/**
  * balloon_pages_init() - allocate what inflating and deflating needs
  * @vb: the balloon
  *
@@ -429,6 +466,8 @@ int balloon_pages_init(struct virtio_balloon *vb)
 	struct balloon_pages *pages = &vb->pages;
 	int err;
 
+	INIT_LIST_HEAD(&pages->aside);
+	spin_lock_init(&pages->lock);
 	balloon_devinfo_init(&pages->info);
 	balloon_compat_set_accounting(&pages->info,
 				      balloon_pages_adjust_managed(vb));

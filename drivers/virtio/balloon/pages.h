@@ -16,12 +16,21 @@
  * @info: the kernel's list of balloon pages; its own lock
  * @nr_pages: pages in the balloon, those that compaction isolated or moves
  *	      included
+ * @nr_stale: isolated pages that the host knows nothing of any more: they are
+ *	      freed when compaction puts them back
+ * @aside: pages of the balloon that were announced again, until all are
+ * @lock: guards @aside and @nr_aside; taken inside no lock, and holds none
+ * @nr_aside: how many there are
  * @inflate: on their way in; the size worker's
  * @deflate: told to be out; the size worker's
  */
 struct balloon_pages {
 	struct balloon_dev_info info;
 	atomic_long_t nr_pages;
+	atomic_long_t nr_stale;
+	struct list_head aside;
+	spinlock_t lock;
+	unsigned long nr_aside;
 	struct balloon_pool inflate;
 	struct balloon_pool deflate;
 };
@@ -33,20 +42,31 @@ void balloon_pages_enter(struct virtio_balloon *vb, struct list_head *pages);
 unsigned long balloon_pages_replace(struct virtio_balloon *vb,
 				    struct list_head *pages);
 void balloon_pages_lost(struct virtio_balloon *vb);
+unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
+				    struct list_head *pages);
 long balloon_pages_deflate_batch(struct virtio_balloon *vb,
 				 struct balloon_pool *pool,
 				 unsigned long nr_pages);
+long balloon_pages_announce_batch(struct virtio_balloon *vb);
+void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
+			     unsigned long nr);
+void balloon_pages_put_back(struct virtio_balloon *vb);
 unsigned long balloon_pages_settle_deflated(struct balloon_pool *pool);
 void balloon_pages_cancel_deflated(struct balloon_pool *pool);
 bool balloon_pages_settle(struct virtio_balloon *vb);
 
 unsigned long balloon_pages_count(struct virtio_balloon *vb);
+unsigned long balloon_pages_stale(struct virtio_balloon *vb);
 unsigned long balloon_pages_inflating(struct virtio_balloon *vb);
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb);
 bool balloon_pages_unseen(struct virtio_balloon *vb);
 
+/* release.c */
 void balloon_pages_return(struct virtio_balloon *vb);
-unsigned long balloon_pages_release_all(struct virtio_balloon *vb);
+void balloon_pages_cancel(struct virtio_balloon *vb);
+void balloon_pages_release(struct virtio_balloon *vb);
+bool balloon_pages_release_stale(struct virtio_balloon *vb);
+void balloon_pages_wait_stale(struct virtio_balloon *vb);
 
 void balloon_free_list(struct list_head *pages);
 bool balloon_pages_adjust_managed(struct virtio_balloon *vb);

@@ -158,6 +158,7 @@ void balloon_discard_put(struct virtio_balloon *vb,
 {
 	discard->request.nr_sg = 0;
 	discard->nr_pages = 0;
+	discard->again = false;
 	list_add(&discard->node, &vb->reporting->free);
 }
 

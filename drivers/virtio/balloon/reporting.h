@@ -21,6 +21,7 @@
  * @batches: batches to be told on the inflate queue afterwards
  * @blocks: whole blocks that enter the balloon afterwards, linked by lru
  * @nr_pages: pages of all of them
+ * @again: @blocks were in the balloon before, and count as such
  *
  * No lock: a discard has one owner at a time.
  */
@@ -31,6 +32,7 @@ struct balloon_discard {
 	struct list_head batches;
 	struct list_head blocks;
 	unsigned long nr_pages;
+	bool again;
 };
 
 /**

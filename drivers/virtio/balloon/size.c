@@ -12,6 +12,7 @@
  * Deflating does not queue behind inflating, and what is on its way in when the
  * target sinks is taken back as soon as the host has acknowledged it.
  */
+#include <linux/device.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
@@ -37,6 +38,8 @@ static const char * const balloon_size_state_names[BALLOON_SIZE_NR] = {
 	[BALLOON_SIZE_OOM]		= "paused-after-oom",
 	[BALLOON_SIZE_HOST_SILENT]	= "host-silent",
 	[BALLOON_SIZE_BROKEN]		= "broken",
+	[BALLOON_SIZE_HELD]		= "suspending",
+	[BALLOON_SIZE_RESYNCING]	= "resyncing",
 };
 
 /**
@@ -73,7 +76,29 @@ void balloon_size_kick(struct virtio_balloon *vb)
 void balloon_size_changed(struct virtio_balloon *vb)
 {
 	WRITE_ONCE(vb->size.target_changed, true);
+	pm_stay_awake(&vb->vdev->dev);
 	balloon_size_kick(vb);
+}
+
+/**
+ * balloon_size_hold() - do not follow the target for a while
+ * @vb: the balloon
+ * @hold: what to do instead
+ *
+ * Context: any.
+ */
+void balloon_size_hold(struct virtio_balloon *vb, enum balloon_hold hold)
+{
+	WRITE_ONCE(vb->size.hold, hold);
+	balloon_size_kick(vb);
+}
+
+/* The system may sleep; not if a target came just now. */
+static void balloon_size_relax(struct virtio_balloon *vb)
+{
+	pm_relax(&vb->vdev->dev);
+	if (READ_ONCE(vb->size.target_changed))
+		pm_stay_awake(&vb->vdev->dev);
 }
 
 /**
@@ -109,7 +134,8 @@ static void balloon_size_set_state(struct virtio_balloon *vb,
 static bool balloon_size_moving(enum balloon_size_state state)
 {
 	return state == BALLOON_SIZE_INFLATING ||
-	       state == BALLOON_SIZE_DEFLATING;
+	       state == BALLOON_SIZE_DEFLATING ||
+	       state == BALLOON_SIZE_RESYNCING;
 }
 
 static void balloon_size_read_target(struct virtio_balloon *vb)
@@ -123,6 +149,7 @@ static void balloon_size_read_target(struct virtio_balloon *vb)
 	/* A change that comes from here on sets the flag again. */
 	smp_mb();
 	target = balloon_4k_to_pages(balloon_config_target(vb), PAGE_SHIFT);
+	balloon_resync_target_read(vb, target == size->target);
 	if (target == size->target)
 		return;
 	WRITE_ONCE(size->target, target);
@@ -235,11 +262,29 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 	unsigned long have = balloon_size_actual(vb);
 	unsigned long coming = balloon_size_inflating(vb);
 
+	/* First what another life of the machine has left behind. */
+	if (balloon_pages_stale(vb))
+		return balloon_pages_release_stale(vb) ?
+			BALLOON_SIZE_DEFLATING : BALLOON_SIZE_ISOLATED;
+	switch (READ_ONCE(vb->size.hold)) {
+	case BALLOON_HOLD_STILL:
+		balloon_resync_end(vb);
+		return BALLOON_SIZE_HELD;
+	case BALLOON_HOLD_EMPTY:
+		target = 0;
+		break;
+	case BALLOON_HOLD_NOT:
+		break;
+	}
+	if (have > target || have + coming < target)
+		balloon_resync_end(vb);
 	if (have > target)
 		return balloon_size_deflate(vb, have - target);
 	if (have + coming < target)
 		return balloon_size_inflate(vb, target - have - coming);
 	balloon_shortage_forget(vb);
+	if (balloon_resync_due(vb) && balloon_resync_step(vb))
+		return BALLOON_SIZE_RESYNCING;
 	return BALLOON_SIZE_IDLE;
 }
 
@@ -284,6 +329,7 @@ static bool balloon_size_broken(struct virtio_balloon *vb)
 			(balloon_size_actual(vb) +
 			 balloon_size_inflating(vb)) << (PAGE_SHIFT - 10));
 	balloon_size_set_state(vb, BALLOON_SIZE_BROKEN);
+	pm_relax(&vb->vdev->dev);
 	return true;
 }
 
@@ -292,6 +338,8 @@ static enum balloon_size_state balloon_size_waiting(struct virtio_balloon *vb)
 {
 	if (balloon_pages_deflating(vb))
 		return BALLOON_SIZE_DEFLATING;
+	if (vb->resync.active)
+		return BALLOON_SIZE_RESYNCING;
 	if (balloon_size_inflating(vb))
 		return BALLOON_SIZE_INFLATING;
 	return BALLOON_SIZE_IDLE;
@@ -311,7 +359,7 @@ static void balloon_size_plan(struct virtio_balloon *vb,
 		balloon_work_plan(&size->work, balloon_shortage_pause(vb));
 	else if (state == BALLOON_SIZE_OOM)
 		balloon_work_plan(&size->work, balloon_shortage_oom_pause(vb));
-	else if (size->awaiting)
+	else if (size->awaiting || balloon_resync_suspected(vb))
 		balloon_work_plan(&size->work, BALLOON_TICK);
 }
 
@@ -347,6 +395,8 @@ static void balloon_size_rest(struct virtio_balloon *vb,
 		state = balloon_size_waiting(vb);
 	balloon_size_set_state(vb, state);
 	balloon_size_publish(vb, !balloon_size_moving(state));
+	if (!balloon_size_moving(state))
+		balloon_size_relax(vb);
 }
 
 static void balloon_size_work(struct work_struct *work)
@@ -415,10 +465,12 @@ int balloon_size_start(struct virtio_balloon *vb)
 	struct balloon_size *size = &vb->size;
 
 	size->actual_4k = balloon_config_actual(vb);
+	balloon_size_publish(vb, true);
 	size->actual_when = jiffies;
 	size->awaiting = false;
 	size->silence_logged = false;
 	size->target = 0;
+	balloon_resync_start(vb);
 	balloon_size_set_state(vb, BALLOON_SIZE_IDLE);
 	balloon_work_start(&size->work);
 	balloon_size_changed(vb);
@@ -434,4 +486,6 @@ int balloon_size_start(struct virtio_balloon *vb)
 void balloon_size_stop(struct virtio_balloon *vb)
 {
 	balloon_work_stop(&vb->size.work);
+	balloon_resync_end(vb);
+	pm_relax(&vb->vdev->dev);
 }

@@ -20,7 +20,16 @@ enum balloon_size_state {
 	BALLOON_SIZE_OOM,
 	BALLOON_SIZE_HOST_SILENT,
 	BALLOON_SIZE_BROKEN,
+	BALLOON_SIZE_HELD,
+	BALLOON_SIZE_RESYNCING,
 	BALLOON_SIZE_NR
+};
+
+/* Why the balloon does not follow its target. */
+enum balloon_hold {
+	BALLOON_HOLD_NOT,	/* it does */
+	BALLOON_HOLD_STILL,	/* it stays as it is */
+	BALLOON_HOLD_EMPTY	/* it gives everything back */
 };
 
 /**
@@ -28,6 +37,7 @@ enum balloon_size_state {
  * @work: the worker
  * @target_changed: the target must be read again; set by anybody
  * @target: pages; written by the worker
+ * @hold: enum balloon_hold; written by pm.c
  * @state: enum balloon_size_state; written by the worker
  * @last_answer: jiffies of the last acknowledgment, or of the first request
  *		 after a rest; the worker's
@@ -40,6 +50,7 @@ struct balloon_size {
 	struct balloon_work work;
 	bool target_changed;
 	unsigned long target;
+	enum balloon_hold hold;
 	enum balloon_size_state state;
 	unsigned long last_answer;
 	bool awaiting;
@@ -55,6 +66,7 @@ void balloon_size_report(struct virtio_balloon *vb);
 
 void balloon_size_changed(struct virtio_balloon *vb);
 void balloon_size_kick(struct virtio_balloon *vb);
+void balloon_size_hold(struct virtio_balloon *vb, enum balloon_hold hold);
 void balloon_size_notify(struct balloon_stream *stream);
 bool balloon_size_interrupted(struct virtio_balloon *vb);
 

@@ -172,9 +172,16 @@ int balloon_stats_init(struct virtio_balloon *vb)
  */
 int balloon_stats_start(struct virtio_balloon *vb)
 {
-	/* What an earlier life of the device had, before it was reset. */
-	balloon_stream_take(&vb->stats->stream);
-	balloon_work_start(&vb->stats->work);
+	struct balloon_stats *stats = vb->stats;
+	/* It was, if the device was not reset while the part was stopped. */
+	bool with_host = READ_ONCE(stats->stream.nr_in_flight);
+
+	balloon_work_start(&stats->work);
+	if (with_host) {
+		balloon_work_kick(&stats->work);
+		return 0;
+	}
+	balloon_stream_take(&stats->stream);
 	balloon_stats_send(vb);
 	return 0;
 }

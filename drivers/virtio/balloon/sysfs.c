@@ -109,6 +109,19 @@ static ssize_t hint_state_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(hint_state);
 
+static ssize_t resync_store(struct device *dev, struct device_attribute *attr,
+			    const char *buf, size_t count)
+{
+	bool now;
+	int err = kstrtobool(buf, &now);
+
+	if (err || !now)
+		return err ? err : -EINVAL;
+	balloon_resync_request(balloon_of(dev));
+	return count;
+}
+static DEVICE_ATTR_WO(resync);
+
 static struct attribute *balloon_attrs[] = {
 	&dev_attr_target.attr,
 	&dev_attr_actual.attr,
@@ -121,6 +134,7 @@ static struct attribute *balloon_attrs[] = {
 	&dev_attr_whole_blocks.attr,
 	&dev_attr_hint_held.attr,
 	&dev_attr_hint_state.attr,
+	&dev_attr_resync.attr,
 	NULL
 };
 

@@ -74,6 +74,8 @@ struct fuzz_books {
  * @m: its books
  * @resets: seen when the device was plugged, to know of others
  * @frozen: between freeze and restore
+ * @repeated: the driver had reason to announce its balloon again
+ * @sleep: how it went to sleep, BALLOON_OPF_*
  * @broken: the device is, or its driver gave up
  * @starved: memory was short at some time in this life
  * @pressure: child that holds memory, or 0
@@ -92,6 +94,8 @@ struct fuzz {
 	struct model *m;
 	__u32 resets;
 	bool frozen;
+	bool repeated;
+	unsigned int sleep;
 	bool broken;
 	bool starved;
 	pid_t pressure;
@@ -110,6 +114,7 @@ fuzz_printf void fuzz_damage(struct fuzz *f, const char *format, ...);
 
 /* fuzz_world.c: the rest of the guest. */
 void fuzz_prepare(void);
+int fuzz_write(const char *file, const char *text);
 void fuzz_read_books(struct fuzz_books *books);
 const char *fuzz_compare(const struct fuzz_books *before);
 void fuzz_press(struct fuzz *f, unsigned int mib);

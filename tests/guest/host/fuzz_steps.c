@@ -4,6 +4,7 @@
  * a line in the trace, and does nothing that needs an answer without a deadline.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fuzz.h"
@@ -94,9 +95,23 @@ static void step_config_irq(struct fuzz *f)
 {
 	unsigned int times = 1 + fuzz_below(&f->rng, 4);
 
+	f->repeated = true;
 	fuzz_say(f, "%u config interrupts for nothing", times);
 	while (times--)
 		host_config_irq(f->h);
+}
+
+static void step_resync(struct fuzz *f)
+{
+	struct balloon_host_state state;
+	char path[128];
+
+	host_state(f->h, &state);
+	snprintf(path, sizeof(path),
+		 "/sys/bus/virtio/devices/%s/balloon/resync", state.device);
+	f->repeated = true;
+	fuzz_say(f, "announce the balloon again: %d",
+		 fuzz_write(path, "1"));
 }
 
 static void step_command(struct fuzz *f)
@@ -104,6 +119,7 @@ static void step_command(struct fuzz *f)
 	unsigned int kind = fuzz_below(&f->rng, 4);
 	__u32 id = kind > 1 ? fuzz_next(&f->rng) | 2 : kind;
 
+	f->repeated = true;
 	fuzz_say(f, "cmd id %#x", id);
 	host_set_config(f->h, HOST_CFG_CMD_ID, id, true);
 	if (id == HOST_CMD_DONE)
@@ -174,22 +190,20 @@ static void step_freeze(struct fuzz *f)
 	static const unsigned int flags[] = {
 		BALLOON_OPF_PM_SUSPEND, BALLOON_OPF_PM_FREEZE,
 		BALLOON_OPF_PM_POWEROFF, 0,
+		BALLOON_OPF_PM_SUSPEND | BALLOON_OPF_NO_VIRTIO,
 	};
 
-	run_op(f, BALLOON_OP_FREEZE, flags[fuzz_below(&f->rng, COUNT(flags))],
-	       "freeze");
+	f->sleep = flags[fuzz_below(&f->rng, COUNT(flags))];
+	run_op(f, BALLOON_OP_FREEZE, f->sleep, "freeze");
 	f->frozen = !f->broken;
 }
 
+/* As it went to sleep; what was frozen may also be the image that is started. */
 static void step_restore(struct fuzz *f)
 {
-	static const unsigned int flags[] = {
-		BALLOON_OPF_PM_SUSPEND, BALLOON_OPF_PM_FREEZE,
-		BALLOON_OPF_PM_POWEROFF, 0,
-	};
-
-	run_op(f, BALLOON_OP_RESTORE, flags[fuzz_below(&f->rng, COUNT(flags))],
-	       "restore");
+	if (f->sleep == BALLOON_OPF_PM_FREEZE && fuzz_below(&f->rng, 2))
+		f->sleep = BALLOON_OPF_PM_POWEROFF;
+	run_op(f, BALLOON_OP_RESTORE, f->sleep, "restore");
 	f->frozen = false;
 }
 
@@ -320,6 +334,7 @@ static const struct {
 	{ step_irq, 50, ANY },
 	{ step_config_irq, 50, ANY },
 	{ step_command, 40, ANY },
+	{ step_resync, 8, AWAKE },
 	{ step_wait, 220, ANY },
 	{ step_inhibit, 10, ANY },
 	{ step_kicks, 20, AWAKE },

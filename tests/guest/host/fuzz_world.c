@@ -20,16 +20,24 @@
 #define COMPACT_MS	10000
 #define CHUNK		(1u << 20)
 
-static void put(const char *file, const char *text)
+/**
+ * fuzz_write - write to a file of the kernel, if it is there
+ * @file: path
+ * @text: what
+ *
+ * Return: 0, or a negative errno.
+ */
+int fuzz_write(const char *file, const char *text)
 {
 	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	int err = 0;
 
 	if (fd < 0)
-		return;
-	/* What cannot be written cannot be helped. */
+		return -errno;
 	if (write(fd, text, strlen(text)) < 0)
-		errno = 0;
+		err = -errno;
 	close(fd);
+	return err;
 }
 
 /**
@@ -37,7 +45,7 @@ static void put(const char *file, const char *text)
  */
 void fuzz_prepare(void)
 {
-	put("/proc/self/oom_score_adj", "-1000");
+	fuzz_write("/proc/self/oom_score_adj", "-1000");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		host_die("mlockall");
 }
@@ -124,7 +132,7 @@ void fuzz_press(struct fuzz *f, unsigned int mib)
 	f->pressure = child();
 	if (f->pressure)
 		return;
-	put("/proc/self/oom_score_adj", "1000");
+	fuzz_write("/proc/self/oom_score_adj", "1000");
 	while (mib--) {
 		p = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -160,7 +168,7 @@ void fuzz_compact(struct fuzz *f)
 	f->compact = child();
 	if (f->compact)
 		return;
-	put("/proc/sys/vm/compact_memory", "1");
+	fuzz_write("/proc/sys/vm/compact_memory", "1");
 	_exit(0);
 }
 

@@ -52,7 +52,8 @@ def capabilities(*guests, **states):
 
 def set_bandwidth(source, mib_per_second):
     source.qmp("migrate-set-parameters",
-               **{"max-bandwidth": mib_per_second * MIB})
+               **{"max-bandwidth": mib_per_second * MIB,
+                  "max-postcopy-bandwidth": mib_per_second * MIB})
 
 
 def begin(source, dest):

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Suspend and hibernation with the balloon as it is.
+ *
+ * The device loses its queues in both, and virtio has one callback for all that may
+ * follow: a wake-up, the way back after an image was made or failed, and the start
+ * of an image in another life of the machine. The driver core knows which; its
+ * callbacks for the driver frame those of virtio:
+ *
+ *	suspend, freeze, poweroff	the parts stop
+ *	  virtio freeze			what is in flight is given back, the queues go
+ *	  virtio restore		there are queues again
+ *	resume, thaw			the balloon is as it was, the parts start
+ *	restore				the host knows of no balloon: everything is
+ *					given back, and the parts start
+ *
+ * The virtio callbacks may be left out, by a suspend that is called off or by a
+ * transport that keeps its state: then the parts just stop and start.
+ *
+ * Balloon pages are PageOffline, so that an image does not have them in it. Hinted
+ * blocks are not: they are given back before, when the PM notifier announces what
+ * is to come. Then the balloon also stops to follow its target, so that nothing is
+ * in flight later; a boot kernel that is about to load an image empties it, because
+ * what the host took would be overwritten. So does a guest whose host must be told
+ * before it uses a page again.
+ */
+#include <linux/device.h>
+#include <linux/suspend.h>
+
+#include "balloon.h"
+
+/* A host that makes no progress for so long is not waited for any more. */
+#define BALLOON_PM_SILENCE	HZ
+/* Nor is one that is still busy after this. */
+#define BALLOON_PM_TIMEOUT	(20 * HZ)
+
+/* What has to settle before the system may sleep; 0 when it has. */
+static unsigned long balloon_pm_unsettled(struct virtio_balloon *vb)
+{
+	unsigned long nr = balloon_size_inflating(vb) +
+			   balloon_pages_deflating(vb);
+
+	if (READ_ONCE(vb->size.hold) == BALLOON_HOLD_EMPTY)
+		nr += balloon_size_actual(vb);
+	if (vb->hint)
+		nr += balloon_hint_unsettled(vb->hint);
+	return nr;
+}
+
+static void balloon_pm_settle(struct virtio_balloon *vb)
+{
+	unsigned long end = jiffies + BALLOON_PM_TIMEOUT;
+	unsigned long patience = jiffies + BALLOON_PM_SILENCE;
+	unsigned long least = ULONG_MAX, nr;
+
+	while ((nr = balloon_pm_unsettled(vb)) && time_before(jiffies, end)) {
+		if (nr < least) {
+			least = nr;
+			patience = jiffies + BALLOON_PM_SILENCE;
+		} else if (time_after(jiffies, patience)) {
+			return;
+		}
+		schedule_timeout_idle(1);
+	}
+}
+
+static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
+{
+	balloon_size_hold(vb, hold);
+	balloon_hint_hold(vb, hold != BALLOON_HOLD_NOT);
+	if (hold != BALLOON_HOLD_NOT)
+		balloon_pm_settle(vb);
+}
+
+static int balloon_pm_notify(struct notifier_block *nb, unsigned long event,
+			     void *data)
+{
+	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon,
+						 pm.nb);
+
+	switch (event) {
+	case PM_HIBERNATION_PREPARE:
+	case PM_SUSPEND_PREPARE:
+		balloon_pm_hold(vb, balloon_must_tell_host(vb) ?
+				BALLOON_HOLD_EMPTY : BALLOON_HOLD_STILL);
+		break;
+	case PM_RESTORE_PREPARE:
+		balloon_pm_hold(vb, BALLOON_HOLD_EMPTY);
+		break;
+	case PM_POST_HIBERNATION:
+	case PM_POST_SUSPEND:
+	case PM_POST_RESTORE:
+		balloon_pm_hold(vb, BALLOON_HOLD_NOT);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct virtio_balloon *balloon_pm_of(struct device *dev)
+{
+	return dev_to_virtio(dev)->priv;
+}
+
+/* suspend, freeze and poweroff */
+static int balloon_pm_down(struct device *dev)
+{
+	struct virtio_balloon *vb = balloon_pm_of(dev);
+
+	vb->pm.asleep = true;
+	vb->pm.rebuilt = false;
+	balloon_quiesce(vb);
+	return 0;
+}
+
+static int balloon_pm_wake(struct virtio_balloon *vb, bool known)
+{
+	vb->pm.asleep = false;
+	if (!vb->up) {
+		dev_err(&vb->vdev->dev,
+			"the device did not wake up, the guest goes on without a balloon; unbind and bind the driver to try again\n");
+		balloon_release(vb);
+		return 0;
+	}
+	if (vb->pm.rebuilt && !known)
+		balloon_release(vb);
+	return balloon_go_on(vb);
+}
+
+/* The host still has what it had. */
+static int balloon_pm_resume(struct device *dev)
+{
+	return balloon_pm_wake(balloon_pm_of(dev), true);
+}
+
+/*
+ * An image was started, or one that was made is not used after all. In the first
+ * case the host has not heard of the balloon, in the second it finds out.
+ */
+static int balloon_pm_restore(struct device *dev)
+{
+	return balloon_pm_wake(balloon_pm_of(dev), false);
+}
+
+const struct dev_pm_ops balloon_pm_ops = {
+	.suspend = balloon_pm_down,
+	.resume = balloon_pm_resume,
+	.freeze = balloon_pm_down,
+	.thaw = balloon_pm_resume,
+	.poweroff = balloon_pm_down,
+	.restore = balloon_pm_restore,
+};
+
+/**
+ * balloon_pm_virtio_freeze() - the transport is about to lose the queues
+ * @vdev: the device
+ *
+ * Who calls this without the driver core's callback before it will not say what
+ * kind of wake-up it is either: then nothing is kept.
+ *
+ * Context: may sleep.
+ * Return: 0.
+ */
+int balloon_pm_virtio_freeze(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb = vdev->priv;
+
+	balloon_detach(vb);
+	if (!vb->pm.asleep)
+		balloon_release(vb);
+	return 0;
+}
+
+/**
+ * balloon_pm_virtio_restore() - the device was reset and can have its queues again
+ * @vdev: the device
+ *
+ * Context: may sleep.
+ * Return: 0, or what the transport says.
+ */
+int balloon_pm_virtio_restore(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb = vdev->priv;
+	int err = balloon_attach(vb);
+
+	if (err)
+		return err;
+	vb->pm.rebuilt = true;
+	return vb->pm.asleep ? 0 : balloon_go_on(vb);
+}
+
+/**
+ * balloon_pm_init() - be told when the system is about to sleep
+ * @vb: the balloon
+ *
+ * The device may keep the system awake until the balloon has its size, if the
+ * administrator lets it (power/wakeup in sysfs): a target that comes just before a
+ * suspend is not put off by it then.
+ *
+ * Context: probe; may sleep.
+ * Return: 0, or why the notifier could not be registered.
+ */
+int balloon_pm_init(struct virtio_balloon *vb)
+{
+	int err;
+
+	vb->pm.nb.notifier_call = balloon_pm_notify;
+	err = register_pm_notifier(&vb->pm.nb);
+	if (err)
+		return err;
+	device_set_wakeup_capable(&vb->vdev->dev, true);
+	return 0;
+}
+
+/**
+ * balloon_pm_exit() - the counterpart of balloon_pm_init()
+ * @vb: the balloon
+ *
+ * Context: remove; may sleep, as long as the notifier runs.
+ */
+void balloon_pm_exit(struct virtio_balloon *vb)
+{
+	device_init_wakeup(&vb->vdev->dev, false);
+	unregister_pm_notifier(&vb->pm.nb);
+}

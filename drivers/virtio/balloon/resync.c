@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A host that is inhibited, as QEMU is during postcopy and while it takes a
+ * background snapshot, acknowledges what is inflated and discards nothing. The
+ * guest cannot see that. So all that is in the balloon can be announced again, which
+ * is legal at any time and costs a host that had it right a second a GiB.
+ *
+ * An administrator asks for it through sysfs. A host's administrator may repeat the
+ * target: a configuration change that changes neither the target nor the command for
+ * hints is taken for that, when it is long enough after a command, since hosts send
+ * some of those around migrations, and no more than once a minute.
+ *
+ * The kernel gives balloon pages from one end of its list and puts them back there.
+ * What was announced is therefore kept aside until all was; whoever needs memory out
+ * of the balloon meanwhile finds it there, but it cannot be moved.
+ */
+#include "balloon.h"
+
+/* A repeated target is looked at after this: the command may be about to change. */
+#define BALLOON_RESYNC_DELAY	HZ
+/* And forgotten so soon after the last time. */
+#define BALLOON_RESYNC_PAUSE	(60 * HZ)
+
+/**
+ * balloon_resync_start() - nothing is known of the host yet
+ * @vb: the balloon
+ *
+ * Context: start of the size worker.
+ */
+void balloon_resync_start(struct virtio_balloon *vb)
+{
+	vb->resync.known = false;
+	vb->resync.suspected = false;
+	vb->resync.active = false;
+}
+
+/**
+ * balloon_resync_request() - announce the balloon again
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+void balloon_resync_request(struct virtio_balloon *vb)
+{
+	WRITE_ONCE(vb->resync.wanted, true);
+	balloon_size_kick(vb);
+}
+
+/**
+ * balloon_resync_target_read() - the target was read after a change
+ * @vb: the balloon
+ * @same: it was not what changed
+ *
+ * Context: the size worker.
+ */
+void balloon_resync_target_read(struct virtio_balloon *vb, bool same)
+{
+	struct balloon_resync *resync = &vb->resync;
+
+	if (!same) {
+		resync->suspected = false;
+	} else if (resync->known && READ_ONCE(resync->fresh) &&
+		   (!resync->ended ||
+		    time_after(jiffies,
+			       resync->ended_at + BALLOON_RESYNC_PAUSE))) {
+		resync->suspected = true;
+		resync->suspected_at = jiffies;
+	}
+	resync->known = true;
+}
+
+/**
+ * balloon_resync_suspected() - whether the worker should come back and look
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ */
+bool balloon_resync_suspected(struct virtio_balloon *vb)
+{
+	return vb->resync.suspected;
+}
+
+/**
+ * balloon_resync_due() - whether the balloon is to be announced again now
+ * @vb: the balloon, which has its target
+ *
+ * Context: the size worker.
+ */
+bool balloon_resync_due(struct virtio_balloon *vb)
+{
+	struct balloon_resync *resync = &vb->resync;
+
+	if (resync->active || READ_ONCE(resync->wanted))
+		return true;
+	if (!resync->suspected ||
+	    time_before(jiffies, resync->suspected_at + BALLOON_RESYNC_DELAY))
+		return false;
+	resync->suspected = false;
+	return !balloon_hint_recent(vb);
+}
+
+static void balloon_resync_begin(struct virtio_balloon *vb)
+{
+	struct balloon_resync *resync = &vb->resync;
+
+	WRITE_ONCE(resync->wanted, false);
+	WRITE_ONCE(resync->fresh, false);
+	resync->suspected = false;
+	resync->active = true;
+	resync->nr_blocks = balloon_blocks_number(vb);
+}
+
+/**
+ * balloon_resync_step() - announce some more
+ * @vb: the balloon; balloon_resync_due()
+ *
+ * Context: the size worker.
+ * Return: whether to come again; else the host has to answer, or all is done.
+ */
+bool balloon_resync_step(struct virtio_balloon *vb)
+{
+	struct balloon_resync *resync = &vb->resync;
+	long rc;
+
+	if (!resync->active)
+		balloon_resync_begin(vb);
+	rc = balloon_inflate_blocks_again(vb, &resync->nr_blocks);
+	if (!rc)
+		rc = balloon_pages_announce_batch(vb);
+	if (rc)
+		return rc > 0;
+	if (balloon_size_inflating(vb))
+		return false;
+	resync->nr_rounds++;
+	resync->ended = true;
+	resync->ended_at = jiffies;
+	balloon_resync_end(vb);
+	return false;
+}
+
+/**
+ * balloon_resync_end() - that is enough, or something else is to be done first
+ * @vb: the balloon
+ *
+ * Context: the size worker, or when it is stopped.
+ */
+void balloon_resync_end(struct virtio_balloon *vb)
+{
+	if (!vb->resync.active)
+		return;
+	vb->resync.active = false;
+	balloon_pages_put_back(vb);
+}

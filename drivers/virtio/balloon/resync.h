@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Announcing the balloon again, see resync.c.
+ */
+#ifndef BALLOON_RESYNC_H
+#define BALLOON_RESYNC_H
+
+#include <linux/types.h>
+
+struct virtio_balloon;
+
+/**
+ * struct balloon_resync - what the host may have missed
+ * @wanted: an administrator asked; written by anybody
+ * @fresh: something was inflated since the last one; set by anybody
+ * @known: the target was read since the start
+ * @suspected: the host has repeated its target
+ * @suspected_at: jiffies of that
+ * @ended_at: jiffies of the end of the last one
+ * @ended: there was one
+ * @active: under way
+ * @nr_blocks: whole blocks that are still to be announced
+ * @nr_rounds: how many there were
+ *
+ * But for @wanted and @fresh it is the size worker's.
+ */
+struct balloon_resync {
+	bool wanted;
+	bool fresh;
+	bool known;
+	bool suspected;
+	unsigned long suspected_at;
+	unsigned long ended_at;
+	bool ended;
+	bool active;
+	unsigned long nr_blocks;
+	unsigned int nr_rounds;
+};
+
+void balloon_resync_start(struct virtio_balloon *vb);
+void balloon_resync_request(struct virtio_balloon *vb);
+void balloon_resync_target_read(struct virtio_balloon *vb, bool same);
+bool balloon_resync_due(struct virtio_balloon *vb);
+bool balloon_resync_step(struct virtio_balloon *vb);
+void balloon_resync_end(struct virtio_balloon *vb);
+bool balloon_resync_suspected(struct virtio_balloon *vb);
+
+#endif /* BALLOON_RESYNC_H */

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Suspend and hibernation, as the driver core goes through them:
+ *
+ *   - a wake-up, and a hibernation that was called off, find the balloon as it
+ *     was: the host is told of nothing, whether its queues were lost or not;
+ *   - what was in flight when the device was reset is the guest's again, and is
+ *     asked for anew; a stats buffer and a round of hints survive what does not
+ *     reset the device;
+ *   - an image that is started finds a host that knows of no balloon: the guest
+ *     has everything, 'actual' is 0, and then the target is reached again;
+ *   - a host that must be told is told before the guest sleeps, and hinted memory
+ *     is given back.
+ *
+ * The driver's own callbacks are called as the core would; the last cases go
+ * through the core, with a hibernation that fails for want of swap.
+ */
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../ktap.h"
+#include "host.h"
+#include "model.h"
+
+#define DEADLINE_MS	15000
+#define LOOK_MS		300
+#define CASE_S		120
+#define SOME		(32 * HOST_MIB + 3)
+#define LESS		(8 * HOST_MIB)
+#define MOVES		64
+
+struct sleep {
+	__u64 features;
+	unsigned int flags;
+};
+
+static struct host *start(__u64 features)
+{
+	struct host_offer offer = { .features = features };
+	struct host *h = host_new(&offer);
+
+	model_new(h);
+	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
+	if (!ktap_check(host_bound(h), "no driver is bound"))
+		ktap_end_case();
+	return h;
+}
+
+static void finish(struct host *h, __u64 total)
+{
+	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
+	ktap_check(model_clean(h->model), "the model complains, see above");
+	ktap_eq(host_meminfo("MemTotal"), total);
+	ktap_eq(model_offline(h->model), 0);
+	if (ktap.wrong)
+		host_print_log(h, 40);
+	host_free(h);
+}
+
+static void down(struct host *h, unsigned int flags)
+{
+	ktap_eq(host_pump_op(h, BALLOON_OP_FREEZE, flags, DEADLINE_MS), 0);
+}
+
+static void up(struct host *h, unsigned int flags)
+{
+	ktap_eq(host_pump_op(h, BALLOON_OP_RESTORE, flags, DEADLINE_MS), 0);
+}
+
+static bool holds_inflate(struct host *h, void *arg)
+{
+	(void)arg;
+	return host_held(h, HOST_INFLATE);
+}
+
+static bool has_stats(struct host *h, void *arg)
+{
+	(void)arg;
+	return host_held(h, HOST_STATS);
+}
+
+/* --- the balloon is kept -------------------------------------------------- */
+
+/*
+ * Compaction may move some pages at any time, and a reset loses moves under way: as
+ * many are inflated anew. The balloon has hundreds of full batches.
+ */
+static bool count_batches(struct host *h, struct host_elem *e, void *arg)
+{
+	unsigned int *batches = arg;
+
+	(void)h;
+	*batches += e->out_len > MOVES * sizeof(__u32) &&
+		    (e->role == HOST_INFLATE || e->role == HOST_DEFLATE);
+	return false;
+}
+
+static bool has_total(struct host *h, void *arg)
+{
+	(void)h;
+	return host_meminfo("MemTotal") == *(__u64 *)arg;
+}
+
+static void check_kept(struct host *h, __u64 total)
+{
+	struct balloon_host_state state;
+	__u64 want = total;
+
+	/* Memory that comes back by itself still is the guest's. */
+	host_state(h, &state);
+	if (!(state.features & HOST_F_DEFLATE_ON_OOM))
+		want -= SOME;
+
+	host_pump_for(h, LOOK_MS);
+	ktap_check(!host_pump(h, has_total, &want, DEADLINE_MS),
+		   "MemTotal is %llu pages, expected %llu",
+		   host_meminfo("MemTotal"), want);
+	ktap_eq(host_actual(h), SOME);
+}
+
+static void kept(const void *arg)
+{
+	const struct sleep *sleep = arg;
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = start(sleep->features);
+	unsigned int i, batches = 0;
+
+	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
+	h->on_take = count_batches;
+	h->arg = &batches;
+	for (i = 0; i < 3; i++) {
+		down(h, sleep->flags);
+		up(h, sleep->flags);
+		check_kept(h, total);
+		ktap_eq(batches, 0);
+	}
+	h->on_take = NULL;
+	ktap_eq(host_pump_target(h, LESS, DEADLINE_MS), 0);
+	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	finish(h, total);
+}
+
+/* The host may have forgotten, or be another one: it is told how much there is. */
+static void actual_told(const void *arg)
+{
+	const struct sleep *sleep = arg;
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = start(sleep->features);
+
+	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
+	down(h, sleep->flags);
+	host_set_config(h, HOST_CFG_ACTUAL, 0, false);
+	up(h, sleep->flags);
+	check_kept(h, total);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	finish(h, total);
+}
+
+static void target_while_asleep(const void *arg)
+{
+	const struct sleep *sleep = arg;
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = start(sleep->features);
+
+	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
+	down(h, sleep->flags);
+	host_set_target(h, SOME);
+	up(h, sleep->flags);
+	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
+	finish(h, total);
+}
+
+static void in_flight(const void *arg)
+{
+	const struct sleep *sleep = arg;
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = start(sleep->features);
+
+	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
+	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_set_target(h, SOME);
+	ktap_eq(host_pump(h, holds_inflate, NULL, DEADLINE_MS), 0);
+	down(h, sleep->flags);
+	up(h, sleep->flags);
+	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
+	host_release(h, HOST_INFLATE);
+	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
+	check_kept(h, total);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	finish(h, total);
+}
+
+static void stats(const void *arg)
+{
+	const struct sleep *sleep = arg;
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = start(sleep->features | HOST_F_STATS_VQ);
+	bool answered;
+
+	h->policy[HOST_STATS].ack = HOST_ACK_HOLD;
+	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	for (answered = false; ; answered = true) {
+		down(h, sleep->flags);
+		/* A request that comes while nobody listens. */
+		if (answered)
+			host_release(h, HOST_STATS);
+		up(h, sleep->flags);
+		ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+		host_pump_for(h, LOOK_MS);
+		ktap_eq(host_held(h, HOST_STATS), 1);
+		if (answered)
+			break;
+	}
+	finish(h, total);
+}
+
+/* --- an image ------------------------------------------------------------- */
+
+static bool told_zero(struct host *h, __u64 after)
+{
+	const struct balloon_host_event *e;
+
+	while ((e = host_find(h, BALLOON_EV_CONFIG_WRITE, HOST_ANY, after))) {
+		after = e->seq;
+		if (e->where == HOST_CFG_ACTUAL && !e->value)
+			return true;
+	}
+	return false;
+}
+
+static void image(const void *arg)
+{
+	const struct sleep *sleep = arg;
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = start(sleep->features);
+	__u64 seq;
+
+	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
+	seq = h->log[h->events - 1].seq;
+	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	down(h, BALLOON_OPF_PM_POWEROFF);
+	up(h, BALLOON_OPF_PM_POWEROFF);
+	ktap_eq(host_pump(h, holds_inflate, NULL, DEADLINE_MS), 0);
+	ktap_eq(host_actual(h), 0);
+	ktap_check(told_zero(h, seq), "'actual' was not set to 0");
+	ktap_eq(host_meminfo("MemTotal"), total);
+	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
+	host_release(h, HOST_INFLATE);
+	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	finish(h, total);
+}
+
+/* --- through the core ----------------------------------------------------- */
+
+/* Without swap a hibernation freezes and thaws all devices, and fails. */
+static pid_t hibernate(void)
+{
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	fd = open("/sys/power/state", O_WRONLY);
+	_exit(fd < 0 || write(fd, "disk", 4) == 4);
+}
+
+struct child {
+	pid_t pid;
+	int status;
+};
+
+static bool ended(struct host *h, void *arg)
+{
+	struct child *child = arg;
+
+	(void)h;
+	return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
+}
+
+static void through_core(const void *arg)
+{
+	const struct sleep *sleep = arg;
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = start(sleep->features);
+	bool tell = sleep->features & HOST_F_MUST_TELL_HOST;
+	unsigned int resets, batches = 0;
+	struct child child = { .status = -1 };
+
+	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
+	h->on_take = count_batches;
+	h->arg = &batches;
+	resets = host_count(h, BALLOON_EV_RESET, HOST_ANY);
+	child.pid = hibernate();
+	ktap_eq(host_pump(h, ended, &child, 4 * DEADLINE_MS), 0);
+	ktap_check(!child.status, "hibernation without swap: status %#x",
+		   child.status);
+	if (host_count(h, BALLOON_EV_RESET, HOST_ANY) == resets)
+		ktap_skip_case("this kernel gives up before it freezes devices");
+	h->on_take = NULL;
+	ktap_check(!batches == !tell, "%u batches moved", batches);
+	ktap_check(!tell || h->model->deflated >= SOME,
+		   "only %llu pages were deflated", h->model->deflated);
+	check_kept(h, total);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	finish(h, total);
+}
+
+#define TELL	(HOST_F_MODERN | HOST_F_MUST_TELL_HOST)
+#define ALL	(HOST_F_MODERN | HOST_F_DEFLATE_ON_OOM | HOST_F_STATS_VQ | \
+		 HOST_F_FREE_PAGE_HINT | HOST_F_REPORTING)
+
+int main(int argc, char **argv)
+{
+	static const struct sleep suspend = {
+		HOST_F_MODERN, BALLOON_OPF_PM_SUSPEND
+	};
+	static const struct sleep legacy = { 0, BALLOON_OPF_PM_SUSPEND };
+	static const struct sleep tell = { TELL, BALLOON_OPF_PM_SUSPEND };
+	static const struct sleep all = { ALL, BALLOON_OPF_PM_SUSPEND };
+	static const struct sleep thaw = { HOST_F_MODERN, BALLOON_OPF_PM_FREEZE };
+	static const struct sleep soft = {
+		ALL, BALLOON_OPF_PM_SUSPEND | BALLOON_OPF_NO_VIRTIO
+	};
+	static const struct {
+		const char *name;
+		void (*fn)(const void *arg);
+		const struct sleep *sleep;
+	} cases[] = {
+		{ "kept,suspend", kept, &suspend },
+		{ "kept,suspend,legacy", kept, &legacy },
+		{ "kept,suspend,tell", kept, &tell },
+		{ "kept,suspend,all", kept, &all },
+		{ "kept,thaw", kept, &thaw },
+		{ "kept,no-reset", kept, &soft },
+		{ "actual-told", actual_told, &suspend },
+		{ "target-while-asleep", target_while_asleep, &suspend },
+		{ "target-while-asleep,no-reset", target_while_asleep, &soft },
+		{ "in-flight", in_flight, &suspend },
+		{ "in-flight,tell", in_flight, &tell },
+		{ "in-flight,no-reset", in_flight, &soft },
+		{ "stats", stats, &suspend },
+		{ "stats,no-reset", stats, &soft },
+		{ "image", image, &suspend },
+		{ "image,legacy", image, &legacy },
+		{ "image,all", image, &all },
+		{ "hibernation", through_core, &suspend },
+		{ "hibernation,tell", through_core, &tell },
+	};
+	unsigned int i, nr = sizeof(cases) / sizeof(cases[0]);
+
+	ktap_plan(nr, argc, argv);
+	if (!ktap.list)
+		host_load_driver();
+	for (i = 0; i < nr; i++)
+		ktap_run(cases[i].name, cases[i].fn, cases[i].sleep, CASE_S);
+	return ktap_exit();
+}

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that the balloon stays inflated when the guest hibernates, and the books after.
+
+In a new QEMU, which knows of no balloon, the guest has all of its memory back, to the
+page, and then follows the target again. A hibernation that fails moves nothing.
+"""
+
+import re
+
+import pytest
+
+from lab import MIB
+from suite import books, hibernation
+from suite.books import Books
+from suite.guests import full_size
+
+ENDS_OF_RANGE = True
+
+DISK_MIB = 768
+# An emulated guest compresses more slowly than it writes.
+GUEST = {"memory_mib": 1024, "smp": 1, "append": "init_on_alloc=0 hibernate=nocompress",
+         # One of them, so that there is a file; others are switched on later.
+         "traces": ["virtio_balloon_set_config"]}
+# Units of 4096 bytes that the host was told of, one line each.
+TOLD = "virtio_balloon_handle_output"
+KEPT_MIB = 32
+# The caches went, and the kernel has tables for its swap now.
+TOLERANCE = 12 * MIB
+SIZES = {"empty": 0, "most": 600 * MIB}
+
+
+@pytest.fixture
+def sleeper(boot, tmp_path, ours):      # pylint: disable=unused-argument
+    """A function that boots a guest which can hibernate: (guest, its books)."""
+    def function(disk_mib=DISK_MIB, mode="shutdown"):
+        disk = hibernation.make_disk(tmp_path / "swap", disk_mib)
+        guest = boot(**GUEST, disks=[str(disk)])
+        hibernation.prepare(guest, mode)
+        guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={KEPT_MIB} 2>/dev/null")
+        return guest, Books.read(guest)
+    return function
+
+
+def checksum(guest):
+    return guest.check("sha256sum /tmp/kept", 60)
+
+
+def watch(guest):
+    """From now on, see what the host is told."""
+    guest.qmp("trace-event-set-state", name=TOLD, enable=True)
+    guest.trace_reset()
+
+
+def check_untold(guest):
+    told = guest.trace_counts()[TOLD]
+    assert not told, f"the host was told of {told} pages"
+
+
+def image_pages(guest):
+    """Pages of the image that was written."""
+    return int(re.search(r"aving image data (?:pages )?\((\d+) pages\)", guest.log())[1])
+
+
+def check_follows(guest, start, size):
+    guest.resize(full_size(guest) - size)
+    books.check(guest, start, tolerance=TOLERANCE)
+    guest.resize(full_size(guest))
+    books.check(guest, start, tolerance=TOLERANCE)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_balloon_is_kept_until_the_end(sleeper, boot, size, record_property):
+    """The host hears nothing; the new one's guest has everything, and inflates again."""
+    guest, start = sleeper()
+    guest.resize(full_size(guest) - size)
+    before = checksum(guest)
+    watch(guest)
+    hibernation.hibernate(guest)
+    check_untold(guest)
+
+    after = hibernation.successor(guest, boot)
+    hibernation.resume(after)
+    books.check(after, start, tolerance=TOLERANCE)
+    assert checksum(after) == before, "the guest's memory changed"
+    check_follows(after, start, size or 100 * MIB)
+    pages = image_pages(guest)
+    record_property("figure", f"image with {size // MIB} MiB in the balloon: {pages} pages")
+    # All of the memory in use, and none of the balloon's.
+    assert pages * books.PAGE < 250 * MIB, f"an image of {pages} pages"
+
+
+def test_target_comes_while_off(sleeper, boot):
+    """And the kernel that loads the image has inflated to it before."""
+    guest, start = sleeper()
+    full = full_size(guest)
+    guest.resize(full - 300 * MIB)
+    before = checksum(guest)
+    hibernation.hibernate(guest)
+
+    after = hibernation.successor(guest, boot)
+    after.resize(full - 200 * MIB)
+    hibernation.resume(after)
+    after.wait_actual(full - 200 * MIB)
+    books.check(after, start, tolerance=TOLERANCE)
+    assert checksum(after) == before, "the guest's memory changed"
+    check_follows(after, start, 300 * MIB)
+
+
+@pytest.mark.parametrize("loader", ["none", "in-tree"])
+def test_loaded_by_a_kernel_with_another_driver(sleeper, boot, loader):
+    guest, start = sleeper()
+    guest.resize(full_size(guest) - 300 * MIB)
+    before = checksum(guest)
+    hibernation.hibernate(guest)
+
+    after = hibernation.successor(guest, boot, driver=None if loader == "none" else loader)
+    if loader != "none":
+        after.resize(full_size(guest) - 200 * MIB)
+        after.resize(full_size(guest))
+    hibernation.resume(after)
+    books.check(after, start, tolerance=TOLERANCE)
+    assert checksum(after) == before, "the guest's memory changed"
+    check_follows(after, start, 300 * MIB)
+
+
+def check_unmoved(guest, start, then):
+    check_untold(guest)
+    now = books.check(guest, start, tolerance=TOLERANCE)
+    for event in ("balloon_inflate", "balloon_deflate"):
+        moved = now.vmstat[event] - then.vmstat[event]
+        assert not moved, f"{event} went up by {moved}"
+
+
+def test_hibernation_that_fails_moves_nothing(sleeper):
+    """The swap is too small, which is found out when the image was made."""
+    guest, start = sleeper(disk_mib=8)
+    guest.resize(full_size(guest) - 600 * MIB)
+    then = Books.read(guest)
+    watch(guest)
+    failed = guest.sh("echo disk > /sys/power/state", 120)
+    assert not failed.ok, "the image found room"
+    check_unmoved(guest, start, then)
+    check_follows(guest, start, 300 * MIB)
+
+
+def test_image_that_is_loaded_at_once(sleeper):
+    """The host still has what it had: it is given back, and inflated again."""
+    guest, start = sleeper(mode="test_resume")
+    guest.resize(full_size(guest) - 300 * MIB)
+    before = checksum(guest)
+    guest.sh("echo disk > /sys/power/state", 120)
+    guest.sync(60)
+    guest.wait_actual(full_size(guest) - 300 * MIB)
+    books.check(guest, start, tolerance=TOLERANCE)
+    assert checksum(guest) == before, "the guest's memory changed"
+    check_follows(guest, start, 600 * MIB)
