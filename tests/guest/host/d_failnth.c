@@ -7,7 +7,8 @@
  *
  *   - a probe that fails leaves nothing: no driver bound, no queue, no page;
  *   - an unbinding succeeds;
- *   - a restore that fails can be followed by an unbinding;
+ *   - a wake-up finds the balloon as it was, and one that fails can be followed by
+ *     an unbinding;
  *   - inflating and deflating reach their target all the same, statistics come,
  *     and the balloon gives memory back when the kernel asks;
  *   - the books balance.
@@ -359,7 +360,6 @@ static void walk_restore(const void *arg)
 		ktap_eq(model_settle(h->model, HOST_MIB, SETTLE_MS), 0);
 		ktap_eq(host_pump_op(h, BALLOON_OP_FREEZE,
 				     BALLOON_OPF_PM_SUSPEND, OP_MS), 0);
-		forget(h);
 		faults_arm_tasks(FAULTS_UNBOUND, nth);
 		err = host_pump_op(h, BALLOON_OP_RESTORE,
 				   BALLOON_OPF_PM_SUSPEND, OP_MS);
