@@ -26,7 +26,14 @@ TOLD = "virtio_balloon_handle_output"
 KEPT_MIB = 32
 # The caches went, and the kernel has tables for its swap now.
 TOLERANCE = 12 * MIB
-SIZES = {"empty": 0, "most": 600 * MIB}
+SIZES = {"most": 600 * MIB, "empty-rare": 0}
+
+
+@pytest.fixture
+def rare(pytestconfig, request):
+    """For variants that take a quarter of a minute and have little of their own."""
+    if "rare" in request.node.callspec.id and not pytestconfig.option.full:
+        pytest.skip("takes time: with --full")
 
 
 @pytest.fixture
@@ -68,6 +75,7 @@ def check_follows(guest, start, size):
     books.check(guest, start, tolerance=TOLERANCE)
 
 
+@pytest.mark.usefixtures("rare")
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_balloon_is_kept_until_the_end(sleeper, boot, size, record_property):
     """The host hears nothing; the new one's guest has everything, and inflates again."""
@@ -106,7 +114,8 @@ def test_target_comes_while_off(sleeper, boot):
     check_follows(after, start, 300 * MIB)
 
 
-@pytest.mark.parametrize("loader", ["none", "in-tree"])
+@pytest.mark.usefixtures("rare")
+@pytest.mark.parametrize("loader", ["in-tree", "none"], ids=["in-tree", "none-rare"])
 def test_loaded_by_a_kernel_with_another_driver(sleeper, boot, loader):
     guest, start = sleeper()
     guest.resize(full_size(guest) - 300 * MIB)

@@ -20,7 +20,7 @@
 
 #define DEADLINE_MS	15000
 /* The driver waits for a second after a repetition, and looks once a second. */
-#define REPEATED_MS	5000
+#define REPEATED_MS	3500
 #define CASE_S		120
 #define SOME		(32 * HOST_MIB + 5)
 #define LESS		(16 * HOST_MIB)
