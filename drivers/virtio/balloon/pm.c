@@ -29,8 +29,11 @@
 
 #include "balloon.h"
 
-/* A host that makes no progress for so long is not waited for any more. */
-#define BALLOON_PM_SILENCE	HZ
+/*
+ * A host that makes no progress for so long is not waited for any more. Answers are
+ * taken in when most of them are there, or once a second.
+ */
+#define BALLOON_PM_SILENCE	(3 * HZ)
 /* Nor is one that is still busy after this. */
 #define BALLOON_PM_TIMEOUT	(20 * HZ)
 
