@@ -73,7 +73,7 @@ void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
 	if (!vb->hint)
 		return;
 	WRITE_ONCE(vb->hint->hold, hold);
-	balloon_work_kick(&vb->hint->work);
+	balloon_work_flush(&vb->hint->work);
 }
 
 /**
@@ -84,7 +84,8 @@ void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
  */
 bool balloon_hint_interrupted(struct balloon_hint *hint)
 {
-	return READ_ONCE(hint->changed) || !balloon_work_running(&hint->work);
+	return READ_ONCE(hint->changed) || READ_ONCE(hint->hold) ||
+	       !balloon_work_running(&hint->work);
 }
 
 static void balloon_hint_notify(struct balloon_stream *stream)

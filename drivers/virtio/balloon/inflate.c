@@ -296,6 +296,11 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 
 	if (!discard)
 		return -EBUSY;
+	/* What is announced again is not to be counted once more. */
+	if (discard->again) {
+		balloon_discard_flush(vb);
+		return -EBUSY;
+	}
 	while (reporting->open == discard && nr < nr_pages &&
 	       !balloon_size_interrupted(vb)) {
 		struct page *block = balloon_block_alloc(vb, nr_pages - nr);
@@ -359,13 +364,13 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb,
 	}
 	if (!discard)
 		return -EBUSY;
-	discard->again = true;
 	while (vb->reporting->open == discard && *nr_blocks) {
 		block = balloon_blocks_take_any(vb);
 		if (!block) {
 			*nr_blocks = 0;
 			break;
 		}
+		discard->again = true;
 		nr++;
 		--*nr_blocks;
 		balloon_discard_account(vb, 1L << page_private(block));

@@ -326,6 +326,7 @@ static int balloon_probe(struct virtio_device *vdev)
 	return 0;
 
 exit_parts:
+	balloon_pages_wait_stale(vb);
 	balloon_parts_exit(vb);
 free_balloon:
 	vdev->priv = NULL;

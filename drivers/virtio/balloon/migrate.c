@@ -37,8 +37,8 @@ static struct balloon_move *balloon_move_get(struct balloon_migrate *migrate)
 	if (move)
 		list_del_init(&move->node);
 	spin_unlock_irqrestore(&migrate->lock, flags);
-	if (move && atomic_inc_return(&migrate->nr_moving) == 1)
-		WRITE_ONCE(migrate->progress_at, jiffies);
+	if (move)
+		atomic_inc(&migrate->nr_moving);
 	return move;
 }
 
@@ -50,7 +50,6 @@ static void balloon_move_put(struct balloon_migrate *migrate,
 	spin_lock_irqsave(&migrate->lock, flags);
 	list_add(&move->node, &migrate->free);
 	spin_unlock_irqrestore(&migrate->lock, flags);
-	WRITE_ONCE(migrate->progress_at, jiffies);
 	atomic_dec(&migrate->nr_moving);
 }
 
@@ -118,6 +117,8 @@ static bool balloon_migrate_arm(struct balloon_migrate *migrate)
  */
 static int balloon_migrate_refuse(struct balloon_migrate *migrate)
 {
+	if (balloon_queue_broken(migrate->inflate.queue))
+		return -EBUSY;
 	if (!atomic_read(&migrate->nr_moving) ||
 	    time_before(jiffies, READ_ONCE(migrate->progress_at) +
 				 BALLOON_MIGRATE_STALLED))
@@ -148,6 +149,8 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 		balloon_move_put(migrate, move);
 		return balloon_migrate_refuse(migrate);
 	}
+	if (atomic_read(&migrate->nr_moving) == 1)
+		WRITE_ONCE(migrate->progress_at, jiffies);
 	if (!balloon_migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
 	count_vm_event(BALLOON_MIGRATE);
@@ -164,7 +167,7 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 {
 	struct virtio_balloon *vb = container_of(info, struct virtio_balloon,
 						 pages.info);
-	int rc = -EAGAIN;
+	int rc = -EBUSY;
 
 	/* Nothing is to be in flight when the system goes to sleep. */
 	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT) ||
@@ -172,8 +175,9 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 		return -EBUSY;
 	if (!down_read_trylock(&vb->migrate->gate))
 		return -EAGAIN;
-	if (vb->migrate->open && !balloon_pages_unseen(vb) &&
-	    !balloon_pages_stale(vb))
+	if (vb->migrate->open && balloon_pages_unseen(vb))
+		rc = balloon_size_silent(vb) ? -EBUSY : -EAGAIN;
+	else if (vb->migrate->open && !balloon_pages_stale(vb))
 		rc = balloon_migrate_begin(vb, new, old);
 	up_read(&vb->migrate->gate);
 	return rc;
@@ -183,6 +187,7 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 static void balloon_move_answered(struct balloon_migrate *migrate,
 				  struct balloon_move *move)
 {
+	WRITE_ONCE(migrate->progress_at, jiffies);
 	if (!--move->nr_pending)
 		balloon_move_put(migrate, move);
 }
@@ -199,6 +204,7 @@ static void balloon_move_enter(struct virtio_balloon *vb,
 	folio_wait_locked(page_folio(move->new));
 	list_add(&move->new->lru, &pages);
 	balloon_pages_replace(vb, &pages);
+	WRITE_ONCE(vb->resync.fresh, true);
 	move->new = NULL;
 }
 

@@ -111,54 +111,17 @@ void balloon_pages_lost(struct virtio_balloon *vb)
 	atomic_long_dec(&vb->pages.nr_pages);
 }
 
-/* MemTotal stays as it is while pages are aside: they are no less in the balloon. */
-static void balloon_pages_adjust_aside(struct virtio_balloon *vb,
-				       struct list_head *pages, long sign)
-{
-	struct page *page;
-
-	if (!balloon_pages_adjust_managed(vb))
-		return;
-	list_for_each_entry(page, pages, lru)
-		adjust_managed_page_count(page, sign);
-}
-
-static unsigned long balloon_aside_take(struct virtio_balloon *vb,
-					unsigned long nr,
-					struct list_head *pages)
-{
-	struct balloon_pages *bp = &vb->pages;
-	unsigned long taken;
-
-	spin_lock(&bp->lock);
-	for (taken = 0; taken < nr && !list_empty(&bp->aside); taken++)
-		list_move_tail(bp->aside.next, pages);
-	bp->nr_aside -= taken;
-	spin_unlock(&bp->lock);
-	balloon_pages_adjust_aside(vb, pages, 1);
-	return taken;
-}
-
 /**
- * balloon_pages_set_aside() - keep pages that were announced again
+ * balloon_pages_list_take() - take pages off the kernel's list of balloon pages
  * @vb: the balloon
- * @pages: of a batch of balloon_pages_announce_batch(); empty afterwards
- * @nr: how many there are
+ * @nr: how many at most, one batch
+ * @pages: where they go
  *
- * Context: the size worker, or when it is stopped.
+ * Context: any.
+ * Return: how many there were.
  */
-void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
-			     unsigned long nr)
-{
-	spin_lock(&vb->pages.lock);
-	list_splice_tail_init(pages, &vb->pages.aside);
-	vb->pages.nr_aside += nr;
-	spin_unlock(&vb->pages.lock);
-}
-
-static unsigned long balloon_list_take(struct virtio_balloon *vb,
-				       unsigned long nr,
-				       struct list_head *pages)
+unsigned long balloon_pages_list_take(struct virtio_balloon *vb,
+				      unsigned long nr, struct list_head *pages)
 {
 	balloon_page_list_dequeue(&vb->pages.info, pages, nr);
 	return balloon_account_list(vb, pages, 1);
@@ -178,7 +141,7 @@ static unsigned long balloon_list_take(struct virtio_balloon *vb,
 unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
 				    struct list_head *pages)
 {
-	unsigned long taken = balloon_list_take(vb, nr, pages);
+	unsigned long taken = balloon_pages_list_take(vb, nr, pages);
 
 	return taken ? taken : balloon_aside_take(vb, nr, pages);
 }
@@ -273,10 +236,14 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb,
 				 struct balloon_pool *pool,
 				 unsigned long nr_pages)
 {
-	struct balloon_batch *batch = balloon_pool_get(pool);
+	struct balloon_batch *batch;
 	struct page *page, *next;
 	LIST_HEAD(pages);
 
+	/* What is on the list may be stale, and is not in the balloon then. */
+	if (balloon_pages_stale(vb))
+		return -EAGAIN;
+	batch = balloon_pool_get(pool);
 	if (!batch)
 		return -EBUSY;
 
@@ -296,54 +263,6 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb,
 	if (!balloon_must_tell_host(vb))
 		balloon_free_list(&batch->pages);
 	return nr_pages;
-}
-
-/**
- * balloon_pages_announce_batch() - tell the host of some pages in the balloon again
- * @vb: the balloon
- *
- * They go aside when it has answered.
- *
- * Context: the size worker.
- * Return: pages; 0 when there are no more; -EBUSY while the host has to answer
- *	   first.
- */
-long balloon_pages_announce_batch(struct virtio_balloon *vb)
-{
-	struct balloon_pool *pool = &vb->pages.inflate;
-	struct balloon_batch *batch = balloon_pool_get(pool);
-	struct page *page, *next;
-	LIST_HEAD(pages);
-
-	if (!batch)
-		return -EBUSY;
-	if (!balloon_list_take(vb, balloon_element_nr_pages(vb), &pages)) {
-		balloon_pool_put(pool, batch);
-		return 0;
-	}
-	balloon_pages_adjust_aside(vb, &pages, -1);
-	list_for_each_entry_safe(page, next, &pages, lru)
-		balloon_batch_add(vb, batch, page);
-	batch->again = true;
-	balloon_batch_hold(pool, batch);
-	balloon_batch_post(pool, batch);
-	return batch->nr_pages;
-}
-
-/**
- * balloon_pages_put_back() - what is aside is as any other page in the balloon
- * @vb: the balloon
- *
- * Context: the size worker, or when it is stopped; may sleep.
- */
-void balloon_pages_put_back(struct virtio_balloon *vb)
-{
-	LIST_HEAD(pages);
-
-	while (balloon_aside_take(vb, BALLOON_LIST_BATCH, &pages)) {
-		balloon_pages_replace(vb, &pages);
-		cond_resched();
-	}
 }
 
 /**
@@ -388,8 +307,6 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
 		balloon_pool_put(&pages->inflate, batch);
 		any = true;
 	}
-	if (!vb->resync.active)
-		balloon_pages_put_back(vb);
 	return balloon_pages_settle_deflated(&pages->deflate) || any;
 }
 

@@ -47,10 +47,18 @@ unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
 long balloon_pages_deflate_batch(struct virtio_balloon *vb,
 				 struct balloon_pool *pool,
 				 unsigned long nr_pages);
+unsigned long balloon_pages_list_take(struct virtio_balloon *vb,
+				      unsigned long nr, struct list_head *pages);
+
+/* aside.c */
+unsigned long balloon_aside_take(struct virtio_balloon *vb, unsigned long nr,
+				 struct list_head *pages);
 long balloon_pages_announce_batch(struct virtio_balloon *vb);
 void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
 			     unsigned long nr);
-void balloon_pages_put_back(struct virtio_balloon *vb);
+unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
+unsigned long balloon_pages_aside(struct virtio_balloon *vb);
+
 unsigned long balloon_pages_settle_deflated(struct balloon_pool *pool);
 void balloon_pages_cancel_deflated(struct balloon_pool *pool);
 bool balloon_pages_settle(struct virtio_balloon *vb);

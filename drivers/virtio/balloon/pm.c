@@ -41,7 +41,8 @@
 static unsigned long balloon_pm_unsettled(struct virtio_balloon *vb)
 {
 	unsigned long nr = balloon_size_inflating(vb) +
-			   balloon_pages_deflating(vb);
+			   balloon_pages_deflating(vb) +
+			   balloon_pages_aside(vb);
 
 	if (READ_ONCE(vb->size.hold) == BALLOON_HOLD_EMPTY)
 		nr += balloon_size_actual(vb);
@@ -117,10 +118,13 @@ static int balloon_pm_down(struct device *dev)
 
 static int balloon_pm_wake(struct virtio_balloon *vb, bool known)
 {
+	struct device *dev = &vb->vdev->dev;
+
 	vb->pm.asleep = false;
 	if (!vb->up) {
-		dev_err(&vb->vdev->dev,
+		dev_err(dev,
 			"the device did not wake up, the guest goes on without a balloon; unbind and bind the driver to try again\n");
+		pm_relax(dev);
 		balloon_release(vb);
 		return 0;
 	}

@@ -41,6 +41,7 @@ void balloon_pages_return(struct virtio_balloon *vb)
 		if (balloon_pages_deflate_batch(vb, pool, ULONG_MAX) > 0)
 			continue;
 		balloon_pool_kick(pool);
+		balloon_pool_kick(inflate);
 		/* The rest is being announced again, or compaction has it. */
 		busy = pool->nr_pages_held ? pool : inflate;
 		if (!busy->nr_pages_held)
@@ -90,7 +91,6 @@ void balloon_pages_cancel(struct virtio_balloon *vb)
 			balloon_free_list(&batch->pages);
 		balloon_pool_put(&pages->inflate, batch);
 	}
-	balloon_pages_put_back(vb);
 	balloon_pages_cancel_deflated(&pages->deflate);
 }
 

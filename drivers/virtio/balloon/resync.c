@@ -135,19 +135,18 @@ bool balloon_resync_step(struct virtio_balloon *vb)
 	resync->ended = true;
 	resync->ended_at = jiffies;
 	balloon_resync_end(vb);
-	return false;
+	return true;
 }
 
 /**
  * balloon_resync_end() - that is enough, or something else is to be done first
  * @vb: the balloon
  *
+ * The worker then puts back what is aside.
+ *
  * Context: the size worker, or when it is stopped.
  */
 void balloon_resync_end(struct virtio_balloon *vb)
 {
-	if (!vb->resync.active)
-		return;
 	vb->resync.active = false;
-	balloon_pages_put_back(vb);
 }

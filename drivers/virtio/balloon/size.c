@@ -28,32 +28,6 @@
 /* Pages that compaction holds come back soon. */
 #define BALLOON_ISOLATED_RETRY	(HZ / 50)
 
-static const char * const balloon_size_state_names[BALLOON_SIZE_NR] = {
-	[BALLOON_SIZE_IDLE]		= "idle",
-	[BALLOON_SIZE_INFLATING]	= "inflating",
-	[BALLOON_SIZE_DEFLATING]	= "deflating",
-	[BALLOON_SIZE_NO_MEMORY]	= "waiting-for-memory",
-	[BALLOON_SIZE_FLOOR]		= "floor",
-	[BALLOON_SIZE_ISOLATED]		= "waiting-for-compaction",
-	[BALLOON_SIZE_OOM]		= "paused-after-oom",
-	[BALLOON_SIZE_HOST_SILENT]	= "host-silent",
-	[BALLOON_SIZE_BROKEN]		= "broken",
-	[BALLOON_SIZE_HELD]		= "suspending",
-	[BALLOON_SIZE_RESYNCING]	= "resyncing",
-};
-
-/**
- * balloon_size_state_name() - why the balloon is where it is
- * @vb: the balloon
- *
- * Context: any.
- * Return: one word.
- */
-const char *balloon_size_state_name(struct virtio_balloon *vb)
-{
-	return balloon_size_state_names[READ_ONCE(vb->size.state)];
-}
-
 /**
  * balloon_size_kick() - let the worker look at everything again
  * @vb: the balloon
@@ -85,12 +59,12 @@ void balloon_size_changed(struct virtio_balloon *vb)
  * @vb: the balloon
  * @hold: what to do instead
  *
- * Context: any.
+ * Context: may sleep, for one run of the worker at most.
  */
 void balloon_size_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 {
 	WRITE_ONCE(vb->size.hold, hold);
-	balloon_size_kick(vb);
+	balloon_work_flush(&vb->size.work);
 }
 
 /* The system may sleep; not if a target came just now. */
@@ -121,7 +95,22 @@ void balloon_size_notify(struct balloon_stream *stream)
 bool balloon_size_interrupted(struct virtio_balloon *vb)
 {
 	return READ_ONCE(vb->size.target_changed) ||
+	       READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT ||
 	       !balloon_work_running(&vb->size.work);
+}
+
+/**
+ * balloon_size_silent() - whether the host has not answered for long
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+bool balloon_size_silent(struct virtio_balloon *vb)
+{
+	enum balloon_size_state state = READ_ONCE(vb->size.state);
+
+	return state == BALLOON_SIZE_HOST_SILENT ||
+	       state == BALLOON_SIZE_BROKEN;
 }
 
 static void balloon_size_set_state(struct virtio_balloon *vb,
@@ -262,13 +251,16 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 	unsigned long have = balloon_size_actual(vb);
 	unsigned long coming = balloon_size_inflating(vb);
 
+	if (READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT)
+		balloon_resync_end(vb);
 	/* First what another life of the machine has left behind. */
 	if (balloon_pages_stale(vb))
 		return balloon_pages_release_stale(vb) ?
 			BALLOON_SIZE_DEFLATING : BALLOON_SIZE_ISOLATED;
+	if (!vb->resync.active && balloon_pages_put_back(vb))
+		return BALLOON_SIZE_RESYNCING;
 	switch (READ_ONCE(vb->size.hold)) {
 	case BALLOON_HOLD_STILL:
-		balloon_resync_end(vb);
 		return BALLOON_SIZE_HELD;
 	case BALLOON_HOLD_EMPTY:
 		target = 0;
@@ -472,8 +464,9 @@ int balloon_size_start(struct virtio_balloon *vb)
 	size->target = 0;
 	balloon_resync_start(vb);
 	balloon_size_set_state(vb, BALLOON_SIZE_IDLE);
+	WRITE_ONCE(size->target_changed, true);
 	balloon_work_start(&size->work);
-	balloon_size_changed(vb);
+	balloon_size_kick(vb);
 	return 0;
 }
 

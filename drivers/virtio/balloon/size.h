@@ -9,7 +9,7 @@
 
 struct balloon_stream;
 
-/* Why the balloon is where it is; names in sysfs, see size.c. */
+/* Why the balloon is where it is; names in sysfs.c. */
 enum balloon_size_state {
 	BALLOON_SIZE_IDLE,
 	BALLOON_SIZE_INFLATING,
@@ -70,8 +70,8 @@ void balloon_size_hold(struct virtio_balloon *vb, enum balloon_hold hold);
 void balloon_size_notify(struct balloon_stream *stream);
 bool balloon_size_interrupted(struct virtio_balloon *vb);
 
+bool balloon_size_silent(struct virtio_balloon *vb);
 unsigned long balloon_size_actual(struct virtio_balloon *vb);
 unsigned long balloon_size_inflating(struct virtio_balloon *vb);
-const char *balloon_size_state_name(struct virtio_balloon *vb);
 
 #endif /* BALLOON_SIZE_H */

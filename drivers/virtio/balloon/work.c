@@ -98,6 +98,20 @@ void balloon_work_stop(struct balloon_work *work)
 }
 
 /**
+ * balloon_work_flush() - run now, and wait until that has ended
+ * @work: the work item
+ *
+ * What was changed before is seen then. Without effect on a stopped work item.
+ *
+ * Context: may sleep, as long as two runs of the function take.
+ */
+void balloon_work_flush(struct balloon_work *work)
+{
+	balloon_work_kick(work);
+	flush_delayed_work(&work->work);
+}
+
+/**
  * balloon_work_running() - whether the work item was not stopped meanwhile
  * @work: the work item
  *

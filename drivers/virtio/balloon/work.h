@@ -28,6 +28,7 @@ void balloon_work_init(struct balloon_work *work, struct workqueue_struct *wq,
 void balloon_work_start(struct balloon_work *work);
 void balloon_work_kick(struct balloon_work *work);
 void balloon_work_plan(struct balloon_work *work, unsigned long delay);
+void balloon_work_flush(struct balloon_work *work);
 void balloon_work_stop(struct balloon_work *work);
 bool balloon_work_running(struct balloon_work *work);
 

@@ -235,7 +235,7 @@ static void hibernation(const void *arg)
 	if (fd < 0)
 		ktap_skip_case("no /sys/power/state");
 	if (!access("/sys/power/pm_test", F_OK))
-		ktap_skip_case("a debug kernel takes a minute to make room for the image; t_pm tests its suspend");
+		ktap_skip_case("making room for the image takes a debug kernel a minute; see t_pm");
 	host_mode(h, HOST_INFLATE, BALLOON_MODE_AUTO, 0);
 	host_mode(h, HOST_DEFLATE, BALLOON_MODE_AUTO, 0);
 	ktap_eq(host_pump_target(h, 16 * HOST_MIB, DEADLINE_MS), 0);

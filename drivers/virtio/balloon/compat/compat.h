@@ -72,6 +72,23 @@ static inline void balloon_compat_forget(struct page *page)
 #endif
 }
 
+/*
+ * Compaction takes a page that left the balloon for a movable one until its mapping
+ * is cleared, and may lock it for a moment to find out; to put a locked page back is
+ * fatal. Who looked before it was cleared holds a reference.
+ */
+static inline void balloon_compat_hide(struct page *page)
+{
+#if defined(BALLOON_MIGRATION) && !defined(BALLOON_HAVE_CORE_ACCOUNTING)
+	page->mapping = NULL;
+#endif
+}
+
+static inline bool balloon_compat_may_enqueue(struct page *page)
+{
+	return page_ref_count(page) == 1;
+}
+
 /* The largest order of the allocator; it once was one more than that. */
 #ifdef MAX_PAGE_ORDER
 #define BALLOON_COMPAT_MAX_ORDER	MAX_PAGE_ORDER
