@@ -8,17 +8,24 @@ module of tests/kmod, see Documentation/scripted-host.rst.
 
 import pytest
 
+from lab import SERIES
 from suite import programs
 
 PROGRAMS = programs.host_programs("t_")
 GUEST = {"memory_mib": 768, "balloon": None, "load": False,
          "test_modules": ["balloon_host"],
          "files": programs.files(PROGRAMS, "host/")}
+# They wait a lot: on the oldest and the newest kernel, where all are asked for.
+ENDS_OF_RANGE_ONLY = ("t_pm", "t_resync")
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 200
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_program(request, guest, program, record_property):
+def test_program(request, kernel, guest, program, record_property):
+    option = request.config.option
+    all_kernels = set(SERIES) <= set(option.kernel or SERIES) and not option.full
+    if program in ENDS_OF_RANGE_ONLY and kernel.series in SERIES[1:-1] and all_kernels:
+        pytest.skip(f"takes time: with --full, or with {kernel.series} alone")
     case = request.config.option.case or ""
     programs.run(guest, program, record_property, TIMEOUT, case)

@@ -115,7 +115,8 @@ def test_target_comes_while_off(sleeper, boot):
 
 
 @pytest.mark.usefixtures("rare")
-@pytest.mark.parametrize("loader", ["in-tree", "none"], ids=["in-tree", "none-rare"])
+@pytest.mark.parametrize("loader", ["in-tree", "none"],
+                         ids=["in-tree-rare", "none-rare"])
 def test_loaded_by_a_kernel_with_another_driver(sleeper, boot, loader):
     guest, start = sleeper()
     guest.resize(full_size(guest) - 300 * MIB)

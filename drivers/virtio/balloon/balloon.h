@@ -11,7 +11,8 @@
  *	page locks (mm), balloon_oom.lock, balloon_migrate.gate,
  *	balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
  * balloon_hint_blocks.lock is taken inside none, and holds none.
- * balloon_blocks.lock is taken inside balloon_oom.lock or none, and holds none.
+ * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_oom.lock or
+ * none, and hold none.
  * The lock of the kernel's balloon list is taken inside none of them.
  */
 #ifndef BALLOON_H

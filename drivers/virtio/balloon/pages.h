@@ -19,7 +19,7 @@
  * @nr_stale: isolated pages that the host knows nothing of any more: they are
  *	      freed when compaction puts them back
  * @aside: pages of the balloon that were announced again, until all are
- * @lock: guards @aside and @nr_aside; taken inside no lock, and holds none
+ * @lock: guards @aside and @nr_aside
  * @nr_aside: how many there are
  * @inflate: on their way in; the size worker's
  * @deflate: told to be out; the size worker's
