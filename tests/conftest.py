@@ -11,6 +11,7 @@ from lab import DEBUG_SERIES, SERIES, Kernel
 from lab.deadline import SCALE
 from suite import guests
 from suite.books import Books
+from suite.kernels import left_out
 from suite.report import Report
 
 # A net for tests whose own deadlines do not hold, in seconds.
@@ -53,10 +54,8 @@ def kernels_for(config, module):
     are there, without --full.
     """
     wanted = list(config.option.kernel or SERIES)
-    ends = [SERIES[0], SERIES[-1]]
-    if getattr(module, "ENDS_OF_RANGE", False) and not config.option.full \
-            and set(ends) <= set(wanted):
-        return [series for series in wanted if series not in SERIES[1:-1]]
+    if getattr(module, "ENDS_OF_RANGE", False):
+        return [series for series in wanted if series not in left_out(config.option)]
     return wanted
 
 
@@ -67,10 +66,11 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_report_header(config):
-    left_out = SERIES[1:-1]
-    if config.option.full or not set(left_out) < set(config.option.kernel or SERIES):
+    missing = [series for series in left_out(config.option)
+               if series in (config.option.kernel or SERIES)]
+    if not missing:
         return None
-    return (f"files with ENDS_OF_RANGE leave out {', '.join(left_out)}, without --full: "
+    return (f"files with ENDS_OF_RANGE leave out {', '.join(missing)}, without --full: "
             "name one kernel to have them there")
 
 

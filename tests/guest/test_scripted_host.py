@@ -8,8 +8,8 @@ module of tests/kmod, see Documentation/scripted-host.rst.
 
 import pytest
 
-from lab import SERIES
 from suite import programs
+from suite.kernels import left_out
 
 PROGRAMS = programs.host_programs("t_")
 GUEST = {"memory_mib": 768, "balloon": None, "load": False,
@@ -23,9 +23,7 @@ TIMEOUT = 200
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program(request, kernel, guest, program, record_property):
-    option = request.config.option
-    all_kernels = set(SERIES) <= set(option.kernel or SERIES) and not option.full
-    if program in ENDS_OF_RANGE_ONLY and kernel.series in SERIES[1:-1] and all_kernels:
+    if program in ENDS_OF_RANGE_ONLY and kernel.series in left_out(request.config.option):
         pytest.skip(f"takes time: with --full, or with {kernel.series} alone")
     case = request.config.option.case or ""
     programs.run(guest, program, record_property, TIMEOUT, case)

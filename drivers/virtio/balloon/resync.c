@@ -131,7 +131,6 @@ bool balloon_resync_step(struct virtio_balloon *vb)
 		return rc > 0;
 	if (balloon_size_inflating(vb))
 		return false;
-	resync->nr_rounds++;
 	resync->ended = true;
 	resync->ended_at = jiffies;
 	balloon_resync_end(vb);

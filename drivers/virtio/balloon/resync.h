@@ -20,7 +20,6 @@ struct virtio_balloon;
  * @ended: there was one
  * @active: under way
  * @nr_blocks: whole blocks that are still to be announced
- * @nr_rounds: how many there were
  *
  * But for @wanted and @fresh it is the size worker's.
  */
@@ -34,7 +33,6 @@ struct balloon_resync {
 	bool ended;
 	bool active;
 	unsigned long nr_blocks;
-	unsigned int nr_rounds;
 };
 
 void balloon_resync_start(struct virtio_balloon *vb);

@@ -262,6 +262,20 @@ static inline bool conf_write(const char *file, const char *text)
 	return ok;
 }
 
+/* A process that the host is served for until it ends. */
+struct conf_child {
+	pid_t pid;
+	int status;
+};
+
+static inline bool conf_ended(struct host *h, void *arg)
+{
+	struct conf_child *child = arg;
+
+	(void)h;
+	return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
+}
+
 /*
  * Start an OOM kill, which asks the notifiers for memory first. Its victim is
  * a process made for it; conf_oom_end() waits for its death.

@@ -128,3 +128,28 @@ int host_bind(struct host *h, unsigned int ms)
 {
 	return write_device(h, DRIVER "/bind", ms);
 }
+
+/**
+ * host_resync - ask the driver by way of sysfs to announce its balloon again
+ * @h: the device
+ * @text: what to write
+ *
+ * Return: 0, or a negative errno: -ENOENT when the driver cannot be asked.
+ */
+int host_resync(struct host *h, const char *text)
+{
+	struct balloon_host_state state;
+	char path[128];
+	int fd, err = 0;
+
+	host_state(h, &state);
+	snprintf(path, sizeof(path),
+		 "/sys/bus/virtio/devices/%s/balloon/resync", state.device);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}

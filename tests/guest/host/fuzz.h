@@ -114,7 +114,6 @@ fuzz_printf void fuzz_damage(struct fuzz *f, const char *format, ...);
 
 /* fuzz_world.c: the rest of the guest. */
 void fuzz_prepare(void);
-int fuzz_write(const char *file, const char *text);
 void fuzz_read_books(struct fuzz_books *books);
 const char *fuzz_compare(const struct fuzz_books *before);
 void fuzz_press(struct fuzz *f, unsigned int mib);

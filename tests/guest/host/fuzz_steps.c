@@ -4,7 +4,6 @@
  * a line in the trace, and does nothing that needs an answer without a deadline.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "fuzz.h"
@@ -103,15 +102,8 @@ static void step_config_irq(struct fuzz *f)
 
 static void step_resync(struct fuzz *f)
 {
-	struct balloon_host_state state;
-	char path[128];
-
-	host_state(f->h, &state);
-	snprintf(path, sizeof(path),
-		 "/sys/bus/virtio/devices/%s/balloon/resync", state.device);
 	f->repeated = true;
-	fuzz_say(f, "announce the balloon again: %d",
-		 fuzz_write(path, "1"));
+	fuzz_say(f, "announce the balloon again: %d", host_resync(f->h, "1"));
 }
 
 static void step_command(struct fuzz *f)

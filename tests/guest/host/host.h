@@ -209,6 +209,7 @@ void host_load_driver(void);
 int host_unload_driver(unsigned int ms);
 int host_unbind(struct host *h, unsigned int ms);
 int host_bind(struct host *h, unsigned int ms);
+int host_resync(struct host *h, const char *text);
 
 /* Configuration space. */
 __u32 host_config(struct host *h, unsigned int offset);

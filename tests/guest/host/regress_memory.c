@@ -68,26 +68,13 @@ static pid_t need(__u64 pages)
 	_exit(0);
 }
 
-struct child {
-	pid_t pid;
-	int status;
-};
-
-static bool ended(struct host *h, void *arg)
-{
-	struct child *child = arg;
-
-	(void)h;
-	return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
-}
-
 static void oom(const void *arg)
 {
 	struct host_offer offer = {
 		.features = *(const __u64 *)arg | HOST_F_DEFLATE_ON_OOM,
 	};
 	struct host *h;
-	struct child child = {};
+	struct conf_child child = {};
 	__u32 target;
 
 	/* The test itself must not be short of memory. */
@@ -102,7 +89,7 @@ static void oom(const void *arg)
 	/* Inflating goes on while memory runs out. */
 	host_set_target(h, target + OOM_LEFT);
 	child.pid = need(OOM_NEED);
-	if (!ktap_check(!host_pump(h, ended, &child, MS),
+	if (!ktap_check(!host_pump(h, conf_ended, &child, MS),
 			"whoever needs memory waits for it"))
 		ktap.damaged = true;
 	ktap_check(WIFEXITED(child.status) && !WEXITSTATUS(child.status),
@@ -192,11 +179,11 @@ static bool holds_deflate(struct host *h, void *arg)
 
 static void compact(struct host *h)
 {
-	struct child child = { .pid = fork() };
+	struct conf_child child = { .pid = fork() };
 
 	if (!child.pid)
 		_exit(!conf_write("/proc/sys/vm/compact_memory", "1"));
-	ktap_check(!host_pump(h, ended, &child, MS), "compaction does not end");
+	ktap_check(!host_pump(h, conf_ended, &child, MS), "compaction does not end");
 }
 
 /*

@@ -5,17 +5,15 @@
  *   - a wake-up, and a hibernation that was called off, find the balloon as it
  *     was: the host is told of nothing, whether its queues were lost or not;
  *   - what was in flight when the device was reset is the guest's again, and is
- *     asked for anew; a stats buffer and a round of hints survive what does not
- *     reset the device;
+ *     asked for anew; a stats buffer survives what does not reset the device;
  *   - an image that is started finds a host that knows of no balloon: the guest
  *     has everything, 'actual' is 0, and then the target is reached again;
- *   - a host that must be told is told before the guest sleeps, and hinted memory
- *     is given back.
+ *   - a host that must be told is told before the guest sleeps.
  *
  * The driver's own callbacks are called as the core would; the last cases go
  * through the core.
  */
-#include "conf.h"
+#include "life.h"
 
 #define DEADLINE_MS	15000
 #define LOOK_MS		300
@@ -29,29 +27,6 @@ struct sleep {
 	unsigned int flags;
 };
 
-static struct host *start(__u64 features)
-{
-	struct host_offer offer = { .features = features };
-	struct host *h = host_new(&offer);
-
-	model_new(h);
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
-	if (!ktap_check(host_bound(h), "no driver is bound"))
-		ktap_end_case();
-	return h;
-}
-
-static void finish(struct host *h, __u64 total)
-{
-	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
-	ktap_check(model_clean(h->model), "the model complains, see above");
-	ktap_eq(host_meminfo("MemTotal"), total);
-	ktap_eq(model_offline(h->model), 0);
-	if (ktap.wrong)
-		host_print_log(h, 40);
-	host_free(h);
-}
-
 static void down(struct host *h, unsigned int flags)
 {
 	ktap_eq(host_pump_op(h, BALLOON_OP_FREEZE, flags, DEADLINE_MS), 0);
@@ -60,18 +35,6 @@ static void down(struct host *h, unsigned int flags)
 static void up(struct host *h, unsigned int flags)
 {
 	ktap_eq(host_pump_op(h, BALLOON_OP_RESTORE, flags, DEADLINE_MS), 0);
-}
-
-static bool holds_inflate(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_INFLATE);
-}
-
-static bool has_stats(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_STATS);
 }
 
 /* --- the balloon is kept -------------------------------------------------- */
@@ -90,12 +53,6 @@ static bool count_batches(struct host *h, struct host_elem *e, void *arg)
 	return false;
 }
 
-static bool has_total(struct host *h, void *arg)
-{
-	(void)h;
-	return host_meminfo("MemTotal") == *(__u64 *)arg;
-}
-
 static void check_kept(struct host *h, __u64 total)
 {
 	struct balloon_host_state state;
@@ -107,9 +64,7 @@ static void check_kept(struct host *h, __u64 total)
 		want -= SOME;
 
 	host_pump_for(h, LOOK_MS);
-	ktap_check(!host_pump(h, has_total, &want, DEADLINE_MS),
-		   "MemTotal is %llu pages, expected %llu",
-		   host_meminfo("MemTotal"), want);
+	life_check_total(h, want, DEADLINE_MS);
 	ktap_eq(host_actual(h), SOME);
 }
 
@@ -117,7 +72,7 @@ static void kept(const void *arg)
 {
 	const struct sleep *sleep = arg;
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(sleep->features);
+	struct host *h = life_start(sleep->features, DEADLINE_MS);
 	unsigned int i, batches = 0;
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
@@ -133,7 +88,7 @@ static void kept(const void *arg)
 	ktap_eq(host_pump_target(h, LESS, DEADLINE_MS), 0);
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 /* The host may have forgotten, or be another one: it is told how much there is. */
@@ -141,7 +96,7 @@ static void actual_told(const void *arg)
 {
 	const struct sleep *sleep = arg;
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(sleep->features);
+	struct host *h = life_start(sleep->features, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	down(h, sleep->flags);
@@ -149,33 +104,34 @@ static void actual_told(const void *arg)
 	up(h, sleep->flags);
 	check_kept(h, total);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 static void target_while_asleep(const void *arg)
 {
 	const struct sleep *sleep = arg;
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(sleep->features);
+	struct host *h = life_start(sleep->features, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
 	down(h, sleep->flags);
 	host_set_target(h, SOME);
 	up(h, sleep->flags);
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 static void in_flight(const void *arg)
 {
 	const struct sleep *sleep = arg;
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(sleep->features);
+	struct host *h = life_start(sleep->features, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
 	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
 	host_set_target(h, SOME);
-	ktap_eq(host_pump(h, holds_inflate, NULL, DEADLINE_MS), 0);
+	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS),
+		   "nothing is inflated");
 	down(h, sleep->flags);
 	up(h, sleep->flags);
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
@@ -183,31 +139,32 @@ static void in_flight(const void *arg)
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
 	check_kept(h, total);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 static void stats(const void *arg)
 {
 	const struct sleep *sleep = arg;
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(sleep->features | HOST_F_STATS_VQ);
+	struct host *h = life_start(sleep->features | HOST_F_STATS_VQ, DEADLINE_MS);
 	bool answered;
 
 	h->policy[HOST_STATS].ack = HOST_ACK_HOLD;
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	ktap_check(conf_wait_held(h, HOST_STATS, DEADLINE_MS), "no statistics");
 	for (answered = false; ; answered = true) {
 		down(h, sleep->flags);
 		/* A request that comes while nobody listens. */
 		if (answered)
 			host_release(h, HOST_STATS);
 		up(h, sleep->flags);
-		ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+		ktap_check(conf_wait_held(h, HOST_STATS, DEADLINE_MS),
+			   "no statistics");
 		host_pump_for(h, LOOK_MS);
 		ktap_eq(host_held(h, HOST_STATS), 1);
 		if (answered)
 			break;
 	}
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 /* --- an image ------------------------------------------------------------- */
@@ -228,7 +185,7 @@ static void image(const void *arg)
 {
 	const struct sleep *sleep = arg;
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(sleep->features);
+	struct host *h = life_start(sleep->features, DEADLINE_MS);
 	__u64 seq;
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
@@ -236,7 +193,8 @@ static void image(const void *arg)
 	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
 	down(h, BALLOON_OPF_PM_POWEROFF);
 	up(h, BALLOON_OPF_PM_POWEROFF);
-	ktap_eq(host_pump(h, holds_inflate, NULL, DEADLINE_MS), 0);
+	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS),
+		   "nothing is inflated");
 	ktap_eq(host_actual(h), 0);
 	ktap_check(told_zero(h, seq), "'actual' was not set to 0");
 	ktap_eq(host_meminfo("MemTotal"), total);
@@ -244,7 +202,7 @@ static void image(const void *arg)
 	host_release(h, HOST_INFLATE);
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 /* --- through the core ----------------------------------------------------- */
@@ -269,34 +227,21 @@ static pid_t sleep_through_core(void)
 	_exit(!ok);
 }
 
-struct child {
-	pid_t pid;
-	int status;
-};
-
-static bool ended(struct host *h, void *arg)
-{
-	struct child *child = arg;
-
-	(void)h;
-	return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
-}
-
 static void through_core(const void *arg)
 {
 	const struct sleep *sleep = arg;
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(sleep->features);
+	struct host *h = life_start(sleep->features, DEADLINE_MS);
 	bool tell = sleep->features & HOST_F_MUST_TELL_HOST;
 	unsigned int resets, batches = 0;
-	struct child child = { .status = -1 };
+	struct conf_child child = { .status = -1 };
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	h->on_take = count_batches;
 	h->arg = &batches;
 	resets = host_count(h, BALLOON_EV_RESET, HOST_ANY);
 	child.pid = sleep_through_core();
-	ktap_eq(host_pump(h, ended, &child, 4 * DEADLINE_MS), 0);
+	ktap_eq(host_pump(h, conf_ended, &child, 4 * DEADLINE_MS), 0);
 	ktap_check(!child.status, "the system's sleep: status %#x",
 		   child.status);
 	if (host_count(h, BALLOON_EV_RESET, HOST_ANY) == resets)
@@ -307,7 +252,7 @@ static void through_core(const void *arg)
 		   "only %llu pages were deflated", h->model->deflated);
 	check_kept(h, total);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 #define TELL	(HOST_F_MODERN | HOST_F_MUST_TELL_HOST)

@@ -10,13 +10,9 @@
  *   - a new target, a silent host and the removal of the device end it, and the
  *     books balance.
  */
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
+#include <errno.h>
 
-#include "../ktap.h"
-#include "host.h"
-#include "model.h"
+#include "life.h"
 
 #define DEADLINE_MS	15000
 /* The driver waits for a second after a repetition, and looks once a second. */
@@ -26,42 +22,14 @@
 #define LESS		(16 * HOST_MIB)
 #define CMD_ID		9
 
-static struct host *start(__u64 features)
-{
-	struct host_offer offer = { .features = features };
-	struct host *h = host_new(&offer);
-
-	model_new(h);
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
-	if (!ktap_check(host_bound(h), "no driver is bound"))
-		ktap_end_case();
-	return h;
-}
-
-static void finish(struct host *h, __u64 total)
-{
-	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
-	ktap_check(model_clean(h->model), "the model complains, see above");
-	ktap_eq(host_meminfo("MemTotal"), total);
-	ktap_eq(model_offline(h->model), 0);
-	host_free(h);
-}
-
 static void ask(struct host *h)
 {
-	struct balloon_host_state state;
-	char path[128];
-	int fd;
+	int err = host_resync(h, "1\n");
 
-	host_state(h, &state);
-	snprintf(path, sizeof(path),
-		 "/sys/bus/virtio/devices/%s/balloon/resync", state.device);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
+	if (err == -ENOENT)
 		ktap_skip_case("the driver cannot be asked");
-	ktap_check(write(fd, "0", 1) < 0, "'0' is taken for a wish");
-	ktap_eq(write(fd, "1\n", 2), 2);
-	close(fd);
+	ktap_eq(err, 0);
+	ktap_eq(host_resync(h, "0"), -EINVAL);
 }
 
 struct announced {
@@ -77,20 +45,6 @@ static bool announced(struct host *h, void *arg)
 	       !host_held(h, HOST_INFLATE);
 }
 
-static bool has_total(struct host *h, void *arg)
-{
-	(void)h;
-	return host_meminfo("MemTotal") == *(__u64 *)arg;
-}
-
-/* What is put back leaves and enters the balloon, a batch at a time. */
-static void check_total(struct host *h, __u64 want)
-{
-	ktap_check(!host_pump(h, has_total, &want, DEADLINE_MS),
-		   "MemTotal is %llu pages, expected %llu",
-		   host_meminfo("MemTotal"), want);
-}
-
 static void check_all(struct host *h, __u64 total)
 {
 	struct announced want = { SOME };
@@ -104,13 +58,13 @@ static void check_all(struct host *h, __u64 total)
 		   h->model->resynced, SOME);
 	ktap_eq(h->model->told, SOME);
 	ktap_eq(host_actual(h), SOME);
-	check_total(h, total - SOME);
+	life_check_total(h, total - SOME, DEADLINE_MS);
 }
 
 static void asked(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(*(const __u64 *)arg);
+	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
 
 	h->model->inhibited = true;
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
@@ -121,13 +75,13 @@ static void asked(const void *arg)
 		   "only %llu pages were discarded", h->model->destroyed);
 	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 static void repeated(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(*(const __u64 *)arg);
+	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	host_set_target(h, SOME);
@@ -138,14 +92,14 @@ static void repeated(const void *arg)
 	host_pump_for(h, REPEATED_MS);
 	ktap_eq(h->model->resynced, 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 /* The change was the command's, of which the target knows nothing. */
 static void command(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = start(*(const __u64 *)arg | HOST_F_FREE_PAGE_HINT);
+	struct host *h = life_start(*(const __u64 *)arg | HOST_F_FREE_PAGE_HINT, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	host_set_config(h, HOST_CFG_CMD_ID, CMD_ID, true);
@@ -155,24 +109,19 @@ static void command(const void *arg)
 	host_pump_for(h, REPEATED_MS);
 	ktap_eq(h->model->resynced, 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	finish(h, total);
-}
-
-static bool holds(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_INFLATE);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 /* What is under way when the host stops to answer. */
 static struct host *stuck(__u64 features)
 {
-	struct host *h = start(features);
+	struct host *h = life_start(features, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
 	ask(h);
-	ktap_eq(host_pump(h, holds, NULL, DEADLINE_MS), 0);
+	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS),
+		   "nothing is announced");
 	return h;
 }
 
@@ -186,10 +135,10 @@ static void new_target(const void *arg)
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
 	host_release(h, HOST_INFLATE);
 	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
-	check_total(h, total - LESS);
+	life_check_total(h, total - LESS, DEADLINE_MS);
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 static void removed(const void *arg)
@@ -197,7 +146,7 @@ static void removed(const void *arg)
 	__u64 total = host_meminfo("MemTotal");
 	struct host *h = stuck(*(const __u64 *)arg);
 
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 /* What was being announced is still in the balloon. */
@@ -208,14 +157,14 @@ static void slept(const void *arg)
 
 	ktap_eq(host_pump_op(h, BALLOON_OP_FREEZE, BALLOON_OPF_PM_SUSPEND,
 			     DEADLINE_MS), 0);
-	check_total(h, total - SOME);
+	life_check_total(h, total - SOME, DEADLINE_MS);
 	ktap_eq(host_pump_op(h, BALLOON_OP_RESTORE, BALLOON_OPF_PM_SUSPEND,
 			     DEADLINE_MS), 0);
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
-	check_total(h, total - SOME);
+	life_check_total(h, total - SOME, DEADLINE_MS);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	finish(h, total);
+	life_finish(h, total, DEADLINE_MS);
 }
 
 int main(int argc, char **argv)

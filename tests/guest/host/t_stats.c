@@ -9,9 +9,7 @@
  *     an inflate request is stuck meanwhile;
  *   - the figures are those of the guest.
  */
-#include "../ktap.h"
-#include "host.h"
-#include "model.h"
+#include "life.h"
 
 #define DEADLINE_MS	5000
 #define CASE_S		40
@@ -23,16 +21,7 @@ enum { MEMFREE = 4, MEMTOT = 5, AVAIL = 6, CACHES = 7 };
 
 static struct host *start(__u64 features)
 {
-	struct host_offer offer = {
-		.features = features | HOST_F_STATS_VQ,
-	};
-	struct host *h = host_new(&offer);
-
-	model_new(h);
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
-	if (!ktap_check(host_bound(h), "no driver is bound"))
-		ktap_end_case();
-	return h;
+	return life_start(features | HOST_F_STATS_VQ, DEADLINE_MS);
 }
 
 static void finish(struct host *h)

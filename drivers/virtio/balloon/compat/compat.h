@@ -60,19 +60,6 @@ static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 #define BALLOON_COMPAT_MAY_JOIN	!IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING)
 
 /*
- * What a page that left the balloon still has of it: the allocator cleans that
- * up for the first page of what is freed only. The page has no reference.
- */
-static inline void balloon_compat_forget(struct page *page)
-{
-	if (PageOffline(page))
-		__ClearPageOffline(page);
-#if defined(BALLOON_MIGRATION) && !defined(BALLOON_HAVE_CORE_ACCOUNTING)
-	page->mapping = NULL;
-#endif
-}
-
-/*
  * Compaction takes a page that left the balloon for a movable one until its mapping
  * is cleared, and may lock it for a moment to find out; to put a locked page back is
  * fatal. Who looked before it was cleared holds a reference.
@@ -84,6 +71,18 @@ static inline void balloon_compat_hide(struct page *page)
 #endif
 }
 
+/*
+ * What a page that left the balloon still has of it: the allocator cleans that
+ * up for the first page of what is freed only. The page has no reference.
+ */
+static inline void balloon_compat_forget(struct page *page)
+{
+	if (PageOffline(page))
+		__ClearPageOffline(page);
+	balloon_compat_hide(page);
+}
+
+/* Whether nobody looks at a page that was hidden: then it can be put back. */
 static inline bool balloon_compat_may_enqueue(struct page *page)
 {
 	return page_ref_count(page) == 1;
