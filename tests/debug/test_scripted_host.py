@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver against scripted hosts, watched by a debug kernel.
 
-The programs are those of make check, which says what each shows, and d_*.c, in
-which every allocation fails once. Afterwards, when driver and host are unloaded,
-kmemleak looks for what nobody knows any more. A report of KASAN, lockdep or
-another watcher fails the test in which it comes.
+The programs are those of make check, which says what each shows. Afterwards, when
+driver and host are unloaded, kmemleak looks for what nobody knows any more. A
+report of KASAN, lockdep or another watcher fails the test in which it comes.
 """
 
 import pytest
 
-from suite import debug, fuzz, programs
+from suite import debug, programs
 
-PROGRAMS = programs.host_programs("t_") + programs.host_programs("d_")
+PROGRAMS = programs.host_programs("t_")
 GUEST = {"memory_mib": 1024, "balloon": None, "load": False,
          "test_modules": ["balloon_host"],
-         "files": programs.files([*PROGRAMS, fuzz.PROGRAM], "host/")}
+         "files": programs.files(PROGRAMS, "host/")}
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 400
-STEPS = 2000
-
-pytestmark = pytest.mark.allow_log(*fuzz.ALLOWED_LOG)
 
 
 def test_everything_is_watched(guest):
@@ -29,14 +25,6 @@ def test_everything_is_watched(guest):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program(guest, program, record_property):
     programs.run(guest, program, record_property, TIMEOUT)
-
-
-def test_random_hosts(request, kernel, driver, guest, record_property):
-    seed = request.config.option.seed or fuzz.new_seed()
-    record_property("figure", f"seed {seed}")
-    print(f"seed {seed}; to replay: {fuzz.replay(kernel, driver, seed, STEPS)}")
-    done = guest.sh(fuzz.command(seed, STEPS), timeout=fuzz.timeout(STEPS))
-    programs.judge(fuzz.PROGRAM, done, record_property)
 
 
 def test_nothing_leaks(guest):

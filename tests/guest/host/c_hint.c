@@ -321,7 +321,7 @@ static void hint_done(const void *arg)
 	want_hints(h);
 	command(h, HOST_CMD_DONE);
 	host_pump_for(h, CONF_LOOK_MS);
-	ktap_ge(host_wait_free(free, 2000) + SLACK, free);
+	ktap_ge(host_wait_free(free, CONF_MS) + SLACK, free);
 	done(h);
 }
 

@@ -10,22 +10,37 @@
  * The same seed makes the same decisions; what the driver does between them
  * depends on the machine. Each life is one case; with LIFE only that one is
  * played. A life that fails prints its last steps.
+ *
+ * FUZZ_PATIENCE in the environment stretches all deadlines so many times: a debug
+ * kernel makes not only the driver slow, but also the host that is played here.
  */
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include "../ktap.h"
 #include "fuzz.h"
 
 #define STEPS_MIN	60
 #define STEPS_SPREAD	300
-#define CASE_S		120
-#define PLUG_MS		5000
+#define CASE_S		(fuzz_ms(120000) / 1000)
+#define PLUG_MS		fuzz_ms(5000)
 #define CANARY_MIB	8
 #define LOG_SHOWN	20
 
 static __u64 seed;
 static unsigned int steps_wanted;
 static struct fuzz_books first_books;
+
+/**
+ * fuzz_ms - a deadline for this guest
+ * @ms: milliseconds that suffice elsewhere
+ */
+unsigned int fuzz_ms(unsigned int ms)
+{
+	const char *patience = getenv("FUZZ_PATIENCE");
+
+	return patience ? ms * strtoul(patience, NULL, 10) : ms;
+}
 
 /**
  * fuzz_say - note what a step does, for when it turns out to be the last

@@ -12,9 +12,9 @@
 #include "host.h"
 #include "model.h"
 
-#define FUZZ_LIMIT_MS		3000	/* for letting go of the device */
-#define FUZZ_PATIENT_MS		8000	/* the same with a host that dawdles */
-#define FUZZ_SETTLE_MS		10000
+#define FUZZ_LIMIT_MS		fuzz_ms(3000)	/* for letting go of the device */
+#define FUZZ_PATIENT_MS		fuzz_ms(8000)	/* the same with a host that dawdles */
+#define FUZZ_SETTLE_MS		fuzz_ms(10000)
 #define FUZZ_TRACE		40	/* last steps that are shown */
 #define FUZZ_TRACE_TEXT		72
 
@@ -108,6 +108,7 @@ struct fuzz {
 /* fuzz.c: what is seen and found. */
 #define fuzz_printf	__attribute__((__format__(__printf__, 2, 3)))
 
+unsigned int fuzz_ms(unsigned int ms);
 fuzz_printf void fuzz_say(struct fuzz *f, const char *format, ...);
 fuzz_printf void fuzz_fail(struct fuzz *f, const char *format, ...);
 fuzz_printf void fuzz_damage(struct fuzz *f, const char *format, ...);

@@ -11,7 +11,7 @@
 #include "fuzz.h"
 
 /* When the limit is over: does it end at all? */
-#define LAST_MS		10000
+#define LAST_MS		fuzz_ms(10000)
 
 enum how { ANSWERED, SILENT, AS_IS };
 enum what { REMOVE, SURPRISE, UNBIND, UNLOAD, SHUTDOWN, CLOSE };

@@ -16,8 +16,8 @@
 #include "internal.h"
 
 #define FREE_SLACK	host_slack(6 * HOST_MIB)
-#define FREE_MS		3000
-#define COMPACT_MS	10000
+#define FREE_MS		fuzz_ms(3000)
+#define COMPACT_MS	fuzz_ms(10000)
 #define CHUNK		(1u << 20)
 
 static void put(const char *file, const char *text)

@@ -27,6 +27,7 @@ def leaks(guest):
     return guest.check(f"echo scan > {KMEMLEAK}; cat {KMEMLEAK}", SCAN_TIMEOUT)
 
 
+TAINT = "a kernel without taint"
 # What does not watch if a script fails.
 WATCHERS = {
     "KASAN": "grep -q ' kasan_report$' /proc/kallsyms",
@@ -37,7 +38,7 @@ WATCHERS = {
     "the watchdog for workers":
         f"test $(cat /sys/module/workqueue/parameters/watchdog_thresh) -eq {HUNG_SECONDS}",
     # Bits 5, 7, 9, 14: a bad page, an oops, a warning, a lockup.
-    "a kernel without taint": "test $(($(cat /proc/sys/kernel/tainted) & 0x42a0)) -eq 0",
+    TAINT: "test $(($(cat /proc/sys/kernel/tainted) & 0x42a0)) -eq 0",
 }
 
 

@@ -9,25 +9,32 @@ PROGRAM = "fuzz"
 OPTIONS = {"memory_mib": 512, "balloon": None, "load": False,
            "test_modules": ["balloon_host"],
            "files": programs.files([PROGRAM], "host/")}
+# What its watchers remember of each allocation takes memory too, and cannot be
+# reclaimed: with a balloon of all memory more has to be left to such a kernel.
+DEBUG_OPTIONS = OPTIONS | {"memory_mib": 1024, "module_params": "floor=64M"}
 # Memory is made short on purpose, and the kernel kills the child that does it.
 ALLOWED_LOG = (r"invoked oom-killer", r"oom-kill:constraint", r"Out of memory: Killed process")
-# A slow machine does at least so many steps in a second.
+# A slow machine does at least so many steps in a second, and with a debug kernel.
 STEPS_PER_SECOND = 10
+DEBUG_STEPS_PER_SECOND = 3
+# A debug kernel takes so many times as long.
+DEBUG_PATIENCE = 5
 
 
 def new_seed():
     return random.SystemRandom().randrange(1, 1 << 32)
 
 
-def command(seed, steps, life=None):
+def command(seed, steps, life=None, debug=False):
     """For the guest's shell."""
     only = f" {life}" if life else ""
-    return f"/{programs.GUEST_DIRECTORY}/{PROGRAM} {seed} {steps}{only}"
+    patience = f"FUZZ_PATIENCE={DEBUG_PATIENCE} " if debug else ""
+    return f"{patience}/{programs.GUEST_DIRECTORY}/{PROGRAM} {seed} {steps}{only}"
 
 
-def timeout(steps):
+def timeout(steps, debug=False):
     """Seconds after which it is not worth waiting for more."""
-    return 60 + steps / STEPS_PER_SECOND
+    return 60 + steps / (DEBUG_STEPS_PER_SECOND if debug else STEPS_PER_SECOND)
 
 
 def replay(kernel, driver, seed, steps):

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every allocation of the driver fails once, watched by a debug kernel.
+
+The programs are host/d_*.c, for which the kernel can make allocations fail. What
+is left behind afterwards is looked for by kmemleak.
+"""
+
+import pytest
+
+from suite import debug, programs
+
+PROGRAMS = programs.host_programs("d_")
+GUEST = {"memory_mib": 1024, "balloon": None, "load": False,
+         "test_modules": ["balloon_host"],
+         "files": programs.files(PROGRAMS, "host/")}
+# All the cases of one program, in seconds; each has a deadline of its own.
+TIMEOUT = 400
+
+# When there is no memory for a driver's groups in sysfs the driver core removes them
+# all the same, warns that they are not there, and taints the kernel.
+pytestmark = pytest.mark.allow_log(r"WARNING: .*fs/sysfs/group\.c:")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_program(guest, program, record_property):
+    programs.run(guest, program, record_property, TIMEOUT)
+
+
+def test_nothing_leaks(guest):
+    debug.unload(guest, "virtio_balloon", "balloon_host")
+    found = debug.leaks(guest)
+    assert not found, found
+
+
+def test_everything_was_watched(guest):
+    assert not set(debug.blind(guest)) - {debug.TAINT}
