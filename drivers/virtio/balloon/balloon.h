@@ -23,6 +23,7 @@
 
 #include "blocks.h"
 #include "compat/shutdown.h"
+#include "free_report.h"
 #include "hint.h"
 #include "inflate.h"
 #include "migrate.h"
@@ -47,6 +48,7 @@
  * @blocks: owned by blocks.c
  * @inflate: owned by inflate.c
  * @reporting: owned by reporting.c; NULL without VIRTIO_BALLOON_F_REPORTING
+ * @free_report: owned by free_report.c; NULL likewise
  * @reporting_offered: the device has a reporting queue, accepted or not; set at
  *		       start
  * @oom: owned by oom.c; NULL without VIRTIO_BALLOON_F_DEFLATE_ON_OOM
@@ -72,6 +74,7 @@ struct virtio_balloon {
 	struct balloon_blocks blocks;
 	struct balloon_inflate inflate;
 	struct balloon_reporting *reporting;
+	struct balloon_free_report *free_report;
 	bool reporting_offered;
 	struct balloon_oom *oom;
 	struct balloon_shortage shortage;

@@ -18,6 +18,13 @@ static int hint_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(hint);
 
+static int free_report_show(struct seq_file *file, void *unused)
+{
+	balloon_free_report_show(file, file->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(free_report);
+
 /**
  * balloon_debugfs_load() - make room for the devices
  *
@@ -52,6 +59,8 @@ int balloon_debugfs_init(struct virtio_balloon *vb)
 	vb->debugfs = debugfs_create_dir(dev_name(&vb->vdev->dev),
 					 balloon_debugfs_root);
 	debugfs_create_file("hint", 0444, vb->debugfs, vb, &hint_fops);
+	debugfs_create_file("free_report", 0444, vb->debugfs, vb,
+			    &free_report_fops);
 	return 0;
 }
 

@@ -101,6 +101,16 @@ static const struct balloon_part balloon_parts[] = {
 		.stop = balloon_hint_stop,
 		.exit = balloon_hint_exit,
 	},
+#ifdef CONFIG_PAGE_REPORTING
+	{
+		.name = "free page reporting",
+		.feature = VIRTIO_BALLOON_F_REPORTING,
+		.init = balloon_free_report_init,
+		.start = balloon_free_report_start,
+		.stop = balloon_free_report_stop,
+		.exit = balloon_free_report_exit,
+	},
+#endif
 	{
 		.name = "stats",
 		.feature = VIRTIO_BALLOON_F_STATS_VQ,
@@ -269,6 +279,7 @@ void balloon_detach(struct virtio_balloon *vb)
 	balloon_quiesce(vb);
 	virtio_reset_device(vb->vdev);
 	balloon_queues_cancel(vb);
+	balloon_free_report_release_all(vb);
 	balloon_migrate_release_all(vb);
 	balloon_oom_release_all(vb);
 	balloon_hint_release_all(vb);

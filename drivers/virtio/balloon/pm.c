@@ -42,7 +42,7 @@ static unsigned long balloon_pm_unsettled(struct virtio_balloon *vb)
 {
 	unsigned long nr = balloon_size_inflating(vb) +
 			   balloon_pages_deflating(vb) +
-			   balloon_pages_aside(vb);
+			   balloon_pages_aside(vb) + balloon_free_report_busy(vb);
 
 	if (READ_ONCE(vb->size.hold) == BALLOON_HOLD_EMPTY)
 		nr += balloon_size_actual(vb);
@@ -72,8 +72,28 @@ static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 {
 	balloon_size_hold(vb, hold);
 	balloon_hint_hold(vb, hold != BALLOON_HOLD_NOT);
+	balloon_free_report_hold(vb, hold != BALLOON_HOLD_NOT);
 	if (hold != BALLOON_HOLD_NOT)
 		balloon_pm_settle(vb);
+}
+
+/*
+ * The kernel would try in vain for 20 s to freeze its worker, which cannot go on
+ * without an answer to a report.
+ */
+static int balloon_pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
+{
+	unsigned long nr;
+
+	balloon_pm_hold(vb, hold);
+	nr = balloon_free_report_busy(vb);
+	if (!nr)
+		return NOTIFY_DONE;
+	dev_warn(&vb->vdev->dev,
+		 "cannot sleep: the host has been told of %lu KiB of free memory and does not answer; unbind the driver to sleep without it\n",
+		 nr << (PAGE_SHIFT - 10));
+	balloon_pm_hold(vb, BALLOON_HOLD_NOT);
+	return notifier_from_errno(-EBUSY);
 }
 
 static int balloon_pm_notify(struct notifier_block *nb, unsigned long event,
@@ -85,12 +105,11 @@ static int balloon_pm_notify(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
 	case PM_SUSPEND_PREPARE:
-		balloon_pm_hold(vb, balloon_must_tell_host(vb) ?
-				BALLOON_HOLD_EMPTY : BALLOON_HOLD_STILL);
-		break;
+		return balloon_pm_prepare(vb, balloon_must_tell_host(vb) ?
+					  BALLOON_HOLD_EMPTY :
+					  BALLOON_HOLD_STILL);
 	case PM_RESTORE_PREPARE:
-		balloon_pm_hold(vb, BALLOON_HOLD_EMPTY);
-		break;
+		return balloon_pm_prepare(vb, BALLOON_HOLD_EMPTY);
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
 	case PM_POST_RESTORE:

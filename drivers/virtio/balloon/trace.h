@@ -158,6 +158,30 @@ TRACE_EVENT(balloon_hint_reclaim,
 		  __entry->wanted, __entry->pages)
 );
 
+/* Free memory of the kernel was reported; err: why it was not. */
+TRACE_EVENT(balloon_free_report,
+	TP_PROTO(unsigned int device, unsigned int blocks, unsigned long pages,
+		 u64 usecs, int err),
+	TP_ARGS(device, blocks, pages, usecs, err),
+	TP_STRUCT__entry(
+		__field(unsigned int, device)
+		__field(unsigned int, blocks)
+		__field(unsigned long, pages)
+		__field(u64, usecs)
+		__field(int, err)
+	),
+	TP_fast_assign(
+		__entry->device = device;
+		__entry->blocks = blocks;
+		__entry->pages = pages;
+		__entry->usecs = usecs;
+		__entry->err = err;
+	),
+	TP_printk("virtio%u blocks=%u pages=%lu usecs=%llu err=%d",
+		  __entry->device, __entry->blocks, __entry->pages,
+		  __entry->usecs, __entry->err)
+);
+
 #endif /* BALLOON_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

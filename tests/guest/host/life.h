@@ -8,16 +8,23 @@
 
 #include "conf.h"
 
-static inline struct host *life_start(__u64 features, unsigned int ms)
+static inline struct host *life_start_offer(const struct host_offer *offer,
+					    unsigned int ms)
 {
-	struct host_offer offer = { .features = features };
-	struct host *h = host_new(&offer);
+	struct host *h = host_new(offer);
 
 	model_new(h);
 	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, ms), 0);
 	if (!ktap_check(host_bound(h), "no driver is bound"))
 		ktap_end_case();
 	return h;
+}
+
+static inline struct host *life_start(__u64 features, unsigned int ms)
+{
+	struct host_offer offer = { .features = features };
+
+	return life_start_offer(&offer, ms);
 }
 
 /* @total: MemTotal of before, in device pages. */

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Free page reporting (VIRTIO 1.3, 5.5.6.7): the kernel takes free blocks off its
+ * lists, some at a time, the host discards them, and they are free again.
+ *
+ * The kernel has one worker for this, and reports to one device in the whole system.
+ * Blocks that are reported are nobody's: the worker may not go on before the host is
+ * done with them, however long that takes. Only the answer ends this, or the reset of
+ * the device, after which the host can discard nothing.
+ *
+ * So the parts are stopped first, then the device is reset, and what it never answered
+ * is taken back; the kernel is told that there is no device to report to after that,
+ * because it waits for its worker. No report begins when the driver is stopped or the
+ * system is about to sleep.
+ *
+ * The queue has other users, see reporting.c and hint.c. A report leaves half of the
+ * ring to them. When they fill it a report waits for a moment, and is refused then. The
+ * kernel comes back when more memory is freed.
+ */
+#include <linux/seq_file.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+#include "trace.h"
+
+/* Bytes of an element at most; its used length has 32 bits. */
+#define BALLOON_FREE_REPORT_BYTES	SZ_2G
+/* Look so often whether there is room. */
+#define BALLOON_FREE_REPORT_RETRY	(HZ / 50 ?: 1)
+/* The kernel gets its blocks back if there is none for so long. */
+#define BALLOON_FREE_REPORT_ROOM	HZ
+/* A host that takes longer to answer is complained about. */
+#define BALLOON_FREE_REPORT_SILENCE	(10 * HZ)
+
+static struct virtio_balloon *balloon_free_report_vb(struct balloon_free_report *report)
+{
+	return report->stream.queue->vb;
+}
+
+static bool balloon_free_report_usable(struct balloon_free_report *report)
+{
+	return READ_ONCE(report->running) && !READ_ONCE(report->held) &&
+	       !balloon_queue_broken(report->stream.queue);
+}
+
+/*
+ * Memory that left the balloon, and of which the host does not know that yet, could
+ * be among the blocks: the host hears of that first.
+ */
+static int balloon_free_report_post(struct balloon_free_report *report)
+{
+	struct virtio_balloon *vb = balloon_free_report_vb(report);
+	unsigned long end = jiffies + BALLOON_FREE_REPORT_ROOM;
+
+	while (balloon_free_report_usable(report)) {
+		int err = balloon_pages_unseen(vb) ? -ENOSPC :
+			  balloon_queue_post(&report->stream, &report->request);
+
+		if (err != -ENOSPC)
+			return err;
+		if (time_after(jiffies, end))
+			return -EBUSY;
+		schedule_timeout_idle(BALLOON_FREE_REPORT_RETRY);
+	}
+	return -ENODEV;
+}
+
+static void balloon_free_report_wait(struct balloon_free_report *report)
+{
+	unsigned long complain = jiffies + BALLOON_FREE_REPORT_SILENCE;
+	bool complained = false;
+
+	while (!balloon_stream_wait(&report->stream, HZ)) {
+		if (!complained && time_after(jiffies, complain)) {
+			complained = true;
+			dev_warn(&balloon_free_report_vb(report)->vdev->dev,
+				 "%lu KiB of free memory were reported to the host, which does not answer: they are out of use until it does, or until the driver is unbound\n",
+				 report->nr_busy << (PAGE_SHIFT - 10));
+		}
+		/* A broken device is not waited for, but keeps what it has. */
+		if (balloon_queue_broken(report->stream.queue))
+			schedule_timeout_idle(BALLOON_FREE_REPORT_RETRY);
+	}
+	balloon_stream_take(&report->stream);
+}
+
+/* Blocks from the front of a list that make one element. */
+static unsigned int balloon_free_report_fit(struct balloon_free_report *report,
+					    struct scatterlist *sg,
+					    unsigned int nr_sg)
+{
+	unsigned int nr = 0;
+	size_t bytes = 0;
+
+	nr_sg = min(nr_sg, report->nr_sg);
+	while (nr < nr_sg && bytes + sg[nr].length <= BALLOON_FREE_REPORT_BYTES)
+		bytes += sg[nr++].length;
+	return max(nr, 1U);
+}
+
+static unsigned long balloon_free_report_pages(struct scatterlist *sg,
+					       unsigned int nr_sg)
+{
+	unsigned long nr_pages = 0;
+
+	while (nr_sg--)
+		nr_pages += sg[nr_sg].length >> PAGE_SHIFT;
+	return nr_pages;
+}
+
+/* Sends one element, which ends where it is told to, and waits for the answer. */
+static int balloon_free_report_send(struct balloon_free_report *report,
+				    struct scatterlist *sg, unsigned int nr_sg)
+{
+	int err;
+
+	report->request.sg = sg;
+	report->request.nr_sg = nr_sg;
+	report->request.device_writes = true;
+	err = balloon_free_report_post(report);
+	if (err)
+		return err;
+	balloon_queue_kick(report->stream.queue);
+	balloon_free_report_wait(report);
+	/* Stopped meanwhile: perhaps it was the reset that ended this. */
+	return READ_ONCE(report->running) ? 0 : -ENODEV;
+}
+
+static void balloon_free_report_count(struct balloon_free_report *report,
+				      unsigned int nr_blocks,
+				      unsigned long nr_pages, ktime_t begin, int err)
+{
+	if (err) {
+		WRITE_ONCE(report->nr_refused, report->nr_refused + 1);
+	} else {
+		WRITE_ONCE(report->nr_elements, report->nr_elements + 1);
+		WRITE_ONCE(report->nr_blocks, report->nr_blocks + nr_blocks);
+		WRITE_ONCE(report->nr_pages, report->nr_pages + nr_pages);
+	}
+	trace_balloon_free_report(balloon_free_report_vb(report)->vdev->index,
+				  nr_blocks, nr_pages,
+				  ktime_us_delta(ktime_get(), begin), err);
+}
+
+/*
+ * The kernel's worker has isolated @nr_sg blocks, and frees them again when this
+ * returns. An error means that they were not all reported.
+ */
+static int balloon_free_report(struct page_reporting_dev_info *info,
+			       struct scatterlist *sg, unsigned int nr_sg)
+{
+	struct balloon_free_report *report =
+		container_of(info, struct balloon_free_report, info);
+	int err = 0;
+
+	while (nr_sg && !err) {
+		unsigned int nr = balloon_free_report_fit(report, sg, nr_sg);
+		unsigned long nr_pages = balloon_free_report_pages(sg, nr);
+		ktime_t begin = ktime_get();
+
+		WRITE_ONCE(report->nr_busy, balloon_free_report_pages(sg, nr_sg));
+		sg_mark_end(&sg[nr - 1]);
+		err = balloon_free_report_send(report, sg, nr);
+		if (nr < nr_sg)
+			sg_unmark_end(&sg[nr - 1]);
+		balloon_free_report_count(report, nr, nr_pages, begin, err);
+		sg += nr;
+		nr_sg -= nr;
+	}
+	WRITE_ONCE(report->nr_busy, 0);
+	return err;
+}
+
+static void balloon_free_report_notify(struct balloon_stream *stream)
+{
+	wake_up(&stream->queue->wait);
+}
+
+/**
+ * balloon_free_report_init() - prepare to report
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_free_report_init(struct virtio_balloon *vb)
+{
+	struct balloon_free_report *report;
+
+	report = kzalloc(sizeof(*report), GFP_KERNEL);
+	if (!report)
+		return -ENOMEM;
+	balloon_stream_init(&report->stream,
+			    &vb->queues[BALLOON_QUEUE_REPORTING],
+			    balloon_free_report_notify);
+	report->info.report = balloon_free_report;
+	report->info.order = BALLOON_BLOCK_ORDER_MIN;
+	vb->free_report = report;
+	return 0;
+}
+
+/**
+ * balloon_free_report_start() - let the kernel report its free memory
+ * @vb: the balloon
+ *
+ * The kernel decides about the size of blocks if its administrator has, and reports
+ * to one device only. That there is one already is no reason to do without a balloon.
+ *
+ * Context: after DRIVER_OK; may sleep.
+ * Return: 0.
+ */
+int balloon_free_report_start(struct virtio_balloon *vb)
+{
+	struct balloon_free_report *report = vb->free_report;
+	int err;
+
+	report->nr_sg = max(1U, balloon_queue_size(report->stream.queue) / 2);
+	WRITE_ONCE(report->running, true);
+	if (report->registered)
+		return 0;
+	err = page_reporting_register(&report->info);
+	report->registered = !err;
+	if (err)
+		dev_warn(&vb->vdev->dev,
+			 "free memory is not reported to this device: %s (%d)\n",
+			 err == -EBUSY ? "another one has it already" :
+			 "the kernel refuses", err);
+	return 0;
+}
+
+/**
+ * balloon_free_report_stop() - begin no more reports
+ * @vb: the balloon
+ *
+ * One that is under way stays until the host answers or is reset.
+ *
+ * Context: the driver core's callbacks.
+ */
+void balloon_free_report_stop(struct virtio_balloon *vb)
+{
+	WRITE_ONCE(vb->free_report->running, false);
+}
+
+/**
+ * balloon_free_report_release_all() - no device to report to any more
+ * @vb: the balloon
+ *
+ * Context: after balloon_queues_cancel(); sleeps until the kernel's worker has its
+ *	    blocks back.
+ */
+void balloon_free_report_release_all(struct virtio_balloon *vb)
+{
+	struct balloon_free_report *report = vb->free_report;
+
+	if (!report || !report->registered)
+		return;
+	page_reporting_unregister(&report->info);
+	report->registered = false;
+}
+
+/**
+ * balloon_free_report_exit() - the counterpart of balloon_free_report_init()
+ * @vb: the balloon
+ *
+ * Context: probe or remove, after balloon_free_report_release_all().
+ */
+void balloon_free_report_exit(struct virtio_balloon *vb)
+{
+	kfree(vb->free_report);
+	vb->free_report = NULL;
+}
+
+/**
+ * balloon_free_report_hold() - report nothing for a while
+ * @vb: the balloon
+ * @hold: whether, or not any more
+ *
+ * Context: any.
+ */
+void balloon_free_report_hold(struct virtio_balloon *vb, bool hold)
+{
+	if (vb->free_report)
+		WRITE_ONCE(vb->free_report->held, hold);
+}
+
+/**
+ * balloon_free_report_busy() - memory that is being reported
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: pages that the kernel's worker waits for.
+ */
+unsigned long balloon_free_report_busy(struct virtio_balloon *vb)
+{
+	return vb->free_report ? READ_ONCE(vb->free_report->nr_busy) : 0;
+}
+
+/**
+ * balloon_free_report_show() - print what was reported
+ * @file: where to
+ * @vb: the balloon
+ *
+ * Context: debugfs; takes no lock.
+ */
+void balloon_free_report_show(struct seq_file *file, struct virtio_balloon *vb)
+{
+	struct balloon_free_report *report = vb->free_report;
+
+	if (!report)
+		return;
+	seq_printf(file, "registered %d\n", READ_ONCE(report->registered));
+	seq_printf(file, "elements %llu\n", READ_ONCE(report->nr_elements));
+	seq_printf(file, "blocks %llu\n", READ_ONCE(report->nr_blocks));
+	seq_printf(file, "bytes %llu\n",
+		   READ_ONCE(report->nr_pages) << PAGE_SHIFT);
+	seq_printf(file, "refused %llu\n", READ_ONCE(report->nr_refused));
+	seq_printf(file, "busy_bytes %llu\n",
+		   (u64)READ_ONCE(report->nr_busy) << PAGE_SHIFT);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Free page reporting, see free_report.c.
+ */
+#ifndef BALLOON_FREE_REPORT_H
+#define BALLOON_FREE_REPORT_H
+
+#include <linux/page_reporting.h>
+
+#include "queue.h"
+
+struct seq_file;
+
+/**
+ * struct balloon_free_report - free memory of the kernel, told to the host
+ * @info: what the kernel calls; its order is in pages
+ * @stream: the reporting queue
+ * @request: the element that is under way
+ * @nr_sg: blocks in one element at most; set at start
+ * @registered: the kernel knows @info; the driver core's callbacks
+ * @running: between start and stop
+ * @held: the system is about to sleep
+ * @nr_busy: pages that the kernel has given and waits for; written by the kernel's
+ *	     worker, read by anybody, as are the counters
+ * @nr_elements: elements that the host has answered
+ * @nr_blocks: blocks in them
+ * @nr_pages: pages of these
+ * @nr_refused: reports that were not made, or whose answer never came
+ *
+ * No lock but the queue's: the kernel has one worker for all reports.
+ */
+struct balloon_free_report {
+	struct page_reporting_dev_info info;
+	struct balloon_stream stream;
+	struct balloon_request request;
+	unsigned int nr_sg;
+	bool registered;
+	bool running;
+	bool held;
+	unsigned long nr_busy;
+	u64 nr_elements;
+	u64 nr_blocks;
+	u64 nr_pages;
+	u64 nr_refused;
+};
+
+#ifdef CONFIG_PAGE_REPORTING
+int balloon_free_report_init(struct virtio_balloon *vb);
+int balloon_free_report_start(struct virtio_balloon *vb);
+void balloon_free_report_stop(struct virtio_balloon *vb);
+void balloon_free_report_release_all(struct virtio_balloon *vb);
+void balloon_free_report_exit(struct virtio_balloon *vb);
+void balloon_free_report_hold(struct virtio_balloon *vb, bool hold);
+unsigned long balloon_free_report_busy(struct virtio_balloon *vb);
+void balloon_free_report_show(struct seq_file *file, struct virtio_balloon *vb);
+#else
+static inline void balloon_free_report_release_all(struct virtio_balloon *vb)
+{
+}
+
+static inline void balloon_free_report_hold(struct virtio_balloon *vb, bool hold)
+{
+}
+
+static inline unsigned long balloon_free_report_busy(struct virtio_balloon *vb)
+{
+	return 0;
+}
+
+static inline void balloon_free_report_show(struct seq_file *file,
+					    struct virtio_balloon *vb)
+{
+}
+#endif
+
+#endif /* BALLOON_FREE_REPORT_H */

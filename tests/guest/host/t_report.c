@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Free page reporting, the part of it that is the driver's:
+ *
+ *   - what the guest frees is reported, whatever else the device can do, in elements
+ *     that the ring has room for, also after the device has come back;
+ *   - what is reported is nobody's until the host is done with it, or the device is
+ *     reset; memory in use is never named;
+ *   - a host that does not answer keeps neither the balloon from its target nor the
+ *     device from being taken away, and the guest does not try to sleep in vain.
+ *
+ * The model destroys reported pages when it acknowledges them, as a host does.
+ */
+#include <errno.h>
+
+#include "life.h"
+
+#define DEADLINE_MS	20000
+#define LOOK_MS		500
+#define CASE_S		120
+#define LITTER_MIB	96
+#define MANY		(32 * HOST_MIB)
+#define SOME		(32 * HOST_MIB)
+#define FEW		4
+#define SLEEP_MS	15000	/* freezing the kernel's worker in vain takes 20 s */
+
+struct seen {
+	unsigned int elements;
+	unsigned int descs_max;
+};
+
+static bool see(struct host *h, struct host_elem *e, void *arg)
+{
+	struct seen *seen = arg;
+
+	(void)h;
+	if (e->role != HOST_REPORT)
+		return false;
+	seen->elements++;
+	if (e->descs > seen->descs_max)
+		seen->descs_max = e->descs;
+	return false;
+}
+
+static bool reported_many(struct host *h, void *arg)
+{
+	return h->model->reported >= *(__u64 *)arg + MANY;
+}
+
+/* Free memory, and see that it is reported. */
+static void check_reports(struct host *h)
+{
+	__u64 before = h->model->reported;
+	struct canary litter, kept;
+
+	canary_new(&litter, LITTER_MIB);
+	canary_new(&kept, 8);
+	canary_free(&litter);
+	ktap_check(!host_pump(h, reported_many, &before, DEADLINE_MS),
+		   "%llu of %u pages were reported", h->model->reported - before,
+		   MANY);
+	ktap_eq(canary_check(&kept), 0);
+	canary_free(&kept);
+}
+
+/* The first report stays without an answer. */
+static bool keep_first(struct host *h, struct host_elem *e, void *arg)
+{
+	struct host_elem **kept = arg;
+
+	(void)h;
+	if (e->role != HOST_REPORT || *kept)
+		return false;
+	*kept = e;
+	return true;
+}
+
+static bool has_kept(struct host *h, void *arg)
+{
+	(void)h;
+	return *(struct host_elem **)arg;
+}
+
+/* The kernel has one report at a time; what else comes is answered. */
+static void keep_report(struct host *h, struct host_elem **kept)
+{
+	struct canary litter;
+
+	*kept = NULL;
+	h->on_take = keep_first;
+	h->arg = kept;
+	canary_new(&litter, LITTER_MIB);
+	canary_free(&litter);
+	if (!ktap_check(!host_pump(h, has_kept, kept, DEADLINE_MS),
+			"nothing is reported"))
+		ktap_end_case();
+}
+
+static void answer_report(struct host *h, struct host_elem *kept)
+{
+	h->on_take = NULL;
+	ktap_eq(host_ack(h, kept, 0, 0), 0);
+}
+
+/* --- what is reported ----------------------------------------------------- */
+
+static void freed(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+
+	check_reports(h);
+	life_finish(h, total, DEADLINE_MS);
+}
+
+static void short_ring(const void *arg)
+{
+	struct host_offer offer = {
+		.features = *(const __u64 *)arg,
+		.size[HOST_REPORT] = FEW,
+	};
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start_offer(&offer, DEADLINE_MS);
+	struct seen seen = { 0 };
+
+	h->on_take = see;
+	h->arg = &seen;
+	check_reports(h);
+	ktap_check(seen.descs_max <= FEW, "a report of %u descriptors",
+		   seen.descs_max);
+	h->on_take = NULL;
+	life_finish(h, total, DEADLINE_MS);
+}
+
+/* Pages leave the balloon and enter it while they are reported. */
+static void beside_balloon(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		ktap_eq(host_pump_target(h, SOME + i, DEADLINE_MS), 0);
+		check_reports(h);
+		ktap_eq(host_pump_target(h, i, DEADLINE_MS), 0);
+	}
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	life_finish(h, total, DEADLINE_MS);
+}
+
+static void again_after_sleep(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+
+	conf_sleep(h);
+	check_reports(h);
+	ktap_eq(host_unbind(h, DEADLINE_MS), 0);
+	ktap_eq(host_bind(h, DEADLINE_MS), 0);
+	check_reports(h);
+	life_finish(h, total, DEADLINE_MS);
+}
+
+/* --- a host that does not answer ------------------------------------------ */
+
+static void balloon_goes_on(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host_elem *kept;
+	struct canary mine;
+
+	canary_new(&mine, 8);
+	keep_report(h, &kept);
+	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	answer_report(h, kept);
+	check_reports(h);
+	ktap_eq(canary_check(&mine), 0);
+	canary_free(&mine);
+	life_finish(h, total, DEADLINE_MS);
+}
+
+/* The device goes through a suspend with a report that was never answered. */
+static void lost_in_sleep(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host_elem *lost;
+
+	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
+	keep_report(h, &lost);
+	conf_sleep(h);
+	h->on_take = NULL;
+	check_reports(h);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	life_finish(h, total, DEADLINE_MS);
+}
+
+static void try_to_sleep(void)
+{
+	int fd = open("/sys/power/state", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		_exit(ENOENT);
+	_exit(write(fd, "freeze", 6) < 0 ? errno : 0);
+}
+
+static void no_sleep(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct conf_child child = { .status = -1 };
+	struct host_elem *kept;
+
+	keep_report(h, &kept);
+	child.pid = fork();
+	if (!child.pid)
+		try_to_sleep();
+	ktap_check(!host_pump(h, conf_ended, &child, SLEEP_MS),
+		   "the guest still tries to sleep");
+	ktap_check(WIFEXITED(child.status) && WEXITSTATUS(child.status) == EBUSY,
+		   "sleep: status %#x", child.status);
+	answer_report(h, kept);
+	if (child.status == -1)
+		host_pump(h, conf_ended, &child, 2 * DEADLINE_MS);
+	check_reports(h);
+	life_finish(h, total, DEADLINE_MS);
+}
+
+#define REPORT	(HOST_F_MODERN | HOST_F_REPORTING)
+
+int main(int argc, char **argv)
+{
+	static const __u64 report = REPORT;
+	static const __u64 tell = REPORT | HOST_F_MUST_TELL_HOST |
+				  HOST_F_DEFLATE_ON_OOM;
+	static const __u64 all = REPORT | HOST_F_STATS_VQ |
+				 HOST_F_FREE_PAGE_HINT | HOST_F_DEFLATE_ON_OOM;
+	static const __u64 legacy = HOST_F_REPORTING;
+	static const struct {
+		const char *name;
+		void (*fn)(const void *arg);
+		const __u64 *features;
+	} cases[] = {
+		{ "freed", freed, &report },
+		{ "freed,legacy", freed, &legacy },
+		{ "freed,all", freed, &all },
+		{ "short-ring", short_ring, &report },
+		{ "beside-balloon", beside_balloon, &report },
+		{ "beside-balloon,tell", beside_balloon, &tell },
+		{ "again-after-sleep", again_after_sleep, &all },
+		{ "unanswered,balloon", balloon_goes_on, &report },
+		{ "unanswered,balloon,tell", balloon_goes_on, &tell },
+		{ "unanswered,suspend", lost_in_sleep, &report },
+		{ "unanswered,no-sleep", no_sleep, &report },
+	};
+	unsigned int i, nr = sizeof(cases) / sizeof(cases[0]);
+
+	ktap_plan(nr, argc, argv);
+	if (!ktap.list)
+		host_load_driver();
+	for (i = 0; i < nr; i++)
+		ktap_run(cases[i].name, cases[i].fn, cases[i].features, CASE_S);
+	return ktap_exit();
+}
