@@ -56,8 +56,8 @@
  * @BALLOON_EV_LEFT_VQS: after removal the driver had left queues behind;
  *	len: how many
  * @BALLOON_EV_FREED: on reset, pages named by a request that was taken and not
- *	acknowledged were free already; queue: 0 (inflate) or 1 (deflate, with
- *	MUST_TELL_HOST), where: one such PFN, len: how many
+ *	acknowledged were free already; queue: any, but deflate with MUST_TELL_HOST
+ *	only; where: one such PFN, len: how many
  * @BALLOON_EV_NR: not an event: one more than the last
  */
 enum balloon_host_event_type {

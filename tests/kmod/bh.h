@@ -215,6 +215,7 @@ int bh_take(struct bh_dev *bd, struct balloon_host_take *take);
 void *bh_ptr(u64 addr, u64 len);
 void bh_own_pfns(struct bh_dev *bd, const void *array, u32 len, bool own);
 u32 bh_free_pfns(struct bh_dev *bd, const void *array, u32 len, u32 *example);
+u32 bh_free_range(u64 addr, u32 len, u32 *example);
 void bh_own_range(struct bh_dev *bd, u64 addr, u64 len, bool own);
 void bh_fill_elem(struct bh_dev *bd, const struct bh_elem *elem, u32 value,
 		  bool pfns);

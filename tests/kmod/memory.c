@@ -18,6 +18,8 @@
 
 /* Most ranges or pages in one request. */
 #define BH_REQUEST_MAX		4096
+/* Pages from one that is looked at to the next. */
+#define BH_STRIDE		64
 
 /**
  * bh_ptr - where the driver's buffer is
@@ -259,6 +261,30 @@ static bool bh_in_free_block(unsigned long pfn)
 			return true;
 	}
 	return false;
+}
+
+/**
+ * bh_free_range - count the pages of a range that are in the allocator's free lists
+ * @addr: guest-physical address
+ * @len: length
+ * @example: set to the PFN of one, if there is any
+ *
+ * Blocks are freed whole, and can be large: one page in BH_STRIDE is looked at.
+ *
+ * Return: how many were found.
+ */
+u32 bh_free_range(u64 addr, u32 len, u32 *example)
+{
+	unsigned long pfn, end = PHYS_PFN(addr + len);
+	u32 count = 0;
+
+	for (pfn = PFN_UP(addr); pfn < end; pfn += BH_STRIDE) {
+		if (!pfn_valid(pfn) || !bh_in_free_block(pfn))
+			continue;
+		*example = PFN_PHYS(pfn) >> BH_PFN_SHIFT;
+		count++;
+	}
+	return count;
 }
 
 static void bh_page_state(struct bh_dev *bd, struct balloon_host_page *state)

@@ -263,8 +263,14 @@ static int bh_freed_desc(struct bh_queue *q, u64 addr, u32 len, bool in,
 			 void *arg)
 {
 	struct bh_freed *freed = arg;
-	void *data = in ? NULL : bh_ptr(addr, len);
+	void *data;
 
+	if (in) {
+		freed->count += bh_free_range(addr, len, &freed->example);
+		return 0;
+	}
+	data = q->index == BH_INFLATE || q->index == BH_DEFLATE ?
+	       bh_ptr(addr, len) : NULL;
 	if (data)
 		freed->count += bh_free_pfns(q->bd, data, len, &freed->example);
 	return 0;
@@ -272,7 +278,7 @@ static int bh_freed_desc(struct bh_queue *q, u64 addr, u32 len, bool in,
 
 /**
  * bh_ring_check_freed - look for pages that the driver freed too early
- * @q: the inflate queue, or the deflate queue with MUST_TELL_HOST
+ * @q: any queue but the deflate queue without MUST_TELL_HOST
  *
  * To be called when the device is reset: until now it could have written the
  * pages of each element that it has not acknowledged.

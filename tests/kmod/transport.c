@@ -148,9 +148,10 @@ static void bh_reset(struct virtio_device *vdev)
 		.flags = evflags,
 		.value = bd->status,
 	});
-	bh_ring_check_freed(&bd->q[BH_INFLATE]);
-	if (bd->features & BIT_ULL(VIRTIO_BALLOON_F_MUST_TELL_HOST))
-		bh_ring_check_freed(&bd->q[BH_DEFLATE]);
+	for (i = 0; i < BALLOON_HOST_QUEUES; i++)
+		if (i != BH_DEFLATE || (bd->features &
+					BIT_ULL(VIRTIO_BALLOON_F_MUST_TELL_HOST)))
+			bh_ring_check_freed(&bd->q[i]);
 	bd->status = 0;
 	bd->features = 0;
 	bd->resets++;

@@ -10,6 +10,8 @@
  * Lock order, outermost first:
  *	page locks (mm), balloon_oom.lock, balloon_migrate.gate,
  *	balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
+ * balloon_free_report.gate, a mutex, is taken inside none, and holds balloon_queue.lock
+ * and what balloon_pages_unseen() takes.
  * balloon_hint_blocks.lock is taken inside none, and holds none.
  * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_oom.lock or
  * none, and hold none.

@@ -38,32 +38,42 @@ static struct virtio_balloon *balloon_free_report_vb(struct balloon_free_report 
 	return report->stream.queue->vb;
 }
 
-static bool balloon_free_report_usable(struct balloon_free_report *report)
-{
-	return READ_ONCE(report->running) && !READ_ONCE(report->held) &&
-	       !balloon_queue_broken(report->stream.queue);
-}
-
 /*
  * Memory that left the balloon, and of which the host does not know that yet, could
- * be among the blocks: the host hears of that first.
+ * be among the blocks: the host hears of that first. Once nothing may begin, nothing
+ * does: the device could be reset by then.
  */
-static int balloon_free_report_post(struct balloon_free_report *report)
+static int balloon_free_report_try(struct balloon_free_report *report,
+				   unsigned long nr_pages)
 {
 	struct virtio_balloon *vb = balloon_free_report_vb(report);
+	int err = -ENOSPC;
+
+	mutex_lock(&report->gate);
+	if (!report->running || report->held)
+		err = -ENODEV;
+	else if (!balloon_pages_unseen(vb))
+		err = balloon_queue_post(&report->stream, &report->request);
+	if (!err) {
+		WRITE_ONCE(report->nr_busy, nr_pages);
+		balloon_queue_kick(report->stream.queue);
+	}
+	mutex_unlock(&report->gate);
+	return err;
+}
+
+static int balloon_free_report_post(struct balloon_free_report *report,
+				    unsigned long nr_pages)
+{
 	unsigned long end = jiffies + BALLOON_FREE_REPORT_ROOM;
+	int err;
 
-	while (balloon_free_report_usable(report)) {
-		int err = balloon_pages_unseen(vb) ? -ENOSPC :
-			  balloon_queue_post(&report->stream, &report->request);
-
-		if (err != -ENOSPC)
-			return err;
+	while ((err = balloon_free_report_try(report, nr_pages)) == -ENOSPC) {
 		if (time_after(jiffies, end))
 			return -EBUSY;
 		schedule_timeout_idle(BALLOON_FREE_REPORT_RETRY);
 	}
-	return -ENODEV;
+	return err;
 }
 
 static void balloon_free_report_wait(struct balloon_free_report *report)
@@ -83,6 +93,10 @@ static void balloon_free_report_wait(struct balloon_free_report *report)
 			schedule_timeout_idle(BALLOON_FREE_REPORT_RETRY);
 	}
 	balloon_stream_take(&report->stream);
+	/* The interrupt was for this report; others may wait for one. */
+	while (!balloon_queue_arm(report->stream.queue, BALLOON_ARM_FIRST))
+		balloon_stream_take(&report->stream);
+	balloon_discard_retry(balloon_free_report_vb(report));
 }
 
 /* Blocks from the front of a list that make one element. */
@@ -109,20 +123,24 @@ static unsigned long balloon_free_report_pages(struct scatterlist *sg,
 	return nr_pages;
 }
 
-/* Sends one element, which ends where it is told to, and waits for the answer. */
+/*
+ * Sends one element, which ends where it is told to, and waits for the answer; of
+ * nr_pages that the kernel waits for.
+ */
 static int balloon_free_report_send(struct balloon_free_report *report,
-				    struct scatterlist *sg, unsigned int nr_sg)
+				    struct scatterlist *sg, unsigned int nr_sg,
+				    unsigned long nr_pages)
 {
 	int err;
 
 	report->request.sg = sg;
 	report->request.nr_sg = nr_sg;
 	report->request.device_writes = true;
-	err = balloon_free_report_post(report);
+	err = balloon_free_report_post(report, nr_pages);
 	if (err)
 		return err;
-	balloon_queue_kick(report->stream.queue);
 	balloon_free_report_wait(report);
+	WRITE_ONCE(report->nr_busy, 0);
 	/* Stopped meanwhile: perhaps it was the reset that ended this. */
 	return READ_ONCE(report->running) ? 0 : -ENODEV;
 }
@@ -159,16 +177,15 @@ static int balloon_free_report(struct page_reporting_dev_info *info,
 		unsigned long nr_pages = balloon_free_report_pages(sg, nr);
 		ktime_t begin = ktime_get();
 
-		WRITE_ONCE(report->nr_busy, balloon_free_report_pages(sg, nr_sg));
 		sg_mark_end(&sg[nr - 1]);
-		err = balloon_free_report_send(report, sg, nr);
+		err = balloon_free_report_send(report, sg, nr,
+					       balloon_free_report_pages(sg, nr_sg));
 		if (nr < nr_sg)
 			sg_unmark_end(&sg[nr - 1]);
 		balloon_free_report_count(report, nr, nr_pages, begin, err);
 		sg += nr;
 		nr_sg -= nr;
 	}
-	WRITE_ONCE(report->nr_busy, 0);
 	return err;
 }
 
@@ -191,6 +208,7 @@ int balloon_free_report_init(struct virtio_balloon *vb)
 	report = kzalloc(sizeof(*report), GFP_KERNEL);
 	if (!report)
 		return -ENOMEM;
+	mutex_init(&report->gate);
 	balloon_stream_init(&report->stream,
 			    &vb->queues[BALLOON_QUEUE_REPORTING],
 			    balloon_free_report_notify);
@@ -200,12 +218,22 @@ int balloon_free_report_init(struct virtio_balloon *vb)
 	return 0;
 }
 
+static int balloon_free_report_register(struct balloon_free_report *report)
+{
+	unsigned int size = balloon_queue_size(report->stream.queue);
+
+	if (size < 2)
+		return -ENOSPC;
+	report->nr_sg = size / 2;
+	return page_reporting_register(&report->info);
+}
+
 /**
  * balloon_free_report_start() - let the kernel report its free memory
  * @vb: the balloon
  *
- * The kernel decides about the size of blocks if its administrator has, and reports
- * to one device only. That there is one already is no reason to do without a balloon.
+ * The kernel reports to one device only. That there is one already is no reason to do
+ * without a balloon.
  *
  * Context: after DRIVER_OK; may sleep.
  * Return: 0.
@@ -215,16 +243,18 @@ int balloon_free_report_start(struct virtio_balloon *vb)
 	struct balloon_free_report *report = vb->free_report;
 	int err;
 
-	report->nr_sg = max(1U, balloon_queue_size(report->stream.queue) / 2);
-	WRITE_ONCE(report->running, true);
+	mutex_lock(&report->gate);
+	report->running = true;
+	mutex_unlock(&report->gate);
 	if (report->registered)
 		return 0;
-	err = page_reporting_register(&report->info);
+	err = balloon_free_report_register(report);
 	report->registered = !err;
 	if (err)
 		dev_warn(&vb->vdev->dev,
 			 "free memory is not reported to this device: %s (%d)\n",
 			 err == -EBUSY ? "another one has it already" :
+			 err == -ENOSPC ? "its ring has room for one block only" :
 			 "the kernel refuses", err);
 	return 0;
 }
@@ -235,11 +265,13 @@ int balloon_free_report_start(struct virtio_balloon *vb)
  *
  * One that is under way stays until the host answers or is reset.
  *
- * Context: the driver core's callbacks.
+ * Context: the driver core's callbacks; may sleep for a moment.
  */
 void balloon_free_report_stop(struct virtio_balloon *vb)
 {
+	mutex_lock(&vb->free_report->gate);
 	WRITE_ONCE(vb->free_report->running, false);
+	mutex_unlock(&vb->free_report->gate);
 }
 
 /**
@@ -276,12 +308,15 @@ void balloon_free_report_exit(struct virtio_balloon *vb)
  * @vb: the balloon
  * @hold: whether, or not any more
  *
- * Context: any.
+ * Context: may sleep for a moment.
  */
 void balloon_free_report_hold(struct virtio_balloon *vb, bool hold)
 {
-	if (vb->free_report)
-		WRITE_ONCE(vb->free_report->held, hold);
+	if (!vb->free_report)
+		return;
+	mutex_lock(&vb->free_report->gate);
+	vb->free_report->held = hold;
+	mutex_unlock(&vb->free_report->gate);
 }
 
 /**

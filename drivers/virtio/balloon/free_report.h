@@ -5,6 +5,7 @@
 #ifndef BALLOON_FREE_REPORT_H
 #define BALLOON_FREE_REPORT_H
 
+#include <linux/mutex.h>
 #include <linux/page_reporting.h>
 
 #include "queue.h"
@@ -13,23 +14,25 @@ struct seq_file;
 
 /**
  * struct balloon_free_report - free memory of the kernel, told to the host
+ * @gate: held while a report begins, and to say that none may
  * @info: what the kernel calls; its order is in pages
  * @stream: the reporting queue
  * @request: the element that is under way
  * @nr_sg: blocks in one element at most; set at start
  * @registered: the kernel knows @info; the driver core's callbacks
- * @running: between start and stop
- * @held: the system is about to sleep
- * @nr_busy: pages that the kernel has given and waits for; written by the kernel's
- *	     worker, read by anybody, as are the counters
+ * @running: between start and stop; written with @gate held
+ * @held: the system is about to sleep; @gate
+ * @nr_busy: pages of blocks that the kernel's worker has taken, while the host has
+ *	     some of them; written by the worker, read by anybody, as are the counters
  * @nr_elements: elements that the host has answered
  * @nr_blocks: blocks in them
  * @nr_pages: pages of these
- * @nr_refused: reports that were not made, or whose answer never came
+ * @nr_refused: elements that were not sent, or were taken back by a reset
  *
- * No lock but the queue's: the kernel has one worker for all reports.
+ * The kernel has one worker for all reports.
  */
 struct balloon_free_report {
+	struct mutex gate;
 	struct page_reporting_dev_info info;
 	struct balloon_stream stream;
 	struct balloon_request request;

@@ -24,7 +24,8 @@
  * @feature: the feature bit that it is for, or BALLOON_ALWAYS
  * @init: allocates; once for each device
  * @start: lets it work; after DRIVER_OK, at probe and after each restore
- * @stop: returns when none of its work items and callbacks runs or will run
+ * @stop: returns when none of its work items and callbacks runs or will run, or
+ *	  does more than wait for the answer to a request
  * @exit: frees what @init allocated
  */
 struct balloon_part {

@@ -79,7 +79,8 @@ static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 
 /*
  * The kernel would try in vain for 20 s to freeze its worker, which cannot go on
- * without an answer to a report.
+ * without an answer to a report. Before an image is loaded it has to try: an error
+ * here would leave its swap space locked.
  */
 static int balloon_pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
 {
@@ -109,7 +110,8 @@ static int balloon_pm_notify(struct notifier_block *nb, unsigned long event,
 					  BALLOON_HOLD_EMPTY :
 					  BALLOON_HOLD_STILL);
 	case PM_RESTORE_PREPARE:
-		return balloon_pm_prepare(vb, BALLOON_HOLD_EMPTY);
+		balloon_pm_hold(vb, BALLOON_HOLD_EMPTY);
+		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
 	case PM_POST_RESTORE:

@@ -186,6 +186,7 @@ void balloon_queues_cancel(struct virtio_balloon *vb)
 			queue->nr_in_flight--;
 		}
 		spin_unlock_irqrestore(&queue->lock, flags);
+		wake_up(&queue->wait);
 	}
 }
 

@@ -108,6 +108,18 @@ void balloon_discard_flush(struct virtio_balloon *vb)
 }
 
 /**
+ * balloon_discard_retry() - the ring has room that another user of the queue had
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+void balloon_discard_retry(struct virtio_balloon *vb)
+{
+	if (READ_ONCE(vb->reporting->open))
+		balloon_size_notify(&vb->reporting->stream);
+}
+
+/**
  * balloon_discard_take() - the next discard the host is done with
  * @vb: the balloon
  *
@@ -205,14 +217,17 @@ int balloon_reporting_init(struct virtio_balloon *vb)
  * balloon_reporting_start() - learn how many blocks the ring takes
  * @vb: the balloon
  *
+ * The other half is for free page reporting: an answer that does not come there is
+ * not to stop the balloon.
+ *
  * Context: after DRIVER_OK.
  * Return: 0.
  */
 int balloon_reporting_start(struct virtio_balloon *vb)
 {
-	vb->reporting->nr_sg =
-		min_t(unsigned int, BALLOON_DISCARD_SG,
-		      balloon_queue_size(vb->reporting->stream.queue));
+	unsigned int half = balloon_queue_size(vb->reporting->stream.queue) / 2;
+
+	vb->reporting->nr_sg = clamp_t(unsigned int, half, 1, BALLOON_DISCARD_SG);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ struct balloon_discard {
  * @open: the discard that is being filled, or NULL
  * @nr_block_pages: pages of blocks in @open and in flight; written by the size
  *		    worker, read by anybody
- * @nr_sg: blocks in one element at most, on a short ring; set at start
+ * @nr_sg: blocks in one element at most, for half of the ring; set at start
  * @discards: all of them
  *
  * No lock but the queue's: the size worker uses it.
@@ -65,6 +65,7 @@ struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb);
 void balloon_discard_add(struct virtio_balloon *vb, struct page *page,
 			 unsigned int order);
 void balloon_discard_flush(struct virtio_balloon *vb);
+void balloon_discard_retry(struct virtio_balloon *vb);
 struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb);
 struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb);
 void balloon_discard_put(struct virtio_balloon *vb,
