@@ -14,7 +14,8 @@
 static const char * const sizes[] = { "target", "actual", "in_flight", "floor" };
 static const char * const states[] = {
 	"idle", "inflating", "deflating", "waiting-for-memory", "floor",
-	"waiting-for-compaction", "paused-after-oom", "host-silent", "broken",
+	"waiting-for-compaction", "paused-after-oom", "suspending", "resyncing",
+	"host-silent", "broken",
 };
 
 #define NR(array) (sizeof(array) / sizeof(*(array)))

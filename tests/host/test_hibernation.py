@@ -5,14 +5,16 @@ In a new QEMU, which knows of no balloon, the guest has all of its memory back, 
 page, and then follows the target again. A hibernation that fails moves nothing.
 """
 
+import random
 import re
 
 import pytest
 
 from lab import MIB
-from suite import books, hibernation
+from suite import books, churn, hibernation
 from suite.books import Books
 from suite.guests import full_size
+from suite.programs import count
 
 ENDS_OF_RANGE = True
 
@@ -20,10 +22,11 @@ DISK_MIB = 768
 # An emulated guest compresses more slowly than it writes.
 GUEST = {"memory_mib": 1024, "smp": 1, "append": "init_on_alloc=0 hibernate=nocompress",
          # One of them, so that there is a file; others are switched on later.
-         "traces": ["virtio_balloon_set_config"]}
+         "traces": ["virtio_balloon_set_config"], "files": churn.FILES}
 # Units of 4096 bytes that the host was told of, one line each.
 TOLD = "virtio_balloon_handle_output"
 KEPT_MIB = 32
+LOAD_MIB = 64
 # The caches went, and the kernel has tables for its swap now.
 TOLERANCE = 12 * MIB
 SIZES = {"most": 600 * MIB, "empty-rare": 0}
@@ -131,6 +134,26 @@ def test_loaded_by_a_kernel_with_another_driver(sleeper, boot, loader):
     books.check(after, start, tolerance=TOLERANCE)
     assert checksum(after) == before, "the guest's memory changed"
     check_follows(after, start, 300 * MIB)
+
+
+def test_many_cycles(request, sleeper, boot, record_property):
+    """One QEMU after the other, while a process writes to its memory and checks it."""
+    cycles = count(request.config, 0, 30)
+    if not cycles:
+        pytest.skip("takes half a minute each: with --full")
+    guest, start = sleeper()
+    full = full_size(guest)
+    pid = churn.start(guest, LOAD_MIB)
+    for cycle in range(cycles):
+        size = random.randrange(150) * 4 * MIB
+        guest.resize(full - size)
+        hibernation.hibernate(guest)
+        guest = hibernation.successor(guest, boot)
+        hibernation.resume(guest)
+        print(f"cycle {cycle + 1} of {cycles}, with {size // MIB} MiB in the balloon")
+    record_property("figure", f"{churn.finish(guest, pid)} writes in {cycles} cycles")
+    guest.resize(full)
+    books.check(guest, start, tolerance=TOLERANCE)
 
 
 def check_unmoved(guest, start, then):

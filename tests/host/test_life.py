@@ -4,10 +4,11 @@
 Every page comes back to the guest, and nothing is waited for in vain.
 """
 
-from lab import MIB
+from lab import MIB, initramfs
 from suite import books
 from suite.books import Books
 from suite.guests import full_size
+from suite.programs import tool_file
 
 GUEST = {"memory_mib": 768, "balloon": {"root_port": True}, "append": "init_on_alloc=0"}
 BALLOON = 300 * MIB
@@ -31,6 +32,19 @@ def unplug(guest):
 def plug(guest):
     guest.qmp("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, bus="rp0",
               **{"disable-legacy": "on"})
+
+
+def check_inflates_anew(guest, balloon):
+    """When another kernel comes up; to the target that the host has had before."""
+    guest.channel.wait_hello(120)
+    guest.sync()
+    # query-balloon still has the number of the guest's earlier life.
+    guest.wait_for(lambda: Books.read(guest).inflated == balloon, 60,
+                   f"{balloon} bytes to be in the balloon again")
+    total = guest.meminfo()["MemTotal"]
+    guest.resize(full_size(guest))
+    rise = guest.meminfo()["MemTotal"] - total
+    assert rise == balloon, f"MemTotal rose by {rise} bytes, expected {balloon}"
 
 
 def test_unload_while_inflating(guest, start):
@@ -110,12 +124,17 @@ def test_reset_while_inflated(boot):
     # -no-reboot: let the reset through for once.
     guest.qmp("set-action", reboot="reset")
     guest.qmp("system_reset")
-    guest.channel.wait_hello(120)
-    guest.sync()
-    # query-balloon still has the number of the guest's earlier life.
-    guest.wait_for(lambda: Books.read(guest).inflated == 100 * MIB, 60,
-                   f"{100 * MIB} bytes to be in the balloon again")
-    total = guest.meminfo()["MemTotal"]
-    guest.resize(full)
-    rise = guest.meminfo()["MemTotal"] - total
-    assert rise == 100 * MIB, f"MemTotal rose by {rise} bytes, expected {100 * MIB}"
+    check_inflates_anew(guest, 100 * MIB)
+
+
+def test_kexec_while_inflated(boot, kernel, driver, tmp_path):
+    """The next kernel owns all memory at once, and inflates to the same target."""
+    files = {"bin/kexec": tool_file("kexec"), "next/vmlinuz": kernel.vmlinuz,
+             "next/initrd": initramfs.build(tmp_path / "initrd",
+                                            initramfs.base(kernel, driver),
+                                            ["virtio_pci", "virtio_balloon"])}
+    guest = boot(memory_mib=768, files=files)
+    guest.resize(full_size(guest) - BALLOON)
+    guest.channel.send("kexec /next/vmlinuz /next/initrd")
+    check_inflates_anew(guest, BALLOON)
+    assert not guest.sh("test -e /next").ok, "it is still the first kernel"

@@ -10,6 +10,7 @@ import pytest
 from lab import MIB
 from lab.units import mib
 from suite import hog
+from suite.books import SYSFS
 
 # The way memory gets to the host does not change between these kernels.
 ENDS_OF_RANGE = True
@@ -28,11 +29,15 @@ def reporting_guest(request, boot):
                 balloon={"free_page_reporting": True})
 
 
-def reported(guest):
-    """Bytes, as our driver counts them; it has one device."""
+def check_counted(guest):
+    """As our driver counts; it has one device."""
     text = guest.check("cat /sys/kernel/debug/virtio_balloon/virtio*/free_report")
     counts = dict(line.split() for line in text.splitlines())
-    return int(counts["bytes"])
+    reported = int(guest.read(f"{SYSFS}/reported"))
+    assert reported >= EXPECTED
+    assert int(counts["bytes"]) >= EXPECTED and int(counts["blocks"]) > 0
+    assert not int(counts["refused"]), f"{counts['refused']} requests were refused"
+    assert guest.read(f"{SYSFS}/report_state") in ("idle", "reporting")
 
 
 def test_freed_memory_goes_back(reporting_guest, driver, record_property):
@@ -49,6 +54,6 @@ def test_freed_memory_goes_back(reporting_guest, driver, record_property):
     after = guest.check("md5sum /tmp/kept; rm /tmp/kept", timeout=60)
     assert after == before, f"the file was {before}, is {after}"
     if driver == "ours":
-        assert reported(guest) >= EXPECTED
+        check_counted(guest)
     record_property("figure", f"on the host: {mib(used)} in use, {mib(left)} after "
                               f"{mib(USED)} were freed")

@@ -19,6 +19,7 @@ from suite.stats import next_stats
 # runs, and the guest made no progress.
 GUEST = {"memory_mib": 512, "machine": "pc", "smp": 1, "append": "init_on_alloc=0"}
 BALLOON = 150 * MIB + 4096
+DEVICE = "/sys/bus/virtio/drivers/virtio_balloon/virtio*"
 
 # A 6.1 that needs a slab on its way out of S3 asks its random numbers, and they ask
 # for the time, which stands still.
@@ -97,6 +98,35 @@ def test_unload_after_suspend(guest, start):
     books.check_without_driver(guest, start)
     guest.check("modprobe virtio_balloon")
     guest.wait_actual(full_size(guest) - BALLOON)
+
+
+def test_target_just_before_suspend(guest, start):
+    """With power/wakeup enabled the balloon is first made what it should be.
+
+    As the kernel's interface has it: a number is read, and the suspend may go on if
+    it is still the same, and nothing is under way, when it is written back.
+    """
+    device = guest.check(f"ls -d {DEVICE}").strip()
+    wakeup = f"{device}/power/wakeup"
+    events = f"{device}/power/wakeup_count"
+    guest.check(f"echo enabled > {wakeup}")
+    try:
+        before = int(guest.read(events))
+        number = guest.read("/sys/power/wakeup_count")
+        guest.set_target(full_size(guest) - BALLOON)
+        guest.wait_for(lambda: int(guest.read(events)) > before, 20,
+                       "the driver to say that the system should stay awake")
+        refused = guest.sh(f"echo {number} > /sys/power/wakeup_count")
+        assert not refused.ok, "a suspend would have gone on, whatever the target is"
+        guest.wait_actual(full_size(guest) - BALLOON)
+        # Reading waits until nothing keeps the system awake.
+        number = guest.check("cat /sys/power/wakeup_count", 30).strip()
+        guest.check(f"echo {number} > /sys/power/wakeup_count")
+    finally:
+        guest.check(f"echo disabled > {wakeup}")
+    suspend(guest)
+    wake(guest)
+    check_works(guest, start)
 
 
 def asleep(guest):

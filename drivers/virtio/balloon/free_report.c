@@ -332,6 +332,36 @@ unsigned long balloon_free_report_busy(struct virtio_balloon *vb)
 }
 
 /**
+ * balloon_free_report_bytes() - free memory that was reported so far, in bytes
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+u64 balloon_free_report_bytes(struct virtio_balloon *vb)
+{
+	return vb->free_report ?
+	       READ_ONCE(vb->free_report->nr_pages) << PAGE_SHIFT : 0;
+}
+
+/**
+ * balloon_free_report_state_name() - whether free memory goes to this device
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: one word, see Documentation/ABI.
+ */
+const char *balloon_free_report_state_name(struct virtio_balloon *vb)
+{
+	struct balloon_free_report *report = vb->free_report;
+
+	if (!report)
+		return "none";
+	if (!READ_ONCE(report->registered))
+		return "unregistered";
+	return READ_ONCE(report->nr_busy) ? "reporting" : "idle";
+}
+
+/**
  * balloon_free_report_show() - print what was reported
  * @file: where to
  * @vb: the balloon
@@ -344,11 +374,10 @@ void balloon_free_report_show(struct seq_file *file, struct virtio_balloon *vb)
 
 	if (!report)
 		return;
-	seq_printf(file, "registered %d\n", READ_ONCE(report->registered));
+	seq_printf(file, "state %s\n", balloon_free_report_state_name(vb));
 	seq_printf(file, "elements %llu\n", READ_ONCE(report->nr_elements));
 	seq_printf(file, "blocks %llu\n", READ_ONCE(report->nr_blocks));
-	seq_printf(file, "bytes %llu\n",
-		   READ_ONCE(report->nr_pages) << PAGE_SHIFT);
+	seq_printf(file, "bytes %llu\n", balloon_free_report_bytes(vb));
 	seq_printf(file, "refused %llu\n", READ_ONCE(report->nr_refused));
 	seq_printf(file, "busy_bytes %llu\n",
 		   (u64)READ_ONCE(report->nr_busy) << PAGE_SHIFT);

@@ -124,6 +124,22 @@ static ssize_t hint_state_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(hint_state);
 
+static ssize_t reported_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%llu\n",
+			  balloon_free_report_bytes(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(reported);
+
+static ssize_t report_state_show(struct device *dev,
+				 struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  balloon_free_report_state_name(balloon_of(dev)));
+}
+static DEVICE_ATTR_RO(report_state);
+
 static ssize_t resync_store(struct device *dev, struct device_attribute *attr,
 			    const char *buf, size_t count)
 {
@@ -149,6 +165,8 @@ static struct attribute *balloon_attrs[] = {
 	&dev_attr_whole_blocks.attr,
 	&dev_attr_hint_held.attr,
 	&dev_attr_hint_state.attr,
+	&dev_attr_reported.attr,
+	&dev_attr_report_state.attr,
 	&dev_attr_resync.attr,
 	NULL
 };
