@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that memory which the balloon lies in can be taken from the guest.
+
+A virtio-mem device asks for half of its memory back, while the balloon fills it: the
+kernel moves the balloon's pages elsewhere. The counts of each zone are the same
+afterwards. Whole blocks cannot be moved, see the admin guide; so it is not tried with
+inflate=range.
+"""
+
+import re
+
+import pytest
+
+from lab import MIB
+from suite import books
+from suite.books import Books
+from suite.guests import full_size
+
+ENDS_OF_RANGE = True
+
+MEM_MIB = 512
+LEFT_MIB = 256
+BALLOON = 400 * MIB
+GUEST = {"memory_mib": 768, "max_memory_mib": 4096,
+         "balloon": {"free_page_reporting": True},
+         # Where the kernel prefers to put what it can move.
+         "append": "init_on_alloc=0 memhp_default_state=online_movable",
+         "virtio_mem": {"size": "1G", "requested-size": f"{MEM_MIB}M"}}
+MANAGED = re.compile(r"^Node (\d+), zone +(\w+)$.*?^ +managed +(\d+)$", re.M | re.S)
+
+
+def plugged(guest):
+    """Bytes that the virtio-mem device has given to the guest."""
+    devices = guest.qmp("query-memory-devices")
+    return next(device["data"]["size"] for device in devices
+                if device["type"] == "virtio-mem")
+
+
+def request(guest, size_mib):
+    guest.qmp("qom-set", path="/machine/peripheral/vmem0", property="requested-size",
+              value=size_mib * MIB)
+    guest.wait_for(lambda: plugged(guest) == size_mib * MIB, 90, lambda: (
+        f"{size_mib} MiB to be plugged; there are {plugged(guest) // MIB}"))
+
+
+def managed(guest):
+    """{zone: pages that the allocator has, or has given away}."""
+    return {(node, zone): int(pages)
+            for node, zone, pages in MANAGED.findall(guest.read("/proc/zoneinfo"))}
+
+
+def movable(guest):
+    return sum(pages for (_, zone), pages in managed(guest).items() if zone == "Movable")
+
+
+@pytest.mark.parametrize("mode", ["auto", "pfn"])
+def test_memory_with_pages_is_unplugged(boot, driver, mode, record_property):
+    if driver != "ours" and mode != "auto":
+        pytest.skip("the in-tree driver has one way to inflate")
+    guest = boot(**(GUEST | {"module_params": f"inflate={mode}"}))
+    guest.wait_for(lambda: plugged(guest) == MEM_MIB * MIB, 60, "memory to be plugged")
+    start, zones = Books.read(guest), managed(guest)
+    full = full_size(guest)
+
+    guest.resize(full - BALLOON)
+    assert movable(guest) * books.PAGE < LEFT_MIB * MIB, "the balloon is elsewhere"
+    request(guest, LEFT_MIB)
+    guest.wait_actual(full - BALLOON)
+    guest.resize(full)
+    request(guest, MEM_MIB)
+    now = managed(guest)
+    assert now == zones, f"pages of the zones: {now}, expected {zones}"
+    books.check(guest, start)
+    record_property("figure", f"{(MEM_MIB - LEFT_MIB)} MiB unplugged below "
+                              f"{BALLOON // MIB} MiB in the balloon")
