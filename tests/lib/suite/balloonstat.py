@@ -27,9 +27,9 @@ TIMEOUT = 30 * SCALE
 # No two alike, so that a mistaken column shows.
 ATTRIBUTES = {
     "target": 4096 * MIB, "actual": 1024 * MIB, "in_flight": 8 * KIB, "floor": 64 * MIB,
-    "state": "inflating", "inflate": "auto", "inflate_reason": "the device discards",
-    "element": 2 * MIB, "whole_blocks": 512 * MIB, "hint_held": 96 * MIB,
-    "hint_state": "holding",
+    "state": "inflating", "inflate": "pfn",
+    "inflate_reason": "the device offers no free page reporting", "element": 2 * MIB,
+    "whole_blocks": 512 * MIB, "hint_held": 96 * MIB, "hint_state": "holding",
 }
 HINT = "state holding\nid 7\nheld_bytes 100663296\nrounds 3\nstop_usecs_max 1250\n"
 VMSTAT = "nr_free_pages 12345\nballoon_inflate 262144\nballoon_deflate 0\nballoon_migrate 9\n"
