@@ -205,7 +205,8 @@ def test_state_of_a_newer_driver(fake):
 
 @pytest.mark.parametrize("state, in_flight, answer", [
     ("idle", 0, "The host has answered everything: nothing is in flight."),
-    ("floor", 4096, "has not been silent for 10 s yet, with 4 KiB in flight."),
+    ("floor", 4096, "The host answers, as far as one can tell: with 4 KiB in flight, it "
+                    "was not silent for 10 s."),
     ("host-silent", 8 * MIB, "The host does not answer: for 10 s or more nothing came from "
                              "it, with 8 MiB in flight."),
     ("broken", 0, "The host cannot answer: the device is broken, with 0 MiB in flight."),
