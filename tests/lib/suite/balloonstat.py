@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest that is only files, and scripts/balloonstat looking at it.
+
+Its /sys, debugfs and /proc are directories below one: a balloon is a directory with
+the driver's files in it, and going is removing it.
+"""
+
+import importlib.machinery
+import importlib.util
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+
+from lab.deadline import SCALE, poll
+from lab.paths import REPO
+
+SCRIPT = REPO / "scripts/balloonstat"
+ABI = REPO / "Documentation/ABI/testing/sysfs-virtio-balloon"
+KIB, MIB = 1 << 10, 1 << 20
+TIMEOUT = 30 * SCALE
+
+# No two alike, so that a mistaken column shows.
+ATTRIBUTES = {
+    "target": 4096 * MIB, "actual": 1024 * MIB, "in_flight": 8 * KIB, "floor": 64 * MIB,
+    "state": "inflating", "inflate": "pfn",
+    "inflate_reason": "the device offers no free page reporting", "element": 2 * MIB,
+    "whole_blocks": 512 * MIB, "hint_held": 96 * MIB, "hint_state": "holding",
+}
+HINT = "state holding\nid 7\nheld_bytes 100663296\nrounds 3\nstop_usecs_max 1250\n"
+VMSTAT = "nr_free_pages 12345\nballoon_inflate 262144\nballoon_deflate 0\nballoon_migrate 9\n"
+
+
+def load():
+    """The script as a module; it has no suffix."""
+    loader = importlib.machinery.SourceFileLoader("balloonstat", str(SCRIPT))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+class Fake:
+    """A guest's /sys, debugfs and /proc below one directory."""
+
+    def __init__(self, root):
+        self.root = root
+        self.devices = root / "sys/bus/virtio/devices"
+        self.drivers = root / "sys/bus/virtio/drivers"
+        self.debugfs = root / "debug/virtio_balloon"
+        self.devices.mkdir(parents=True)
+        (root / "proc").mkdir()
+        (root / "proc/vmstat").write_text(VMSTAT)
+        self.roots = ["--sysfs", root / "sys", "--debugfs", root / "debug",
+                      "--proc", root / "proc"]
+
+    def device(self, name, kind, driver=None):
+        (self.devices / name).mkdir()
+        (self.devices / name / "device").write_text(f"{kind:#06x}\n")
+        if driver:
+            (self.drivers / driver).mkdir(parents=True, exist_ok=True)
+            (self.devices / name / "driver").symlink_to(self.drivers / driver)
+
+    def balloon(self, name="virtio0", debugfs=True, **changes):
+        self.device(name, 5, "virtio_balloon")
+        (self.devices / name / "balloon").mkdir()
+        self.write(name, **{**ATTRIBUTES, **changes})
+        if debugfs:
+            (self.debugfs / name).mkdir(parents=True)
+            (self.debugfs / name / "hint").write_text(HINT)
+            # There without a number when the device lacks the feature.
+            (self.debugfs / name / "free_report").write_text("")
+
+    def write(self, device="virtio0", **values):
+        for name, value in values.items():
+            (self.devices / device / "balloon" / name).write_text(f"{value}\n")
+
+    def remove(self, device):
+        shutil.rmtree(self.devices / device)
+
+    def command(self, *arguments):
+        """Isolated from all but the standard library."""
+        return [sys.executable, "-I", "-S", SCRIPT, *self.roots, *arguments]
+
+    def run(self, *arguments, status=0, **environment):
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True,
+                              check=False, timeout=TIMEOUT, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "LINES": "24", **environment})
+        assert done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def start(self, *arguments):
+        return Running(self, arguments)
+
+    def watch(self, module, *devices):
+        class Args:
+            sysfs, debugfs, proc = map(str, self.roots[1::2])
+        return module.Watch(module.Source(Args), list(devices))
+
+
+def heed_ctrl_c():
+    """Who runs the tests may ignore it, as a shell does for "command &"."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Running:
+    """A balloonstat that goes on while the guest changes; what it says goes to files."""
+
+    def __init__(self, fake, arguments):
+        self.files = [fake.root / "stdout", fake.root / "stderr"]
+        with open(self.files[0], "w") as stdout, open(self.files[1], "w") as stderr:
+            # pylint: disable-next=subprocess-popen-preexec-fn,consider-using-with
+            self.process = subprocess.Popen(fake.command(*arguments), stdout=stdout,
+                                            stderr=stderr, preexec_fn=heed_ctrl_c)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+    def stdout(self):
+        return self.files[0].read_text()
+
+    def stderr(self):
+        return self.files[1].read_text()
+
+    def ends(self):
+        return self.process.wait(TIMEOUT)
+
+
+class Terminal:
+    """A balloonstat on a terminal of its own, and all that it wrote there."""
+
+    def __init__(self, fake, *arguments, term="linux"):
+        self.ours, theirs = pty.openpty()
+        self.settings = termios.tcgetattr(theirs)
+        self.theirs = theirs
+        self.stderr = fake.root / "stderr"
+        with open(self.stderr, "w") as stderr:
+            # pylint: disable-next=subprocess-popen-preexec-fn,consider-using-with
+            self.process = subprocess.Popen(
+                fake.command(*arguments), stdin=theirs, stdout=theirs, stderr=stderr,
+                preexec_fn=heed_ctrl_c,
+                env={**os.environ, "TERM": term, "LINES": "24", "COLUMNS": "80"})
+        os.set_blocking(self.ours, False)
+        self.text = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.ours)
+        os.close(self.theirs)
+
+    def read(self):
+        try:
+            self.text += os.read(self.ours, 65536).decode()
+        except BlockingIOError:
+            pass
+        return self.text
+
+    def says(self, text):
+        poll(lambda: text in self.read(), TIMEOUT, lambda: f"{text!r} in {self.text!r}")
+
+    def ends(self):
+        def ended():
+            # It cannot end before somebody has read what it wrote.
+            self.read()
+            return self.process.poll() is not None
+
+        poll(ended, TIMEOUT, "the end")
+        self.read()
+        assert termios.tcgetattr(self.theirs) == self.settings, "the terminal is not as it was"
+        return self.process.returncode
+
+
+def abi_words(attribute):
+    """The words that the document allows, from the table of an attribute."""
+    text = re.search(rf"balloon/{attribute}\n(.*?)(?:\nWhat:|\Z)", ABI.read_text(),
+                     re.S).group(1)
+    table = re.search(r"=====\n(.*?)\n\s*=====", text, re.S).group(1)
+    return re.findall(r"^\t\t([\w-]+) {2,}\S", table, re.M)
+
+
+def abi_attributes():
+    found = re.findall(r"virtioN/balloon/(\w+)\n.*?\((\w+)\)", ABI.read_text(), re.S)
+    return {name for name, mode in found if mode != "WO"}
+
+
+def columns(text):
+    """[{column: value}] of the lines; values have no blanks in them."""
+    head, _, *lines = text.splitlines()
+    return [dict(zip(head.split(), line.split())) for line in lines]
+
+
+def words(text):
+    """Without the ends of lines, which depend on lengths."""
+    return " ".join(text.split())
