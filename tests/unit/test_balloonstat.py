@@ -196,6 +196,14 @@ def test_hint_state_has_a_sentence(fake, module, once, state):
     assert f"No memory is held for hints: {module.HINTS[state]}" in once()
 
 
+@pytest.mark.parametrize("state", abi_words("report_state"))
+def test_report_state_has_a_sentence(fake, module, once, state):
+    fake.balloon(report_state=state)
+    assert state in module.REPORTS, f"no sentence for the state {state} of reports"
+    sentence = module.REPORTS[state].format(reported="2048 MiB")
+    assert f"What the guest frees {sentence}" in once()
+
+
 def test_state_of_a_newer_driver(fake):
     fake.balloon(state="levitating", hint_state="pondering")
     said = words(fake.run("--once").stdout)
@@ -225,6 +233,7 @@ def test_once_has_names_values_and_units(fake):
         "in_flight": "8 KiB", "floor": "64 MiB", "element": "2 MiB",
         "whole_blocks": "512 MiB", "hint_held": "96 MiB", "state": "inflating",
         "inflate": "pfn", "inflate_reason": ATTRIBUTES["inflate_reason"], "hint_state": "holding",
+        "reported": "2048 MiB", "report_state": "idle",
         "vmstat.balloon_inflate": "262144 pages", "vmstat.balloon_deflate": "0 pages",
         "vmstat.balloon_migrate": "9 pages", "debugfs.hint.state": "holding",
         "debugfs.hint.id": "7", "debugfs.hint.held_bytes": "96 MiB",

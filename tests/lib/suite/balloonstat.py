@@ -30,6 +30,7 @@ ATTRIBUTES = {
     "state": "inflating", "inflate": "pfn",
     "inflate_reason": "the device offers no free page reporting", "element": 2 * MIB,
     "whole_blocks": 512 * MIB, "hint_held": 96 * MIB, "hint_state": "holding",
+    "reported": 2048 * MIB, "report_state": "idle",
 }
 HINT = "state holding\nid 7\nheld_bytes 100663296\nrounds 3\nstop_usecs_max 1250\n"
 VMSTAT = "nr_free_pages 12345\nballoon_inflate 262144\nballoon_deflate 0\nballoon_migrate 9\n"
