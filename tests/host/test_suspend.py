@@ -11,6 +11,7 @@ import pytest
 
 from lab import MIB
 from suite import books
+from suite.books import Books
 from suite.guests import full_size
 from suite.stats import next_stats
 
@@ -98,6 +99,20 @@ def test_unload_after_suspend(guest, start):
     books.check_without_driver(guest, start)
     guest.check("modprobe virtio_balloon")
     guest.wait_actual(full_size(guest) - BALLOON)
+
+
+# 7.2 leaves the queues of such a device alone; older kernels reset it all the same.
+@pytest.mark.parametrize("reset", ["off", "on"], ids=["soft-reset", "no-soft-reset"])
+def test_device_that_keeps_its_state(boot, reset):
+    """A device on PCI Express may say that it need not be reset when it wakes up."""
+    guest = boot(**(GUEST | {"machine": "q35", "balloon": {
+        "root_port": True, "x_pcie_pm_no_soft_reset": reset}}))
+    start = Books.read(guest)
+    guest.resize(full_size(guest) - BALLOON)
+    suspend(guest)
+    wake(guest)
+    guest.wait_actual(full_size(guest) - BALLOON)
+    check_works(guest, start)
 
 
 def test_target_just_before_suspend(guest, start):
