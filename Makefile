@@ -11,7 +11,7 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check \
+.PHONY: all help modules install uninstall deb dkms-install dkms-uninstall demo check \
 	check-debug conformance fuzz soak faults bench lint unit guest kselftest-install \
 	setup fetch clean distclean
 
@@ -24,6 +24,8 @@ help:
 	@echo '    KDIR=DIR         for the kernel whose headers are in DIR'
 	@echo '  install        install it for the running kernel, into updates/'
 	@echo '  uninstall      remove it again: modprobe takes the in-tree driver'
+	@echo '  deb            a Debian package that builds it for each kernel (DKMS);  DIR=path'
+	@echo '  dkms-install   the same on other distributions;  dkms-uninstall'
 	@echo
 	@echo 'Seeing it work (root on a Debian machine; both do their own set-up)'
 	@echo '  demo           boot a guest and watch its balloon;  K=7.2'
@@ -78,6 +80,15 @@ kselftest-install:
 	$(if $(K),@scripts/fetch)
 	@scripts/kselftest $(if $(K),--kernel $(K),$(if \
 		$(filter-out file,$(origin KDIR)),--kdir $(KDIR))) $(DIR)
+
+deb:
+	@scripts/deb $(DIR)
+
+dkms-install:
+	@scripts/dkms install $(KVER)
+
+dkms-uninstall:
+	@scripts/dkms uninstall $(KVER)
 
 setup:
 	scripts/setup
