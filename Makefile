@@ -11,8 +11,9 @@ KDIR   ?= /lib/modules/$(KVER)/build
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall demo check check-debug conformance fuzz \
-	soak faults bench lint unit guest setup fetch clean distclean
+.PHONY: all help modules install uninstall deb dkms-install dkms-uninstall demo check \
+	check-debug conformance fuzz soak faults bench lint unit guest kselftest-install \
+	setup fetch clean distclean
 
 all: modules
 
@@ -23,6 +24,8 @@ help:
 	@echo '    KDIR=DIR         for the kernel whose headers are in DIR'
 	@echo '  install        install it for the running kernel, into updates/'
 	@echo '  uninstall      remove it again: modprobe takes the in-tree driver'
+	@echo '  deb            a Debian package that builds it for each kernel (DKMS);  DIR=path'
+	@echo '  dkms-install   the same on other distributions;  dkms-uninstall'
 	@echo
 	@echo 'Seeing it work (root on a Debian machine; both do their own set-up)'
 	@echo '  demo           boot a guest and watch its balloon;  K=7.2'
@@ -36,6 +39,10 @@ help:
 	@echo '  soak           long random runs, minutes;  FULL=1: hours'
 	@echo '  faults         plants faults in the driver: each has to be found'
 	@echo '  bench          our modes and the in-tree driver, measured;  K=7.2'
+	@echo
+	@echo 'Judging a guest elsewhere'
+	@echo '  kselftest-install DIR=path   test programs that run there by themselves'
+	@echo '    K=6.1 or KDIR=DIR   with the module that lets them play the host'
 	@echo
 	@echo 'Working on it'
 	@echo '  unit           tests that need no guest'
@@ -67,6 +74,21 @@ uninstall:
 	      /lib/modules/$(KVER)/updates/virtio_balloon.ko*
 	depmod $(KVER)
 	@scripts/installed $(KVER)
+
+# KDIR= only if it was given: without it no kernel is needed.
+kselftest-install:
+	$(if $(K),@scripts/fetch)
+	@scripts/kselftest $(if $(K),--kernel $(K),$(if \
+		$(filter-out file,$(origin KDIR)),--kdir $(KDIR))) $(DIR)
+
+deb:
+	@scripts/deb $(DIR)
+
+dkms-install:
+	@scripts/dkms install $(KVER)
+
+dkms-uninstall:
+	@scripts/dkms uninstall $(KVER)
 
 setup:
 	scripts/setup

@@ -29,6 +29,12 @@ is_series()
 	return 1
 }
 
+# The driver's version, of which there is this one place.
+module_version()
+{
+	sed -n 's/^MODULE_VERSION("\(.*\)");$/\1/p' "$repo/drivers/virtio/balloon/main.c"
+}
+
 # The Debian suite in whose root a series is built. Newer kernels need newer
 # compilers and a newer libc for their build tools.
 suite_of()

@@ -5,8 +5,9 @@
  * keep to the protocol as the model sees it, reach its target when the host
  * answers, let go when told, and leave no page, counter, thread or queue behind.
  *
- * usage: fuzz SEED STEPS [LIFE]
+ * usage: fuzz [SEED STEPS [LIFE]]
  *
+ * Without arguments a new seed is taken, for as many steps as a test may have.
  * The same seed makes the same decisions; what the driver does between them
  * depends on the machine. Each life is one case; with LIFE only that one is
  * played. A life that fails prints its last steps.
@@ -22,6 +23,7 @@
 
 #define STEPS_MIN	60
 #define STEPS_SPREAD	300
+#define STEPS_DEFAULT	1000
 #define CASE_S		(fuzz_ms(120000) / 1000)
 #define PLUG_MS		fuzz_ms(5000)
 #define CANARY_MIB	8
@@ -182,7 +184,7 @@ static void check_guest(struct fuzz *f, const struct fuzz_books *before,
 {
 	const char *wrong;
 
-	if (fuzz_work_left())
+	if (fuzz_threads() > before->threads)
 		fuzz_fail(f, "a thread of the driver is left");
 	if (canary_check(canary))
 		fuzz_fail(f, "memory of this process was written");
@@ -251,8 +253,17 @@ static void remains(const void *arg)
 
 static int misused(void)
 {
-	fprintf(stderr, "usage: fuzz SEED STEPS [LIFE]\n");
+	fprintf(stderr, "usage: fuzz [SEED STEPS [LIFE]]\n");
 	return 2;
+}
+
+/* One that no other run has. */
+static __u64 new_seed(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
 int main(int argc, char **argv)
@@ -261,10 +272,10 @@ int main(int argc, char **argv)
 	double start = ktap_now();
 	char name[64];
 
-	if (argc < 3)
+	if (argc == 2)
 		return misused();
-	seed = strtoull(argv[1], NULL, 0);
-	steps_wanted = strtoul(argv[2], NULL, 0);
+	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : new_seed();
+	steps_wanted = argc > 1 ? strtoul(argv[2], NULL, 0) : STEPS_DEFAULT;
 	if (argc > 3)
 		only = strtoul(argv[3], NULL, 0);
 	for (lives = 0; done < steps_wanted; lives++)

@@ -55,12 +55,14 @@ static inline __u64 fuzz_state(__u64 seed, __u64 a, __u64 b)
  * @free: free memory in device pages
  * @balloon: inflations less deflations, guest pages
  * @nr_balloon: the kernel's count of balloon pages; 0 where it has none
+ * @threads: of the driver, which has some if the guest has a balloon of its own
  */
 struct fuzz_books {
 	__u64 total;
 	__u64 free;
 	__s64 balloon;
 	__s64 nr_balloon;
+	unsigned int threads;
 };
 
 /**
@@ -121,7 +123,7 @@ void fuzz_press(struct fuzz *f, unsigned int mib);
 void fuzz_relieve(struct fuzz *f);
 void fuzz_compact(struct fuzz *f);
 void fuzz_compact_end(struct fuzz *f, bool wait);
-bool fuzz_work_left(void);
+unsigned int fuzz_threads(void);
 
 /* fuzz_steps.c: what a host can do. */
 void fuzz_step(struct fuzz *f);

@@ -64,6 +64,8 @@ static __s64 counter(const char *name)
  */
 void fuzz_read_books(struct fuzz_books *books)
 {
+	/* First: looking at all processes takes memory. */
+	books->threads = fuzz_threads();
 	books->total = host_meminfo("MemTotal");
 	books->free = host_free_memory();
 	books->balloon = counter("balloon_inflate") - counter("balloon_deflate");
@@ -186,16 +188,18 @@ void fuzz_compact_end(struct fuzz *f, bool wait)
 }
 
 /**
- * fuzz_work_left - is a thread of a driver's workqueue still there?
+ * fuzz_threads - how many threads do the driver's workqueues have?
  *
- * To be asked when no device is bound. The driver's workqueue has a rescuer,
- * whose name is cut differently by different kernels.
+ * The workqueue of each device has a rescuer, whose name is cut differently by
+ * different kernels.
+ *
+ * Return: their number.
  */
-bool fuzz_work_left(void)
+unsigned int fuzz_threads(void)
 {
 	struct dirent *entry;
 	char path[300], comm[32];
-	bool left = false;
+	unsigned int count = 0;
 	DIR *dir = opendir("/proc");
 	FILE *f;
 
@@ -209,10 +213,10 @@ bool fuzz_work_left(void)
 		if (!f)
 			continue;
 		if (fgets(comm, sizeof(comm), f))
-			left |= !strncmp(comm, "virtio-balloon/", 14) ||
-				!strncmp(comm, "kworker/R-virtio-b", 15);
+			count += !strncmp(comm, "virtio-balloon/", 14) ||
+				 !strncmp(comm, "kworker/R-virtio-b", 15);
 		fclose(f);
 	}
 	closedir(dir);
-	return left;
+	return count;
 }
