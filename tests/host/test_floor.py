@@ -15,6 +15,8 @@ from suite import books
 from suite.books import SYSFS, Books
 from suite.guests import full_size
 
+ENDS_OF_RANGE = True
+
 GUEST = {"memory_mib": 320}
 PARAMETER = "/sys/module/virtio_balloon/parameters/floor"
 # A process with memory of its own, on swapless tmpfs: it cannot be reclaimed.

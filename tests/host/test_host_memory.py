@@ -9,6 +9,8 @@ from lab.units import mib
 from suite import hog
 from suite.guests import full_size
 
+ENDS_OF_RANGE = True
+
 GUEST = {"memory_mib": 640, "smp": 1, "append": "init_on_alloc=0", "files": hog.FILES}
 BALLOON = 384 * MIB
 # Left free when memory is filled, so that nothing is reclaimed.

@@ -10,6 +10,8 @@ from suite.books import Books
 from suite.guests import full_size
 from suite.programs import tool_file
 
+ENDS_OF_RANGE = True
+
 GUEST = {"memory_mib": 768, "balloon": {"root_port": True}, "append": "init_on_alloc=0"}
 BALLOON = 300 * MIB
 ON_THE_WAY = 40 * MIB

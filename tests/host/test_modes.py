@@ -80,7 +80,7 @@ def test_random_targets_and_modes(request, guest, ours, start, record_property):
     seed = random.randrange(1 << 32) if seed is None else seed
     rng = random.Random(seed)
     record_property("seed", seed)
-    nr_targets = count(config, 40, 500)
+    nr_targets = count(config, 20, 500)
     compact = guest.check(COMPACT).strip()
     try:
         for number in range(nr_targets):

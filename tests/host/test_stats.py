@@ -13,6 +13,8 @@ from suite.books import PAGE
 from suite.guests import full_size
 from suite.stats import fresh_stats, next_stats
 
+ENDS_OF_RANGE = True
+
 GUEST = {"memory_mib": 512}
 # Read through a guest with less memory.
 DISK = 400 * MIB

@@ -15,6 +15,8 @@ from suite.books import Books
 from suite.guests import full_size
 from suite.stats import next_stats
 
+ENDS_OF_RANGE = True
+
 # A q35 sleeps in S3 only once: after that its power registers are gone. One CPU:
 # a second one, emulated, was seen to wake up without its timer, once in dozens of
 # runs, and the guest made no progress.
@@ -101,20 +103,6 @@ def test_unload_after_suspend(guest, start):
     guest.wait_actual(full_size(guest) - BALLOON)
 
 
-# 7.2 leaves the queues of such a device alone; older kernels reset it all the same.
-@pytest.mark.parametrize("reset", ["off", "on"], ids=["soft-reset", "no-soft-reset"])
-def test_device_that_keeps_its_state(boot, reset):
-    """A device on PCI Express may say that it need not be reset when it wakes up."""
-    guest = boot(**(GUEST | {"machine": "q35", "balloon": {
-        "root_port": True, "x_pcie_pm_no_soft_reset": reset}}))
-    start = Books.read(guest)
-    guest.resize(full_size(guest) - BALLOON)
-    suspend(guest)
-    wake(guest)
-    guest.wait_actual(full_size(guest) - BALLOON)
-    check_works(guest, start)
-
-
 def test_target_just_before_suspend(guest, start):
     """With power/wakeup enabled the balloon is first made what it should be.
 
@@ -123,7 +111,7 @@ def test_target_just_before_suspend(guest, start):
     """
     device = guest.check(f"ls -d {DEVICE}").strip()
     wakeup = f"{device}/power/wakeup"
-    events = f"{device}/power/wakeup_count"
+    events = f"{device}/power/wakeup_active_count"
     guest.check(f"echo enabled > {wakeup}")
     try:
         before = int(guest.read(events))
@@ -151,8 +139,8 @@ def asleep(guest):
     return guest.cpu_seconds() - before < 0.02
 
 
-def test_balloon_works_after_s2idle(guest, start):
-    guest.resize(full_size(guest) - BALLOON)
+def idle_and_wake(guest):
+    """s2idle, for a moment."""
     slept = "cat /sys/power/suspend_stats/success"
     before = int(guest.check(slept))
     guest.check("echo enabled > /sys/class/tty/ttyS1/power/wakeup")
@@ -164,5 +152,26 @@ def test_balloon_works_after_s2idle(guest, start):
     guest.sync(60)
     now = int(guest.check(slept))
     assert now == before + 1, f"the guest slept {now} times, expected {before + 1}"
+
+
+def test_balloon_works_after_s2idle(guest, start):
+    guest.resize(full_size(guest) - BALLOON)
+    idle_and_wake(guest)
+    guest.wait_actual(full_size(guest) - BALLOON)
+    check_works(guest, start)
+
+
+# In S3 an emulated q35 with a root port never gets to sleep, whatever the driver.
+@pytest.mark.parametrize("reset", ["off", "on"], ids=["soft-reset", "no-soft-reset"])
+def test_device_that_keeps_its_state(boot, reset):
+    """A device on PCI Express may say that it need not be reset when it wakes up.
+
+    7.2 leaves the queues of such a device alone; older kernels reset it all the same.
+    """
+    guest = boot(**(GUEST | {"machine": "q35", "balloon": {
+        "root_port": True, "x_pcie_pm_no_soft_reset": reset}}))
+    start = Books.read(guest)
+    guest.resize(full_size(guest) - BALLOON)
+    idle_and_wake(guest)
     guest.wait_actual(full_size(guest) - BALLOON)
     check_works(guest, start)

@@ -13,6 +13,8 @@ from suite.books import Books
 from suite.guests import full_size
 from suite.stats import last_update, next_stats
 
+ENDS_OF_RANGE = True
+
 BALLOON = 100 * MIB + 4096
 
 GUESTS = {
