@@ -14,7 +14,7 @@ GUEST = {"memory_mib": 1024, "balloon": None, "load": False,
          "test_modules": ["balloon_host"],
          "files": programs.files(PROGRAMS, "host/")}
 # All the cases of one program, in seconds; each has a deadline of its own.
-TIMEOUT = 400
+TIMEOUT = 1000
 
 # When there is no memory for a driver's groups in sysfs the driver core removes them
 # all the same, warns that they are not there, and taints the kernel.

@@ -26,7 +26,7 @@
 #define DRIVER		"/sys/bus/virtio/drivers/virtio_balloon"
 #define SETTLE_MS	30000
 #define OP_MS		20000
-#define CASE_S		400
+#define CASE_S		800
 /* A walk that does not end is a mistake of the test. */
 #define WALK_MAX	2000
 #define FREE_SLACK	host_slack(4 * HOST_MIB)
