@@ -14,7 +14,7 @@ from lab import MIB
 from lab.errors import QMPError
 from suite import books, churn, hog, migration
 from suite.books import Books
-from suite.guests import full_size
+from suite.guests import full_size, plugged
 
 ENDS_OF_RANGE = True
 
@@ -132,13 +132,6 @@ def test_unplugged_memory_stays_unplugged(boot, driver):
         assert looked_at <= most, f"{looked_at} bytes were looked at, {most} expected"
         books.check(dest, before, tolerance=books.TOLERANCE + (CHURN_MIB + 8) * MIB)
         dest.check_log()
-
-
-def plugged(guest):
-    """Bytes that the virtio-mem device has given to the guest."""
-    devices = guest.qmp("query-memory-devices")
-    return next(device["data"]["size"] for device in devices
-                if device["type"] == "virtio-mem")
 
 
 def test_snapshot_in_the_background(boot, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from lab import MIB
 from suite import books
 from suite.books import Books
-from suite.guests import full_size
+from suite.guests import full_size, plugged
 
 ENDS_OF_RANGE = True
 
@@ -29,14 +29,7 @@ GUEST = {"memory_mib": 768, "max_memory_mib": 4096,
 MANAGED = re.compile(r"^Node (\d+), zone +(\w+)$.*?^ +managed +(\d+)$", re.M | re.S)
 
 
-def plugged(guest):
-    """Bytes that the virtio-mem device has given to the guest."""
-    devices = guest.qmp("query-memory-devices")
-    return next(device["data"]["size"] for device in devices
-                if device["type"] == "virtio-mem")
-
-
-def request(guest, size_mib):
+def ask_for(guest, size_mib):
     guest.qmp("qom-set", path="/machine/peripheral/vmem0", property="requested-size",
               value=size_mib * MIB)
     guest.wait_for(lambda: plugged(guest) == size_mib * MIB, 90, lambda: (
@@ -66,10 +59,10 @@ def test_memory_with_pages_is_unplugged(request, boot, driver, mode, record_prop
 
     guest.resize(full - BALLOON)
     assert movable(guest) * books.PAGE < LEFT_MIB * MIB, "the balloon is elsewhere"
-    request(guest, LEFT_MIB)
+    ask_for(guest, LEFT_MIB)
     guest.wait_actual(full - BALLOON)
     guest.resize(full)
-    request(guest, MEM_MIB)
+    ask_for(guest, MEM_MIB)
     now = managed(guest)
     assert now == zones, f"pages of the zones: {now}, expected {zones}"
     books.check(guest, start)

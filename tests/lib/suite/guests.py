@@ -73,6 +73,13 @@ def full_size(guest):
     return guest.options.memory_mib * MIB
 
 
+def plugged(guest):
+    """Bytes that the virtio-mem device has given to the guest."""
+    devices = guest.qmp("query-memory-devices")
+    return next(device["data"]["size"] for device in devices
+                if device["type"] == "virtio-mem")
+
+
 def make_guest(kernel, driver, options):
     """A guest with the options of a test, not started.
 
