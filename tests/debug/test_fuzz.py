@@ -25,9 +25,7 @@ def test_random_hosts(request, kernel, driver, guest, record_property):
 
 
 def test_nothing_leaks(guest):
-    debug.unload(guest, "virtio_balloon", "balloon_host")
-    found = debug.leaks(guest)
-    assert not found, found
+    debug.check_nothing_leaks(guest, "balloon_host")
 
 
 def test_everything_was_watched(guest):

@@ -29,9 +29,7 @@ def test_program(guest, program, record_property):
 
 def test_nothing_leaks(guest):
     """Of all that the tests before did in this guest."""
-    debug.unload(guest, "virtio_balloon", "balloon_host")
-    found = debug.leaks(guest)
-    assert not found, found
+    debug.check_nothing_leaks(guest, "balloon_host")
 
 
 def test_everything_was_watched(guest):

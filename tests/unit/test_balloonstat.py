@@ -18,21 +18,10 @@ import pytest
 
 from lab.deadline import poll
 from lab.paths import REPO
-from suite import balloonstat
 from suite.balloonstat import (
     ATTRIBUTES, KIB, MIB, SCRIPT, TIMEOUT, abi_attributes, abi_words, columns, words)
 
 MANUAL = REPO / "Documentation/balloonstat.8"
-
-
-@pytest.fixture
-def fake(tmp_path):
-    return balloonstat.Fake(tmp_path)
-
-
-@pytest.fixture
-def module():
-    return balloonstat.load()
 
 
 # -- lines --

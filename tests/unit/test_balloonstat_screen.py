@@ -10,18 +10,7 @@ import sys
 
 import pytest
 
-from suite import balloonstat
 from suite.balloonstat import ATTRIBUTES, MIB, Terminal, columns
-
-
-@pytest.fixture
-def fake(tmp_path):
-    return balloonstat.Fake(tmp_path)
-
-
-@pytest.fixture
-def module():
-    return balloonstat.load()
 
 
 @pytest.mark.parametrize("end", ["q", signal.SIGINT, signal.SIGTERM])

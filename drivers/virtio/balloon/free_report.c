@@ -249,7 +249,7 @@ int balloon_free_report_start(struct virtio_balloon *vb)
 	if (report->registered)
 		return 0;
 	err = balloon_free_report_register(report);
-	report->registered = !err;
+	WRITE_ONCE(report->registered, !err);
 	if (err)
 		dev_warn(&vb->vdev->dev,
 			 "free memory is not reported to this device: %s (%d)\n",
@@ -288,7 +288,7 @@ void balloon_free_report_release_all(struct virtio_balloon *vb)
 	if (!report || !report->registered)
 		return;
 	page_reporting_unregister(&report->info);
-	report->registered = false;
+	WRITE_ONCE(report->registered, false);
 }
 
 /**

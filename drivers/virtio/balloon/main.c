@@ -178,17 +178,6 @@ static int balloon_parts_init(struct virtio_balloon *vb)
 	return 0;
 }
 
-static void balloon_parts_stop(struct virtio_balloon *vb)
-{
-	while (vb->nr_started) {
-		const struct balloon_part *part;
-
-		part = &balloon_parts[--vb->nr_started];
-		if (part->stop && balloon_part_present(vb, part))
-			part->stop(vb);
-	}
-}
-
 static int balloon_parts_start(struct virtio_balloon *vb)
 {
 	while (vb->nr_started < ARRAY_SIZE(balloon_parts)) {
@@ -217,7 +206,13 @@ static int balloon_parts_start(struct virtio_balloon *vb)
  */
 void balloon_quiesce(struct virtio_balloon *vb)
 {
-	balloon_parts_stop(vb);
+	while (vb->nr_started) {
+		const struct balloon_part *part;
+
+		part = &balloon_parts[--vb->nr_started];
+		if (part->stop && balloon_part_present(vb, part))
+			part->stop(vb);
+	}
 }
 
 /**

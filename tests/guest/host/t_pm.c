@@ -271,11 +271,7 @@ int main(int argc, char **argv)
 	static const struct sleep soft = {
 		ALL, BALLOON_OPF_PM_SUSPEND | BALLOON_OPF_NO_VIRTIO
 	};
-	static const struct {
-		const char *name;
-		void (*fn)(const void *arg);
-		const struct sleep *sleep;
-	} cases[] = {
+	static const struct life_case cases[] = {
 		{ "kept,suspend", kept, &suspend },
 		{ "kept,suspend,legacy", kept, &legacy },
 		{ "kept,suspend,tell", kept, &tell },
@@ -296,12 +292,6 @@ int main(int argc, char **argv)
 		{ "through-core", through_core, &suspend },
 		{ "through-core,tell", through_core, &tell },
 	};
-	unsigned int i, nr = sizeof(cases) / sizeof(cases[0]);
 
-	ktap_plan(nr, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	for (i = 0; i < nr; i++)
-		ktap_run(cases[i].name, cases[i].fn, cases[i].sleep, CASE_S);
-	return ktap_exit();
+	return LIFE_MAIN(cases, CASE_S, argc, argv);
 }

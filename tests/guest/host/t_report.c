@@ -250,11 +250,7 @@ int main(int argc, char **argv)
 	static const __u64 all = REPORT | HOST_F_STATS_VQ |
 				 HOST_F_FREE_PAGE_HINT | HOST_F_DEFLATE_ON_OOM;
 	static const __u64 legacy = HOST_F_REPORTING;
-	static const struct {
-		const char *name;
-		void (*fn)(const void *arg);
-		const __u64 *features;
-	} cases[] = {
+	static const struct life_case cases[] = {
 		{ "freed", freed, &report },
 		{ "freed,legacy", freed, &legacy },
 		{ "freed,all", freed, &all },
@@ -268,12 +264,6 @@ int main(int argc, char **argv)
 		{ "unanswered,suspend", lost_in_sleep, &report },
 		{ "unanswered,no-sleep", no_sleep, &report },
 	};
-	unsigned int i, nr = sizeof(cases) / sizeof(cases[0]);
 
-	ktap_plan(nr, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	for (i = 0; i < nr; i++)
-		ktap_run(cases[i].name, cases[i].fn, cases[i].features, CASE_S);
-	return ktap_exit();
+	return LIFE_MAIN(cases, CASE_S, argc, argv);
 }

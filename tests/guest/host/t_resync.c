@@ -173,18 +173,17 @@ int main(int argc, char **argv)
 	static const __u64 tell = HOST_F_MODERN | HOST_F_MUST_TELL_HOST;
 	static const __u64 report = HOST_F_MODERN | HOST_F_REPORTING;
 	static const __u64 legacy;
+	static const struct life_case cases[] = {
+		{ "asked", asked, &plain },
+		{ "asked,legacy", asked, &legacy },
+		{ "asked,report", asked, &report },
+		{ "repeated", repeated, &plain },
+		{ "command", command, &plain },
+		{ "new-target", new_target, &plain },
+		{ "new-target,tell", new_target, &tell },
+		{ "removed", removed, &plain },
+		{ "slept", slept, &plain },
+	};
 
-	ktap_plan(9, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	ktap_run("asked", asked, &plain, CASE_S);
-	ktap_run("asked,legacy", asked, &legacy, CASE_S);
-	ktap_run("asked,report", asked, &report, CASE_S);
-	ktap_run("repeated", repeated, &plain, CASE_S);
-	ktap_run("command", command, &plain, CASE_S);
-	ktap_run("new-target", new_target, &plain, CASE_S);
-	ktap_run("new-target,tell", new_target, &tell, CASE_S);
-	ktap_run("removed", removed, &plain, CASE_S);
-	ktap_run("slept", slept, &plain, CASE_S);
-	return ktap_exit();
+	return LIFE_MAIN(cases, CASE_S, argc, argv);
 }

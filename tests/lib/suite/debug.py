@@ -27,6 +27,13 @@ def leaks(guest):
     return guest.check(f"echo scan > {KMEMLEAK}; cat {KMEMLEAK}", SCAN_TIMEOUT)
 
 
+def check_nothing_leaks(guest, *modules):
+    """Nothing that the driver or its @modules allocated is left when they are gone."""
+    unload(guest, "virtio_balloon", *modules)
+    found = leaks(guest)
+    assert not found, found
+
+
 TAINT = "a kernel without taint"
 # What does not watch if a script fails.
 WATCHERS = {
