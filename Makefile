@@ -12,7 +12,7 @@ DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
 .PHONY: all help modules install uninstall deb dkms-install dkms-uninstall demo check \
-	check-debug conformance fuzz soak faults bench lint unit guest kselftest-install \
+	check-debug conformance fuzz soak faults bench lint docs unit guest kselftest-install \
 	setup fetch clean distclean
 
 all: modules
@@ -47,6 +47,7 @@ help:
 	@echo 'Working on it'
 	@echo '  unit           tests that need no guest'
 	@echo '  lint           W=1, sparse, checkpatch, clang, kernel-doc, shellcheck, ...'
+	@echo '  docs           the documentation as HTML, with the kernel-doc of the driver'
 	@echo '  guest          a guest with a prompt;  K=7.2 DRIVER=in-tree'
 	@echo '  setup, fetch   what check and demo do first'
 	@echo '  clean          remove what was built;  distclean: and fetched'
@@ -127,6 +128,9 @@ unit:
 
 lint: fetch
 	scripts/lint
+
+docs: fetch
+	scripts/docs $(DIR)
 
 guest: fetch
 	scripts/guest --kernel $(or $(K),7.2) --driver $(DRIVER)
