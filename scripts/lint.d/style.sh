@@ -44,6 +44,8 @@ checkpatch_except=(
 	# Tracepoints look so everywhere in the kernel.
 	"drivers/virtio/balloon/trace[.]h OPEN_ENDED_LINE"
 	"drivers/virtio/balloon/trace[.]h PARENTHESIS_ALIGNMENT"
+	# Names for __print_symbolic(), a list.
+	"drivers/virtio/balloon/trace[.]h COMPLEX_MACRO"
 	# Ordinary programs, with the types and names of the C library and without
 	# the kernel's macros.
 	"tests/(guest|unit)/.* PREFER_KERNEL_TYPES"

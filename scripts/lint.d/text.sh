@@ -104,7 +104,9 @@ check_size()
 	ctags -f "$tags" --quiet --langmap=C:.c.h --languages=C,Python \
 		--kinds-C=f --kinds-Python=fm --fields=+ne --sort=no "${c[@]}"
 	{
-		wc -l "${code[@]}" | awk -v max="$max_file" '$2 != "total" && $1 > max {
+		# One file is not to be two: it is copied into guests.
+		wc -l "${code[@]}" | awk -v max="$max_file" '
+		$2 != "total" && $2 != "scripts/balloonstat" && $1 > max {
 			print $2 ": " $1 " lines, " max " allowed" }'
 		awk -F'\t' -v max="$max_function" '
 		/^!/ { next }

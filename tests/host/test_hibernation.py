@@ -29,6 +29,9 @@ KEPT_MIB = 32
 LOAD_MIB = 64
 # The caches went, and the kernel has tables for its swap now.
 TOLERANCE = 12 * MIB
+# The devices of the guest, and of the one that its image goes to; with a slot of its
+# own, where nothing takes its place.
+MISSING = {"queue": ({"free_page_reporting": True}, {}), "device": ({"addr": "0x10"}, None)}
 SIZES = {"most": 600 * MIB, "empty-rare": 0}
 
 
@@ -42,9 +45,9 @@ def rare(pytestconfig, request):
 @pytest.fixture
 def sleeper(boot, tmp_path, ours):      # pylint: disable=unused-argument
     """A function that boots a guest which can hibernate: (guest, its books)."""
-    def function(disk_mib=DISK_MIB, mode="shutdown"):
+    def function(disk_mib=DISK_MIB, mode="shutdown", **options):
         disk = hibernation.make_disk(tmp_path / "swap", disk_mib)
-        guest = boot(**GUEST, disks=[str(disk)])
+        guest = boot(**GUEST, disks=[str(disk)], **options)
         hibernation.prepare(guest, mode)
         guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={KEPT_MIB} 2>/dev/null")
         return guest, Books.read(guest)
@@ -134,6 +137,28 @@ def test_loaded_by_a_kernel_with_another_driver(sleeper, boot, loader):
     books.check(after, start, tolerance=TOLERANCE)
     assert checksum(after) == before, "the guest's memory changed"
     check_follows(after, start, 300 * MIB)
+
+
+@pytest.mark.parametrize("balloon, other", MISSING.values(), ids=MISSING)
+def test_image_goes_where_something_is_missing(sleeper, boot, balloon, other):
+    """A queue that was there, or the device: the guest goes on without a balloon.
+
+    It says so, and has all of its memory. Bound again, the driver makes do with less.
+    """
+    guest, start = sleeper(balloon=balloon)
+    guest.resize(full_size(guest) - 300 * MIB)
+    before = checksum(guest)
+    hibernation.hibernate(guest)
+
+    after = hibernation.successor(guest, boot, balloon=other)
+    hibernation.resume(after)
+    assert "the device did not wake up, the guest goes on without a balloon" in after.log()
+    assert checksum(after) == before, "the guest's memory changed"
+    books.check(after, start, tolerance=TOLERANCE)
+    if other is not None:
+        after.check(f"cd {books.DRIVER_DIR}; n=$(basename virtio*); echo $n > unbind; "
+                    "echo $n > bind")
+        check_follows(after, start, 300 * MIB)
 
 
 def test_many_cycles(request, sleeper, boot, record_property):

@@ -14,33 +14,17 @@ from suite import books
 from suite.books import Books
 from suite.guests import full_size
 from suite.stats import next_stats
+from suite.suspend import MACHINE, suspend, wake
 
 ENDS_OF_RANGE = True
 
-# A q35 sleeps in S3 only once: after that its power registers are gone. One CPU:
-# a second one, emulated, was seen to wake up without its timer, once in dozens of
-# runs, and the guest made no progress.
-GUEST = {"memory_mib": 512, "machine": "pc", "smp": 1, "append": "init_on_alloc=0"}
+GUEST = {**MACHINE, "memory_mib": 512, "append": "init_on_alloc=0"}
 BALLOON = 150 * MIB + 4096
 DEVICE = "/sys/bus/virtio/drivers/virtio_balloon/virtio*"
 
 # A 6.1 that needs a slab on its way out of S3 asks its random numbers, and they ask
 # for the time, which stands still.
 pytestmark = pytest.mark.allow_log(r"timekeeping\.c:\d+ ktime_get_seconds")
-
-
-def suspend(guest):
-    """S3; returns when QEMU says that the guest sleeps."""
-    guest.check("grep -qw deep /sys/power/mem_sleep && "
-                "echo deep > /sys/power/mem_sleep")
-    guest.monitor.clear_events()
-    guest.channel.send("echo mem > /sys/power/state")
-    guest.wait_event("SUSPEND", 60)
-
-
-def wake(guest):
-    guest.qmp("system_wakeup")
-    guest.sync(60)
 
 
 def check_works(guest, start):

@@ -13,4 +13,6 @@ typedef uint64_t u64;
 
 #define U32_MAX	UINT32_MAX
 
+#define WRITE_ONCE(x, value)	((x) = (value))
+
 #endif /* UNIT_KERNEL_H */

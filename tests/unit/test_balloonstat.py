@@ -92,7 +92,51 @@ def test_rate_is_the_change_of_actual(fake, module, monkeypatch, before, after, 
     now[0] += seconds
     sample = watch.look()[0]
     assert (sample["rate"], module.rate_text(sample["rate"])) == (rate, text)
-    assert columns("\n".join(module.HEADER + [module.line(sample)]))[0]["rate"] == text
+    table = module.Table()
+    assert columns("\n".join([*table.header(), table.line(sample)]))[0]["rate"] == text
+
+
+@pytest.mark.parametrize("before, after, requests, answer", [
+    (100, 160, 30.0, 1024),     # 60 more in 2 s; their slot ends at 1024
+    (100, 100, 0.0, None),
+    (100, 7, 3.5, 1024),        # reset between the two
+])
+def test_wide_has_requests_and_answers(fake, module, monkeypatch, before, after, requests,
+                                       answer):
+    now = [1000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    fake.balloon()
+    fake.count(before)
+    watch = fake.watch(module, "virtio0")
+    first = watch.look()[0]
+    assert (first["requests"], first["answer_usecs"]) == (None, None)
+    fake.count(after)
+    now[0] += 2
+    sample = watch.look()[0]
+    assert (sample["requests"], sample["answer_usecs"]) == (requests, answer)
+    table = module.Table(wide=True)
+    line = columns("\n".join([*table.header(), table.line(sample)]))[0]
+    assert (line["requests"], line["answer"]) == (
+        str(int(requests)), str(answer) if answer else "-")
+    assert line["state"] == "inflating"
+
+
+def test_wide_without_debugfs_has_dashes(fake):
+    fake.balloon(debugfs=False)
+    last = columns(fake.run("--wide", "0.1", "2").stdout)[-1]
+    assert (last["requests"], last["answer"], last["state"]) == ("-", "-", "inflating")
+
+
+def test_counts_by_microseconds_are_no_times(fake):
+    fake.balloon()
+    fake.count(57)
+    assert "debugfs.latency.inflate_usecs_512: 57\n" in fake.run("--once").stdout
+
+
+def test_log_of_events_is_no_counter(fake):
+    fake.balloon()
+    (fake.debugfs / "virtio0/events").write_text("1.000000 up features=0x2e\n")
+    assert "events" not in json.loads(fake.run("--json").stdout)["debugfs"]
 
 
 def test_interval_and_count(fake):
@@ -118,7 +162,8 @@ def test_json_has_stable_names_and_bytes(fake):
     samples = [json.loads(line) for line in fake.run("--json", "0.1", "2").stdout.splitlines()]
     assert [sample["device"] for sample in samples] == ["virtio0", "virtio1"] * 2
     for sample in samples:
-        assert set(sample) == {*ATTRIBUTES, "time", "device", "rate", "vmstat", "debugfs"}
+        assert set(sample) == {*ATTRIBUTES, "time", "device", "rate", "requests",
+                               "answer_usecs", "vmstat", "debugfs"}
         assert {name: sample[name] for name in ATTRIBUTES} == ATTRIBUTES
         assert sample["vmstat"] == {"balloon_inflate": 262144, "balloon_deflate": 0,
                                     "balloon_migrate": 9}

@@ -25,6 +25,7 @@
 
 #include "blocks.h"
 #include "compat/shutdown.h"
+#include "events.h"
 #include "free_report.h"
 #include "hint.h"
 #include "inflate.h"
@@ -63,6 +64,7 @@
  * @pm: owned by pm.c
  * @shutdown: owned by shutdown.c
  * @debugfs: owned by debugfs.c
+ * @events: owned by events.c
  * @nr_inited: parts whose init succeeded; the driver core's callbacks, which
  *	       exclude each other
  * @nr_started: parts whose start succeeded; likewise
@@ -88,6 +90,7 @@ struct virtio_balloon {
 	struct balloon_pm pm;
 	struct balloon_compat_shutdown shutdown;
 	struct dentry *debugfs;
+	struct balloon_events *events;
 	unsigned int nr_inited;
 	unsigned int nr_started;
 	bool up;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the parts count, for those who look into a balloon:
- * /sys/kernel/debug/virtio_balloon/virtioN, one file for each part, a name and a
- * value a line. Nothing can be written. What an operator needs is in sysfs.
+ * /sys/kernel/debug/virtio_balloon/virtioN, a name and a value a line but for the log
+ * of events. Reading takes no lock that the parts work with, and what is counted is
+ * counted whether somebody reads or not. What an operator needs is in sysfs.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -10,6 +11,41 @@
 #include "balloon.h"
 
 static struct dentry *balloon_debugfs_root;
+
+static int size_show(struct seq_file *file, void *unused)
+{
+	balloon_size_show(file, file->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(size);
+
+static int queues_show(struct seq_file *file, void *unused)
+{
+	balloon_queues_show(file, file->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(queues);
+
+static int latency_show(struct seq_file *file, void *unused)
+{
+	balloon_queues_show_latency(file, file->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(latency);
+
+static int orders_show(struct seq_file *file, void *unused)
+{
+	balloon_inflate_show_orders(file, file->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(orders);
+
+static int time_to_target_show(struct seq_file *file, void *unused)
+{
+	balloon_size_show_reached(file, file->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(time_to_target);
 
 static int hint_show(struct seq_file *file, void *unused)
 {
@@ -24,6 +60,48 @@ static int free_report_show(struct seq_file *file, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(free_report);
+
+static int events_show(struct seq_file *file, void *unused)
+{
+	balloon_events_show(file, file->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(events);
+
+/* Any write; there is nothing to choose. */
+static ssize_t reset_write(struct file *file, const char __user *text,
+			   size_t size, loff_t *pos)
+{
+	struct virtio_balloon *vb = file->private_data;
+
+	balloon_queues_reset_counts(vb);
+	balloon_events_reset(vb);
+	memset(&vb->size.reached, 0, sizeof(vb->size.reached));
+	memset(&vb->inflate.orders, 0, sizeof(vb->inflate.orders));
+	return size;
+}
+
+static const struct file_operations reset_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = reset_write,
+};
+
+static const struct {
+	const char *name;
+	umode_t mode;
+	const struct file_operations *fops;
+} balloon_debugfs_files[] = {
+	{ "size", 0444, &size_fops },
+	{ "queues", 0444, &queues_fops },
+	{ "latency", 0444, &latency_fops },
+	{ "orders", 0444, &orders_fops },
+	{ "time_to_target", 0444, &time_to_target_fops },
+	{ "hint", 0444, &hint_fops },
+	{ "free_report", 0444, &free_report_fops },
+	{ "events", 0444, &events_fops },
+	{ "reset", 0200, &reset_fops },
+};
 
 /**
  * balloon_debugfs_load() - make room for the devices
@@ -56,11 +134,14 @@ void balloon_debugfs_unload(void)
  */
 int balloon_debugfs_init(struct virtio_balloon *vb)
 {
+	unsigned int i;
+
 	vb->debugfs = debugfs_create_dir(dev_name(&vb->vdev->dev),
 					 balloon_debugfs_root);
-	debugfs_create_file("hint", 0444, vb->debugfs, vb, &hint_fops);
-	debugfs_create_file("free_report", 0444, vb->debugfs, vb,
-			    &free_report_fops);
+	for (i = 0; i < ARRAY_SIZE(balloon_debugfs_files); i++)
+		debugfs_create_file(balloon_debugfs_files[i].name,
+				    balloon_debugfs_files[i].mode, vb->debugfs,
+				    vb, balloon_debugfs_files[i].fops);
 	return 0;
 }
 

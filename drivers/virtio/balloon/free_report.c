@@ -150,6 +150,8 @@ static void balloon_free_report_count(struct balloon_free_report *report,
 				      unsigned long nr_pages, ktime_t begin, int err)
 {
 	if (err) {
+		balloon_event(balloon_free_report_vb(report),
+			      BALLOON_EVENT_REPORT_FAILED, nr_pages, -err);
 		WRITE_ONCE(report->nr_refused, report->nr_refused + 1);
 	} else {
 		WRITE_ONCE(report->nr_elements, report->nr_elements + 1);

@@ -33,6 +33,8 @@ void balloon_hint_count_command(struct balloon_hint *hint, u32 id)
 {
 	WRITE_ONCE(hint->command_at, jiffies);
 	balloon_count(&hint->counts.commands, 1);
+	balloon_event(hint->stream.queue->vb, BALLOON_EVENT_HINT_COMMAND, id,
+		      hint->command);
 	trace_balloon_hint_command(balloon_hint_device(hint), hint->command,
 				   id);
 }
@@ -46,6 +48,8 @@ void balloon_hint_count_command(struct balloon_hint *hint, u32 id)
 void balloon_hint_count_begin(struct balloon_hint *hint)
 {
 	balloon_count(&hint->counts.rounds, 1);
+	balloon_event(hint->stream.queue->vb, BALLOON_EVENT_HINT_BEGIN, hint->id,
+		      balloon_hint_blocks_count(&hint->blocks));
 	trace_balloon_hint_begin(balloon_hint_device(hint), hint->id,
 				 balloon_hint_blocks_count(&hint->blocks));
 }
@@ -67,6 +71,8 @@ void balloon_hint_count_end(struct balloon_hint *hint)
 			   max(usecs, counts->stop_usecs_max));
 		hint->asked = 0;
 	}
+	balloon_event(hint->stream.queue->vb, BALLOON_EVENT_HINT_END,
+		      hint->round_id, balloon_hint_blocks_count(&hint->blocks));
 	trace_balloon_hint_end(balloon_hint_device(hint), hint->round_id,
 			       balloon_hint_blocks_count(&hint->blocks), usecs);
 }
@@ -135,6 +141,8 @@ void balloon_hint_count_release(struct balloon_hint *hint,
 	balloon_count(&counts->pages_released, release->nr_pages);
 	WRITE_ONCE(counts->release_usecs_max,
 		   max(release->usecs_longest, counts->release_usecs_max));
+	balloon_event(hint->stream.queue->vb, BALLOON_EVENT_HINT_RELEASE,
+		      release->nr_pages, release->lost);
 	trace_balloon_hint_release(balloon_hint_device(hint),
 				   release->nr_blocks, release->nr_pages,
 				   release->lost, release->usecs,

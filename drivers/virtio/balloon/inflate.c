@@ -18,6 +18,7 @@
  *	count. What is smaller than a block goes the way of pfn.
  */
 #include <linux/moduleparam.h>
+#include <linux/seq_file.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
@@ -200,6 +201,7 @@ static bool balloon_batch_fill_block(struct virtio_balloon *vb,
 		return false;
 	}
 
+	balloon_histogram_count(&vb->inflate.orders, order);
 	if (order)
 		split_page(page, order);
 	for (i = 0; i < 1U << order; i++)
@@ -275,6 +277,7 @@ static struct page *balloon_block_alloc(struct virtio_balloon *vb,
 			break;
 		inflate->block_order = order - 1;
 	}
+	balloon_histogram_count(&inflate->orders, order);
 	set_page_private(page, order);
 	return page;
 }
@@ -470,4 +473,26 @@ int balloon_inflate_start(struct virtio_balloon *vb)
 		     balloon_queue_size(&vb->queues[BALLOON_QUEUE_DEFLATE]),
 		     (unsigned int)BALLOON_ELEMENT_DESCS);
 	return 0;
+}
+
+/**
+ * balloon_inflate_show_orders() - in what blocks the allocator had memory
+ * @file: debugfs
+ * @vb: the balloon
+ *
+ * A line for each order of which a block was taken, and how many were.
+ *
+ * Context: may sleep; takes no lock.
+ */
+void balloon_inflate_show_orders(struct seq_file *file,
+				 struct virtio_balloon *vb)
+{
+	unsigned int order;
+	unsigned long nr;
+
+	for (order = 0; order < BALLOON_HISTOGRAM_NR; order++) {
+		nr = READ_ONCE(vb->inflate.orders.slots[order]);
+		if (nr)
+			seq_printf(file, "order_%u %lu\n", order, nr);
+	}
 }

@@ -40,6 +40,12 @@ struct balloon_part {
 /* Each part may use the ones above it; they start in this order. */
 static const struct balloon_part balloon_parts[] = {
 	{
+		.name = "events",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_events_init,
+		.exit = balloon_events_exit,
+	},
+	{
 		.name = "pages",
 		.feature = BALLOON_ALWAYS,
 		.init = balloon_pages_init,
@@ -253,6 +259,8 @@ int balloon_attach(struct virtio_balloon *vb)
 	vb->up = true;
 	balloon_poison_tell(vb);
 	virtio_device_ready(vb->vdev);
+	balloon_event(vb, BALLOON_EVENT_UP, vb->vdev->features &
+		      GENMASK_ULL(VIRTIO_BALLOON_F_REPORTING, 0), 0);
 	return 0;
 }
 
@@ -274,6 +282,7 @@ void balloon_detach(struct virtio_balloon *vb)
 
 	balloon_quiesce(vb);
 	virtio_reset_device(vb->vdev);
+	balloon_event(vb, BALLOON_EVENT_DOWN, 0, 0);
 	balloon_queues_cancel(vb);
 	balloon_free_report_release_all(vb);
 	balloon_migrate_release_all(vb);

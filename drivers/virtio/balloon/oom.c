@@ -80,8 +80,10 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
 	if (!mutex_trylock(&oom->lock))
 		return NOTIFY_OK;
 	nr = balloon_oom_release(oom);
-	if (nr)
+	if (nr) {
+		balloon_event(oom->vb, BALLOON_EVENT_OOM, nr, 0);
 		balloon_shortage_oom(oom->vb);
+	}
 	mutex_unlock(&oom->lock);
 	*freed += nr;
 	return NOTIFY_OK;

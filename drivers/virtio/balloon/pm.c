@@ -70,6 +70,8 @@ static void balloon_pm_settle(struct virtio_balloon *vb)
 
 static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 {
+	balloon_event(vb, hold == BALLOON_HOLD_NOT ? BALLOON_EVENT_SLEEP_END :
+		      BALLOON_EVENT_SLEEP_PREPARE, balloon_size_actual(vb), 0);
 	balloon_size_hold(vb, hold);
 	balloon_hint_hold(vb, hold != BALLOON_HOLD_NOT);
 	balloon_free_report_hold(vb, hold != BALLOON_HOLD_NOT);
@@ -134,6 +136,7 @@ static int balloon_pm_down(struct device *dev)
 	vb->pm.asleep = true;
 	vb->pm.rebuilt = false;
 	balloon_quiesce(vb);
+	balloon_event(vb, BALLOON_EVENT_SLEEP, balloon_size_actual(vb), 0);
 	return 0;
 }
 
@@ -142,6 +145,7 @@ static int balloon_pm_wake(struct virtio_balloon *vb, bool known)
 	struct device *dev = &vb->vdev->dev;
 
 	vb->pm.asleep = false;
+	balloon_event(vb, BALLOON_EVENT_WAKE, balloon_size_actual(vb), known);
 	if (!vb->up) {
 		dev_err(dev,
 			"the device did not wake up, the guest goes on without a balloon; unbind and bind the driver to try again\n");

@@ -40,6 +40,7 @@ static void balloon_queue_reap(struct balloon_queue *queue)
 	if (!queue->vq)
 		return;
 	while ((request = virtqueue_get_buf(queue->vq, &len))) {
+		balloon_queue_count_answer(request);
 		list_add_tail(&request->node, &request->stream->done);
 		request->stream->nr_in_flight--;
 		queue->nr_in_flight--;
@@ -83,6 +84,7 @@ static void balloon_queue_interrupt(struct virtqueue *vq)
 		return;
 
 	spin_lock_irqsave(&queue->lock, flags);
+	balloon_queue_count_interrupt(queue);
 	if (queue->vq)
 		virtqueue_disable_cb(queue->vq);
 	balloon_queue_reap(queue);
@@ -360,6 +362,7 @@ int balloon_queue_post(struct balloon_stream *stream,
 		err = balloon_queue_add(queue->vq, request);
 	}
 	if (!err) {
+		balloon_queue_count_request(request);
 		stream->nr_in_flight++;
 		queue->nr_in_flight++;
 	}
@@ -379,8 +382,10 @@ void balloon_queue_kick(struct balloon_queue *queue)
 	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (queue->vq && virtqueue_kick_prepare(queue->vq))
+	if (queue->vq && virtqueue_kick_prepare(queue->vq)) {
 		vq = queue->vq;
+		balloon_queue_count_kick(queue);
+	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	/* Outside the lock: this leaves the guest. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Virtqueues of the balloon, see queue.c.
+ * Virtqueues of the balloon, see queue.c, and queue_count.c for what is counted.
  */
 #ifndef BALLOON_QUEUE_H
 #define BALLOON_QUEUE_H
@@ -11,6 +11,9 @@
 #include <linux/virtio.h>
 #include <linux/wait.h>
 
+#include "histogram.h"
+
+struct seq_file;
 struct virtio_balloon;
 struct balloon_stream;
 
@@ -34,6 +37,7 @@ enum balloon_queue_id {
  * @sg: what the host reads, or may discard; the owner's until posted and again
  *	when done
  * @nr_sg: how many there are; each costs a slot of the ring
+ * @posted: when it was posted, nanoseconds
  * @device_writes: the host may discard what @sg names, instead of reading it
  *
  * Lives inside a structure of its owner. From post until it comes back through
@@ -44,6 +48,7 @@ struct balloon_request {
 	struct balloon_stream *stream;
 	struct scatterlist *sg;
 	unsigned int nr_sg;
+	u64 posted;
 	bool device_writes;
 };
 
@@ -63,6 +68,24 @@ struct balloon_stream {
 };
 
 /**
+ * struct balloon_queue_counts - what a queue has done since it was reset
+ * @requests: elements posted
+ * @answers: elements that the host was done with
+ * @kicks: notifications of the host
+ * @interrupts: by the host
+ * @latency: answers by the microseconds that they took, in powers of two
+ *
+ * Written under the queue's lock; read by anybody.
+ */
+struct balloon_queue_counts {
+	unsigned long requests;
+	unsigned long answers;
+	unsigned long kicks;
+	unsigned long interrupts;
+	struct balloon_histogram latency;
+};
+
+/**
  * struct balloon_queue - one virtqueue
  * @vb: the balloon; set once
  * @vq: the virtqueue, NULL while there is none; guarded by @lock
@@ -71,6 +94,7 @@ struct balloon_stream {
  * @streams: the users; filled before the queue is first created
  * @nr_streams: how many
  * @nr_in_flight: requests the host has; guarded by @lock
+ * @counts: for debugfs
  */
 struct balloon_queue {
 	struct virtio_balloon *vb;
@@ -80,6 +104,7 @@ struct balloon_queue {
 	struct balloon_stream *streams[BALLOON_QUEUE_STREAMS];
 	unsigned int nr_streams;
 	unsigned int nr_in_flight;
+	struct balloon_queue_counts counts;
 };
 
 /* How soon an armed queue interrupts. */
@@ -106,5 +131,14 @@ void balloon_queue_kick(struct balloon_queue *queue);
 bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm);
 bool balloon_queue_broken(struct balloon_queue *queue);
 unsigned int balloon_queue_size(struct balloon_queue *queue);
+
+void balloon_queue_count_request(struct balloon_request *request);
+void balloon_queue_count_answer(struct balloon_request *request);
+void balloon_queue_count_kick(struct balloon_queue *queue);
+void balloon_queue_count_interrupt(struct balloon_queue *queue);
+void balloon_queues_show(struct seq_file *file, struct virtio_balloon *vb);
+void balloon_queues_show_latency(struct seq_file *file,
+				 struct virtio_balloon *vb);
+void balloon_queues_reset_counts(struct virtio_balloon *vb);
 
 #endif /* BALLOON_QUEUE_H */

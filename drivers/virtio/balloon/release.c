@@ -181,8 +181,10 @@ void balloon_release(struct virtio_balloon *vb)
 
 	balloon_blocks_release(vb, ULONG_MAX);
 	balloon_pages_release(vb);
-	if (nr)
-		dev_info(&vb->vdev->dev,
-			 "%lu KiB given back to the guest without telling the host\n",
-			 nr << (PAGE_SHIFT - 10));
+	if (!nr)
+		return;
+	balloon_event(vb, BALLOON_EVENT_RELEASE, nr, 0);
+	dev_info(&vb->vdev->dev,
+		 "%lu KiB given back to the guest without telling the host\n",
+		 nr << (PAGE_SHIFT - 10));
 }

@@ -108,6 +108,7 @@ static void balloon_resync_begin(struct virtio_balloon *vb)
 	resync->suspected = false;
 	resync->active = true;
 	resync->nr_blocks = balloon_blocks_number(vb);
+	balloon_event(vb, BALLOON_EVENT_RESYNC_BEGIN, balloon_size_actual(vb), 0);
 }
 
 /**
@@ -133,6 +134,7 @@ bool balloon_resync_step(struct virtio_balloon *vb)
 		return false;
 	resync->ended = true;
 	resync->ended_at = jiffies;
+	balloon_event(vb, BALLOON_EVENT_RESYNC_END, balloon_size_actual(vb), 0);
 	balloon_resync_end(vb);
 	return true;
 }

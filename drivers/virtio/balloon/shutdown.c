@@ -25,6 +25,7 @@ void balloon_shutdown(struct virtio_device *vdev)
 		return;
 	balloon_quiesce(vb);
 	virtio_reset_device(vdev);
+	balloon_event(vb, BALLOON_EVENT_DOWN, 0, 0);
 }
 
 /**

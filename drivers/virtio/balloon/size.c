@@ -99,26 +99,6 @@ bool balloon_size_interrupted(struct virtio_balloon *vb)
 	       !balloon_work_running(&vb->size.work);
 }
 
-/**
- * balloon_size_silent() - whether the host has not answered for long
- * @vb: the balloon
- *
- * Context: any.
- */
-bool balloon_size_silent(struct virtio_balloon *vb)
-{
-	enum balloon_size_state state = READ_ONCE(vb->size.state);
-
-	return state == BALLOON_SIZE_HOST_SILENT ||
-	       state == BALLOON_SIZE_BROKEN;
-}
-
-static void balloon_size_set_state(struct virtio_balloon *vb,
-				   enum balloon_size_state state)
-{
-	WRITE_ONCE(vb->size.state, state);
-}
-
 /* Whether the last step moved something, so that another may. */
 static bool balloon_size_moving(enum balloon_size_state state)
 {
@@ -141,7 +121,9 @@ static void balloon_size_read_target(struct virtio_balloon *vb)
 	balloon_resync_target_read(vb, target == size->target);
 	if (target == size->target)
 		return;
+	balloon_event(vb, BALLOON_EVENT_TARGET, target, size->target);
 	WRITE_ONCE(size->target, target);
+	size->target_at = ktime_get();
 	balloon_shortage_forget(vb);
 }
 
@@ -275,6 +257,8 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 	if (have + coming < target)
 		return balloon_size_inflate(vb, target - have - coming);
 	balloon_shortage_forget(vb);
+	if (have == target && target == vb->size.target)
+		balloon_size_reached(vb);
 	if (balloon_resync_due(vb) && balloon_resync_step(vb))
 		return BALLOON_SIZE_RESYNCING;
 	return BALLOON_SIZE_IDLE;
@@ -387,8 +371,10 @@ static void balloon_size_rest(struct virtio_balloon *vb,
 		state = balloon_size_waiting(vb);
 	balloon_size_set_state(vb, state);
 	balloon_size_publish(vb, !balloon_size_moving(state));
-	if (!balloon_size_moving(state))
+	if (!balloon_size_moving(state)) {
+		balloon_size_told(vb);
 		balloon_size_relax(vb);
+	}
 }
 
 static void balloon_size_work(struct work_struct *work)
@@ -461,7 +447,6 @@ int balloon_size_start(struct virtio_balloon *vb)
 	size->actual_when = jiffies;
 	size->awaiting = false;
 	size->silence_logged = false;
-	size->target = 0;
 	balloon_resync_start(vb);
 	balloon_size_set_state(vb, BALLOON_SIZE_IDLE);
 	WRITE_ONCE(size->target_changed, true);

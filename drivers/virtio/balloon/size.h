@@ -5,11 +5,16 @@
 #ifndef BALLOON_SIZE_H
 #define BALLOON_SIZE_H
 
+#include <linux/ktime.h>
+
+#include "histogram.h"
 #include "work.h"
 
 struct balloon_stream;
+struct seq_file;
+struct virtio_balloon;
 
-/* Why the balloon is where it is; names in sysfs.c. */
+/* Why the balloon is where it is; names in size_state.c. */
 enum balloon_size_state {
 	BALLOON_SIZE_IDLE,
 	BALLOON_SIZE_INFLATING,
@@ -25,6 +30,9 @@ enum balloon_size_state {
 	BALLOON_SIZE_NR
 };
 
+/* Room for the longest name of a state. */
+#define BALLOON_SIZE_STATE_LEN	24
+
 /* Why the balloon does not follow its target. */
 enum balloon_hold {
 	BALLOON_HOLD_NOT,	/* it does */
@@ -37,6 +45,7 @@ enum balloon_hold {
  * @work: the worker
  * @target_changed: the target must be read again; set by anybody
  * @target: pages; written by the worker
+ * @target_at: when the target became that; 0 once it was reached; the worker's
  * @hold: enum balloon_hold; written by pm.c
  * @state: enum balloon_size_state; written by the worker
  * @last_answer: jiffies of the last acknowledgment, or of the first request
@@ -45,11 +54,14 @@ enum balloon_hold {
  * @silence_logged: the host's silence was; the worker's
  * @actual_4k: what the device was told last, in units of 4096 bytes; the worker's
  * @actual_when: jiffies of that; the worker's
+ * @logged_4k: what the log of events has last of @actual_4k; the worker's
+ * @reached: targets by the milliseconds that they took, in powers of two
  */
 struct balloon_size {
 	struct balloon_work work;
 	bool target_changed;
 	unsigned long target;
+	ktime_t target_at;
 	enum balloon_hold hold;
 	enum balloon_size_state state;
 	unsigned long last_answer;
@@ -57,6 +69,8 @@ struct balloon_size {
 	bool silence_logged;
 	u32 actual_4k;
 	unsigned long actual_when;
+	u32 logged_4k;
+	struct balloon_histogram reached;
 };
 
 int balloon_size_init(struct virtio_balloon *vb);
@@ -73,5 +87,13 @@ bool balloon_size_interrupted(struct virtio_balloon *vb);
 bool balloon_size_silent(struct virtio_balloon *vb);
 unsigned long balloon_size_actual(struct virtio_balloon *vb);
 unsigned long balloon_size_inflating(struct virtio_balloon *vb);
+
+void balloon_size_set_state(struct virtio_balloon *vb,
+			    enum balloon_size_state state);
+const char *balloon_size_state_name(enum balloon_size_state state);
+void balloon_size_reached(struct virtio_balloon *vb);
+void balloon_size_told(struct virtio_balloon *vb);
+void balloon_size_show(struct seq_file *file, struct virtio_balloon *vb);
+void balloon_size_show_reached(struct seq_file *file, struct virtio_balloon *vb);
 
 #endif /* BALLOON_SIZE_H */

@@ -12,20 +12,6 @@
 
 #include "balloon.h"
 
-static const char * const balloon_size_state_names[BALLOON_SIZE_NR] = {
-	[BALLOON_SIZE_IDLE]		= "idle",
-	[BALLOON_SIZE_INFLATING]	= "inflating",
-	[BALLOON_SIZE_DEFLATING]	= "deflating",
-	[BALLOON_SIZE_NO_MEMORY]	= "waiting-for-memory",
-	[BALLOON_SIZE_FLOOR]		= "floor",
-	[BALLOON_SIZE_ISOLATED]		= "waiting-for-compaction",
-	[BALLOON_SIZE_OOM]		= "paused-after-oom",
-	[BALLOON_SIZE_HOST_SILENT]	= "host-silent",
-	[BALLOON_SIZE_BROKEN]		= "broken",
-	[BALLOON_SIZE_HELD]		= "suspending",
-	[BALLOON_SIZE_RESYNCING]	= "resyncing",
-};
-
 static ssize_t balloon_show_pages(char *buf, unsigned long nr_pages)
 {
 	return sysfs_emit(buf, "%llu\n", (u64)nr_pages << PAGE_SHIFT);
@@ -71,7 +57,7 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
 	return sysfs_emit(buf, "%s\n",
-			  balloon_size_state_names[READ_ONCE(balloon_of(dev)->size.state)]);
+			  balloon_size_state_name(READ_ONCE(balloon_of(dev)->size.state)));
 }
 static DEVICE_ATTR_RO(state);
 

@@ -33,6 +33,8 @@ ATTRIBUTES = {
     "reported": 2048 * MIB, "report_state": "idle",
 }
 HINT = "state holding\nid 7\nheld_bytes 100663296\nrounds 3\nstop_usecs_max 1250\n"
+COUNTERS = {"queues": "inflate_requests {}\ninflate_kicks 4\nstats_requests 9\n",
+            "latency": "inflate_usecs_0 3\ninflate_usecs_512 {}\nstats_usecs_524288 9\n"}
 VMSTAT = "nr_free_pages 12345\nballoon_inflate 262144\nballoon_deflate 0\nballoon_migrate 9\n"
 
 
@@ -79,6 +81,11 @@ class Fake:
     def write(self, device="virtio0", **values):
         for name, value in values.items():
             (self.devices / device / "balloon" / name).write_text(f"{value}\n")
+
+    def count(self, requests, device="virtio0"):
+        """So many requests were made and answered."""
+        for file, text in COUNTERS.items():
+            (self.debugfs / device / file).write_text(text.format(requests))
 
     def remove(self, device):
         shutil.rmtree(self.devices / device)

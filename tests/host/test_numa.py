@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that a balloon takes from all nodes of a guest alike, and leaves none without.
+
+The host names no node, only a size. Each node gives about as much as the others, and
+has free memory left, above what the kernel keeps for itself.
+"""
+
+import re
+
+import pytest
+
+from lab import MIB
+from suite import books
+from suite.books import Books
+from suite.guests import full_size
+
+ENDS_OF_RANGE = True
+
+NODE_MIB = 512
+NODES = 2
+
+
+def topology():
+    argv = []
+    for node in range(NODES):
+        argv += ["-object", f"memory-backend-ram,id=node{node},size={NODE_MIB}M",
+                 "-numa", f"node,nodeid={node},cpus={node},memdev=node{node}"]
+    return argv
+
+
+GUEST = {"memory_mib": NODES * NODE_MIB, "smp": NODES, "extra": topology(),
+         "append": "init_on_alloc=0", "balloon": {"free_page_reporting": True}}
+BALLOON = 560 * MIB
+# Of what lies where when the guest has booted, and of a discard.
+UNEVEN = 96 * MIB
+
+
+def free(guest):
+    """Bytes that are free, node by node."""
+    text = guest.check("echo 3 > /proc/sys/vm/drop_caches; "
+                       "cat /sys/devices/system/node/node*/meminfo")
+    return [int(kib) << 10 for kib in re.findall(r"Node \d+ MemFree: +(\d+) kB", text)]
+
+
+@pytest.mark.parametrize("mode", ["auto", "pfn", "range"])
+def test_nodes_give_alike(boot, driver, mode, record_property):
+    if driver != "ours" and mode != "auto":
+        pytest.skip("the in-tree driver has one way to inflate")
+    guest = boot(**(GUEST | {"module_params": f"inflate={mode}"}))
+    start, before = Books.read(guest), free(guest)
+    assert len(before) == NODES, f"the guest has nodes with {before} bytes free"
+    guest.resize(full_size(guest) - BALLOON)
+    left = free(guest)
+    given = [then - now for then, now in zip(before, left)]
+    text = ", ".join(f"{size // MIB}" for size in left)
+    record_property("figure", f"MiB left free on the nodes: {text}")
+    assert max(left) - min(left) < UNEVEN, f"of {before} the nodes gave {given}"
+    guest.resize(full_size(guest))
+    books.check(guest, start)
