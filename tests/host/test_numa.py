@@ -28,7 +28,7 @@ def topology():
     return argv
 
 
-GUEST = {"memory_mib": NODES * NODE_MIB, "smp": NODES, "extra": topology(),
+GUEST = {"memory_mib": NODES * NODE_MIB, "smp": f"{NODES},sockets={NODES}", "extra": topology(),
          "append": "init_on_alloc=0", "balloon": {"free_page_reporting": True}}
 BALLOON = 560 * MIB
 # Of what lies where when the guest has booted, and of a discard.

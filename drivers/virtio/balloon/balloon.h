@@ -39,6 +39,7 @@
 #include "shortage.h"
 #include "size.h"
 #include "stats.h"
+#include "take.h"
 #include "units.h"
 
 /**
@@ -49,6 +50,7 @@
  * @queues: owned by queue.c
  * @pages: owned by pages.c
  * @blocks: owned by blocks.c
+ * @take: owned by take.c
  * @inflate: owned by inflate.c
  * @reporting: owned by reporting.c; NULL without VIRTIO_BALLOON_F_REPORTING
  * @free_report: owned by free_report.c; NULL likewise
@@ -76,6 +78,7 @@ struct virtio_balloon {
 	struct balloon_queue queues[BALLOON_QUEUE_NR];
 	struct balloon_pages pages;
 	struct balloon_blocks blocks;
+	struct balloon_take take;
 	struct balloon_inflate inflate;
 	struct balloon_reporting *reporting;
 	struct balloon_free_report *free_report;

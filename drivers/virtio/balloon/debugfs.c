@@ -35,7 +35,7 @@ DEFINE_SHOW_ATTRIBUTE(latency);
 
 static int orders_show(struct seq_file *file, void *unused)
 {
-	balloon_inflate_show_orders(file, file->private);
+	balloon_take_show_orders(file, file->private);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(orders);
@@ -77,7 +77,7 @@ static ssize_t reset_write(struct file *file, const char __user *text,
 	balloon_queues_reset_counts(vb);
 	balloon_events_reset(vb);
 	memset(&vb->size.reached, 0, sizeof(vb->size.reached));
-	memset(&vb->inflate.orders, 0, sizeof(vb->inflate.orders));
+	memset(&vb->take.orders, 0, sizeof(vb->take.orders));
 	return size;
 }
 

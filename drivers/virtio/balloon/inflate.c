@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How memory gets into the balloon: where it is taken from, and how the host is
- * told of it.
- *
- * The largest blocks that lie there are taken first, then smaller ones, then
- * single pages. What is taken is told at once; nothing is allocated in between.
+ * How memory gets into the balloon: what take.c finds is told to the host at once;
+ * nothing is allocated in between.
  *
  * pfn: the plain protocol. A batch of page numbers goes on the inflate queue; the
  *	numbers of a block stand together and ascend, which is what a host with
@@ -18,26 +15,10 @@
  *	count. What is smaller than a block goes the way of pfn.
  */
 #include <linux/moduleparam.h>
-#include <linux/seq_file.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
 #include "compat/compat.h"
-
-/*
- * Memory for the balloon is never worth the reserves, an OOM kill or a warning.
- * Blocks are taken as they lie there; only single pages are reclaimed for.
- */
-#define BALLOON_GFP_COMMON	(__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
-#define BALLOON_GFP_MOVABLE	((BALLOON_COMPAT_GFP | BALLOON_GFP_COMMON) & \
-				 ~__GFP_RECLAIM)
-/* Blocks that stay whole cannot be moved. */
-#define BALLOON_GFP_BLOCK	((GFP_HIGHUSER | BALLOON_GFP_COMMON) & \
-				 ~__GFP_RECLAIM)
-
-/* The largest block worth taking: one discard's worth. */
-#define BALLOON_BLOCK_ORDER_MAX	\
-	min(BALLOON_COMPAT_MAX_ORDER, get_order(BALLOON_DISCARD_BYTES))
 
 static const char * const balloon_mode_names[BALLOON_MODE_NR] = {
 	[BALLOON_MODE_PFN]	= "pfn",
@@ -155,55 +136,16 @@ const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
 	return "free pages must keep their contents (init_on_free or page_poison)";
 }
 
-/**
- * balloon_inflate_try_large() - look for the largest blocks again
- * @vb: the balloon
- *
- * Context: the size worker.
- */
-void balloon_inflate_try_large(struct virtio_balloon *vb)
-{
-	vb->inflate.order = ilog2(balloon_element_nr_pages(vb));
-	vb->inflate.block_order = BALLOON_BLOCK_ORDER_MAX;
-}
-
-static bool balloon_block_fits(struct page *page, unsigned int order)
-{
-	return balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1,
-				PAGE_SHIFT);
-}
-
-/*
- * One block, split into pages, added to the batch in ascending order. An order
- * that is not to be had is not tried again for a while.
- */
+/* One block of pages, as they ascend; false if there are none. */
 static bool balloon_batch_fill_block(struct virtio_balloon *vb,
 				     struct balloon_batch *batch,
 				     unsigned int nr_room)
 {
-	unsigned int order = min_t(unsigned int, vb->inflate.order,
-				   ilog2(nr_room));
-	struct page *page;
-	unsigned int i;
+	unsigned int order, i;
+	struct page *page = balloon_take_pages(vb, nr_room, &order);
 
-	if (order)
-		page = alloc_pages(BALLOON_GFP_MOVABLE, order);
-	else
-		page = balloon_page_alloc();
-	if (!page && order) {
-		vb->inflate.order = order - 1;
-		return true;
-	}
 	if (!page)
 		return false;
-	if (!balloon_block_fits(page, order)) {
-		__free_pages(page, order);
-		return false;
-	}
-
-	balloon_histogram_count(&vb->inflate.orders, order);
-	if (order)
-		split_page(page, order);
 	for (i = 0; i < 1U << order; i++)
 		balloon_batch_add(vb, batch, page + i);
 	return true;
@@ -214,7 +156,7 @@ static bool balloon_batch_is_block(struct virtio_balloon *vb,
 				   struct balloon_batch *batch)
 {
 	return batch->nr_pages == balloon_element_nr_pages(vb) &&
-	       batch->nr_pages == 1UL << vb->inflate.order;
+	       batch->nr_pages == 1UL << vb->take.order;
 }
 
 /* Tells the inflate queue, or lets the block be discarded before that. */
@@ -245,6 +187,7 @@ static long balloon_inflate_batch(struct virtio_balloon *vb,
 		return -EBUSY;
 
 	nr_max = min_t(unsigned long, nr_pages, balloon_element_nr_pages(vb));
+	balloon_take_choose_node(vb);
 	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb))
 		if (!balloon_batch_fill_block(vb, batch,
 					      nr_max - batch->nr_pages))
@@ -257,29 +200,6 @@ static long balloon_inflate_batch(struct virtio_balloon *vb,
 	}
 	balloon_pool_put(pool, batch);
 	return balloon_size_interrupted(vb) ? 0 : -ENOMEM;
-}
-
-/* The largest block there is, of at most @nr_pages. */
-static struct page *balloon_block_alloc(struct virtio_balloon *vb,
-					unsigned long nr_pages)
-{
-	struct balloon_inflate *inflate = &vb->inflate;
-	unsigned int order;
-	struct page *page;
-
-	for (;;) {
-		order = min_t(unsigned int, inflate->block_order,
-			      ilog2(nr_pages));
-		if (order < BALLOON_BLOCK_ORDER_MIN)
-			return NULL;
-		page = alloc_pages(BALLOON_GFP_BLOCK, order);
-		if (page)
-			break;
-		inflate->block_order = order - 1;
-	}
-	balloon_histogram_count(&inflate->orders, order);
-	set_page_private(page, order);
-	return page;
 }
 
 /* Pages of blocks that are being discarded. */
@@ -304,9 +224,10 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 		balloon_discard_flush(vb);
 		return -EBUSY;
 	}
+	balloon_take_choose_node(vb);
 	while (reporting->open == discard && nr < nr_pages &&
 	       !balloon_size_interrupted(vb)) {
-		struct page *block = balloon_block_alloc(vb, nr_pages - nr);
+		struct page *block = balloon_take_block(vb, nr_pages - nr);
 		unsigned int order;
 
 		if (!block)
@@ -473,26 +394,4 @@ int balloon_inflate_start(struct virtio_balloon *vb)
 		     balloon_queue_size(&vb->queues[BALLOON_QUEUE_DEFLATE]),
 		     (unsigned int)BALLOON_ELEMENT_DESCS);
 	return 0;
-}
-
-/**
- * balloon_inflate_show_orders() - in what blocks the allocator had memory
- * @file: debugfs
- * @vb: the balloon
- *
- * A line for each order of which a block was taken, and how many were.
- *
- * Context: may sleep; takes no lock.
- */
-void balloon_inflate_show_orders(struct seq_file *file,
-				 struct virtio_balloon *vb)
-{
-	unsigned int order;
-	unsigned long nr;
-
-	for (order = 0; order < BALLOON_HISTOGRAM_NR; order++) {
-		nr = READ_ONCE(vb->inflate.orders.slots[order]);
-		if (nr)
-			seq_printf(file, "order_%u %lu\n", order, nr);
-	}
 }

@@ -5,9 +5,6 @@
 #ifndef BALLOON_INFLATE_H
 #define BALLOON_INFLATE_H
 
-#include "histogram.h"
-
-struct seq_file;
 struct virtio_balloon;
 
 /* How the host is told of memory; names in the parameter "inflate". */
@@ -19,25 +16,18 @@ enum balloon_mode {
 };
 
 /**
- * struct balloon_inflate - how memory is taken
+ * struct balloon_inflate - how the host is told
  * @element_safe_nr_4k: units of 4096 bytes that the device's host takes in one
  *			element, as far as is known; set at start
  * @element_max_nr_4k: what the rings have room for; set at start
- * @order: the largest order worth trying for a batch; the size worker's
- * @block_order: likewise for a whole block
- * @orders: blocks and pages taken, by their order; the size worker's
  */
 struct balloon_inflate {
 	unsigned int element_safe_nr_4k;
 	unsigned int element_max_nr_4k;
-	unsigned int order;
-	unsigned int block_order;
-	struct balloon_histogram orders;
 };
 
 int balloon_inflate_start(struct virtio_balloon *vb);
 
-void balloon_inflate_try_large(struct virtio_balloon *vb);
 long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages);
 long balloon_inflate_blocks_again(struct virtio_balloon *vb,
 				  unsigned long *nr_blocks);
@@ -46,8 +36,6 @@ void balloon_inflate_flush(struct virtio_balloon *vb);
 void balloon_inflate_release_all(struct virtio_balloon *vb);
 
 unsigned int balloon_element_nr_pages(struct virtio_balloon *vb);
-void balloon_inflate_show_orders(struct seq_file *file,
-				 struct virtio_balloon *vb);
 enum balloon_mode balloon_inflate_mode(struct virtio_balloon *vb);
 const char *balloon_inflate_mode_name(enum balloon_mode mode);
 const char *balloon_inflate_mode_reason(struct virtio_balloon *vb);
