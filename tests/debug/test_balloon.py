@@ -17,7 +17,7 @@ GUEST = {"memory_mib": 1024,
          "files": programs.files(programs.PROGRAMS)}
 BALLOON = 160 * MIB + 28672
 TIMEOUT = 300
-ROUNDS = 4
+ROUNDS = 2
 
 # Without an end of its own: it is stopped when the loop ends.
 COMPACT = "while :; do echo 1 > /proc/sys/vm/compact_memory; sleep 0.2; done"

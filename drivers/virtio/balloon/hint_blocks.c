@@ -45,11 +45,32 @@ static void balloon_hint_block_free(struct page *block, bool lost)
 	__free_pages(block, order);
 }
 
-/* Free memory that the guest keeps for itself, in pages. */
+/* Below this much free memory the kernel would begin to reclaim, in pages. */
+static unsigned long balloon_hint_watermarks(void)
+{
+	unsigned long nr_pages = 0;
+	unsigned int i;
+	int node;
+
+	for_each_online_node(node) {
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			struct zone *zone = &NODE_DATA(node)->node_zones[i];
+
+			nr_pages += high_wmark_pages(zone);
+		}
+	}
+	return nr_pages;
+}
+
+/*
+ * Free memory that stays with the guest, in pages: what the kernel needs for itself,
+ * and some for others. A host that does not answer keeps all the rest.
+ */
 static unsigned long balloon_hint_reserve(void)
 {
-	return balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT) >>
-	       PAGE_SHIFT;
+	return balloon_hint_watermarks() +
+	       (balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT) >>
+		PAGE_SHIFT);
 }
 
 static struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks)
