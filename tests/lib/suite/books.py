@@ -116,10 +116,9 @@ def settled(guest, full, timeout=30):
     return poll(agreed, timeout, "the counts of the balloon to agree", interval=0.2)
 
 
-def check_without_driver(guest, start, timeout=10):
+def check_without_driver(guest, start, timeout=10, tolerance=TOLERANCE + DRIVER_MEMORY):
     """Fail unless a guest whose driver or device has gone has everything back."""
-    return _check(guest, start, lambda: 0, timeout,
-                  tolerance=TOLERANCE + DRIVER_MEMORY)
+    return _check(guest, start, lambda: 0, timeout, tolerance=tolerance)
 
 
 def _check(guest, start, balloon, timeout, **how):
