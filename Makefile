@@ -104,7 +104,7 @@ check: fetch
 	scripts/check --driver $(DRIVER) $(if $(K),--kernel $(K)) $(if $(T),-k '$(T)')
 
 check-debug: fetch
-	scripts/check --driver $(DRIVER) --kernel $(or $(K),6.1)-debug \
+	scripts/check --driver $(DRIVER) --kernel $(or $(K),6.1)-debug -j $$(nproc) \
 		$(if $(T),-k '$(T)') unit/test_logscan.py debug
 
 conformance: fetch

@@ -74,8 +74,10 @@ def pytest_report_header(config):
             "name one kernel to have them there")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     for item in items:
+        if item.get_closest_marker("rare") and not config.option.full:
+            item.add_marker(pytest.mark.skip(reason="takes time: with --full"))
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(TEST_TIMEOUT * SCALE))
 

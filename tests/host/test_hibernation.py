@@ -31,15 +31,8 @@ LOAD_MIB = 64
 TOLERANCE = 12 * MIB
 # The devices of the guest, and of the one that its image goes to; with a slot of its
 # own, where nothing takes its place.
-MISSING = {"queue": ({"free_page_reporting": True}, {}), "device": ({"addr": "0x10"}, None)}
-SIZES = {"most": 600 * MIB, "empty-rare": 0}
-
-
-@pytest.fixture
-def rare(pytestconfig, request):
-    """For variants that take a quarter of a minute and have little of their own."""
-    if "rare" in request.node.callspec.id and not pytestconfig.option.full:
-        pytest.skip("takes time: with --full")
+MISSING = [pytest.param({"free_page_reporting": True}, {}, id="queue", marks=pytest.mark.rare),
+           pytest.param({"addr": "0x10"}, None, id="device")]
 
 
 @pytest.fixture
@@ -81,8 +74,9 @@ def check_follows(guest, start, size):
     books.check(guest, start, tolerance=TOLERANCE)
 
 
-@pytest.mark.usefixtures("rare")
-@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("size", [
+    pytest.param(600 * MIB, id="most"),
+    pytest.param(0, id="empty", marks=pytest.mark.rare)])
 def test_balloon_is_kept_until_the_end(sleeper, boot, size, record_property):
     """The host hears nothing; the new one's guest has everything, and inflates again."""
     guest, start = sleeper()
@@ -120,9 +114,8 @@ def test_target_comes_while_off(sleeper, boot):
     check_follows(after, start, 300 * MIB)
 
 
-@pytest.mark.usefixtures("rare")
-@pytest.mark.parametrize("loader", ["in-tree", "none"],
-                         ids=["in-tree-rare", "none-rare"])
+@pytest.mark.rare
+@pytest.mark.parametrize("loader", ["in-tree", "none"])
 def test_loaded_by_a_kernel_with_another_driver(sleeper, boot, loader):
     guest, start = sleeper()
     guest.resize(full_size(guest) - 300 * MIB)
@@ -139,7 +132,7 @@ def test_loaded_by_a_kernel_with_another_driver(sleeper, boot, loader):
     check_follows(after, start, 300 * MIB)
 
 
-@pytest.mark.parametrize("balloon, other", MISSING.values(), ids=MISSING)
+@pytest.mark.parametrize("balloon, other", MISSING)
 def test_image_goes_where_something_is_missing(sleeper, boot, balloon, other):
     """A queue that was there, or the device: the guest goes on without a balloon.
 

@@ -91,13 +91,12 @@ def use_all_memory(guest):
         pass
 
 
-@pytest.mark.parametrize("name", MODES)
-def test_huge_pages_come_back(boot, hugetlb, name, driver, pytestconfig, record_property):
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=pytest.mark.rare if name == "range" else ()) for name in MODES])
+def test_huge_pages_come_back(boot, hugetlb, name, driver, record_property):
     mode, properties = MODES[name]
     if driver != "ours" and mode != "pfn":
         pytest.skip("only our driver has modes")
-    if mode == "range" and not pytestconfig.option.full:
-        pytest.skip("takes time: with --full")
     guest = boot(memory_mib=MEMORY_MIB, smp=1, balloon=properties, files=hog.FILES,
                  memory_backend={"type": "memfd", "hugetlb": True, "hugetlbsize": "2M"},
                  module_params=f"inflate={mode}", append="init_on_alloc=0")

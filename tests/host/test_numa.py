@@ -42,7 +42,8 @@ def free(guest):
     return [int(kib) << 10 for kib in re.findall(r"Node \d+ MemFree: +(\d+) kB", text)]
 
 
-@pytest.mark.parametrize("mode", ["auto", "pfn", "range"])
+@pytest.mark.parametrize("mode", ["auto", "range",
+                                  pytest.param("pfn", marks=pytest.mark.rare)])
 def test_nodes_give_alike(boot, driver, mode, record_property):
     if driver != "ours" and mode != "auto":
         pytest.skip("the in-tree driver has one way to inflate")

@@ -51,7 +51,8 @@ def snapshot(guest, what):
     guest.sync(60)
 
 
-@pytest.mark.parametrize("later", [0, LATER], ids=["deflated", "inflated"])
+@pytest.mark.parametrize("later", [
+    pytest.param(0, id="deflated"), pytest.param(LATER, id="inflated", marks=pytest.mark.rare)])
 def test_set_back(boot, tmp_path, later):
     guest = boot(**GUEST)
     full, before = full_size(guest), Books.read(guest)
