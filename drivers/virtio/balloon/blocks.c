@@ -19,6 +19,9 @@
 #include "balloon.h"
 #include "compat/compat.h"
 
+/* Longer than that no memory is put offline for a host that does not answer. */
+#define BALLOON_OFFLINE_TIMEOUT	HZ
+
 static unsigned int balloon_block_order(struct page *block)
 {
 	return page_private(block);
@@ -271,9 +274,13 @@ static int balloon_blocks_memory_event(struct notifier_block *nb,
 						 blocks.memory_nb);
 	struct memory_notify *range = data;
 
-	if (action == MEM_GOING_OFFLINE)
+	if (action == MEM_GOING_OFFLINE) {
 		balloon_blocks_release_range(vb, range->start_pfn,
 					     range->start_pfn + range->nr_pages);
+		/* The kernel would wait for what is reported without an end. */
+		if (!balloon_free_report_answered(vb, BALLOON_OFFLINE_TIMEOUT))
+			return notifier_from_errno(-EBUSY);
+	}
 	/* The balloon may be smaller now than it should be. */
 	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE)
 		balloon_size_kick(vb);

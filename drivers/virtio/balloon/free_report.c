@@ -334,6 +334,34 @@ unsigned long balloon_free_report_busy(struct virtio_balloon *vb)
 }
 
 /**
+ * balloon_free_report_answered() - see whether the host answers reports
+ * @vb: the balloon
+ * @timeout: jiffies
+ *
+ * Context: may sleep.
+ * Return: true when nothing was being reported or an answer came; false if the host
+ *	   kept what it was told of.
+ */
+bool balloon_free_report_answered(struct virtio_balloon *vb,
+				  unsigned long timeout)
+{
+	struct balloon_free_report *report = vb->free_report;
+	unsigned long end = jiffies + timeout;
+	u64 nr_elements;
+
+	if (!report)
+		return true;
+	nr_elements = READ_ONCE(report->nr_elements);
+	while (balloon_free_report_busy(vb) &&
+	       READ_ONCE(report->nr_elements) == nr_elements) {
+		if (time_after(jiffies, end))
+			return false;
+		schedule_timeout_idle(1);
+	}
+	return true;
+}
+
+/**
  * balloon_free_report_bytes() - free memory that was reported so far, in bytes
  * @vb: the balloon
  *

@@ -55,6 +55,8 @@ void balloon_free_report_release_all(struct virtio_balloon *vb);
 void balloon_free_report_exit(struct virtio_balloon *vb);
 void balloon_free_report_hold(struct virtio_balloon *vb, bool hold);
 unsigned long balloon_free_report_busy(struct virtio_balloon *vb);
+bool balloon_free_report_answered(struct virtio_balloon *vb,
+				  unsigned long timeout);
 u64 balloon_free_report_bytes(struct virtio_balloon *vb);
 const char *balloon_free_report_state_name(struct virtio_balloon *vb);
 void balloon_free_report_show(struct seq_file *file, struct virtio_balloon *vb);
@@ -70,6 +72,12 @@ static inline void balloon_free_report_hold(struct virtio_balloon *vb, bool hold
 static inline unsigned long balloon_free_report_busy(struct virtio_balloon *vb)
 {
 	return 0;
+}
+
+static inline bool balloon_free_report_answered(struct virtio_balloon *vb,
+						unsigned long timeout)
+{
+	return true;
 }
 
 static inline u64 balloon_free_report_bytes(struct virtio_balloon *vb)

@@ -45,32 +45,14 @@ static void balloon_hint_block_free(struct page *block, bool lost)
 	__free_pages(block, order);
 }
 
-/* Below this much free memory the kernel would begin to reclaim, in pages. */
-static unsigned long balloon_hint_watermarks(void)
-{
-	unsigned long nr_pages = 0;
-	unsigned int i;
-	int node;
-
-	for_each_online_node(node) {
-		for (i = 0; i < MAX_NR_ZONES; i++) {
-			struct zone *zone = &NODE_DATA(node)->node_zones[i];
-
-			nr_pages += high_wmark_pages(zone);
-		}
-	}
-	return nr_pages;
-}
-
 /*
- * Free memory that stays with the guest, in pages: what the kernel needs for itself,
- * and some for others. A host that does not answer keeps all the rest.
+ * What stays with the guest for others, in pages, on top of what the kernel wants to
+ * have free: a host that does not answer keeps all the rest.
  */
 static unsigned long balloon_hint_reserve(void)
 {
-	return balloon_hint_watermarks() +
-	       (balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT) >>
-		PAGE_SHIFT);
+	return balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT) >>
+	       PAGE_SHIFT;
 }
 
 static struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks)
@@ -79,9 +61,11 @@ static struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks)
 	struct page *block;
 
 	while (blocks->order >= BALLOON_BLOCK_ORDER_MIN) {
-		if (global_zone_page_state(NR_FREE_PAGES) <
-		    reserve + (1UL << blocks->order))
-			return NULL;
+		if (balloon_take_spare(BALLOON_GFP_HINT) <
+		    reserve + (1UL << blocks->order)) {
+			blocks->order--;
+			continue;
+		}
 		block = alloc_pages(BALLOON_GFP_HINT, blocks->order);
 		if (block) {
 			set_page_private(block, blocks->order);

@@ -187,7 +187,6 @@ static long balloon_inflate_batch(struct virtio_balloon *vb,
 		return -EBUSY;
 
 	nr_max = min_t(unsigned long, nr_pages, balloon_element_nr_pages(vb));
-	balloon_take_choose_node(vb);
 	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb))
 		if (!balloon_batch_fill_block(vb, batch,
 					      nr_max - batch->nr_pages))
@@ -213,7 +212,6 @@ static void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
 static long balloon_inflate_blocks(struct virtio_balloon *vb,
 				   unsigned long nr_pages)
 {
-	struct balloon_reporting *reporting = vb->reporting;
 	struct balloon_discard *discard = balloon_discard_get(vb);
 	unsigned long nr = 0;
 
@@ -224,8 +222,8 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 		balloon_discard_flush(vb);
 		return -EBUSY;
 	}
-	balloon_take_choose_node(vb);
-	while (reporting->open == discard && nr < nr_pages &&
+	/* One that is full and could not be posted takes no more. */
+	while (balloon_discard_get(vb) == discard && nr < nr_pages &&
 	       !balloon_size_interrupted(vb)) {
 		struct page *block = balloon_take_block(vb, nr_pages - nr);
 		unsigned int order;
@@ -288,7 +286,7 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb,
 	}
 	if (!discard)
 		return -EBUSY;
-	while (vb->reporting->open == discard && *nr_blocks) {
+	while (balloon_discard_get(vb) == discard && *nr_blocks) {
 		block = balloon_blocks_take_any(vb);
 		if (!block) {
 			*nr_blocks = 0;

@@ -88,7 +88,6 @@ static const struct balloon_part balloon_parts[] = {
 	{
 		.name = "size",
 		.feature = BALLOON_ALWAYS,
-		.init = balloon_size_init,
 		.start = balloon_size_start,
 		.stop = balloon_size_stop,
 	},
@@ -308,6 +307,7 @@ static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
 	}
 	vb->vdev = vdev;
 	balloon_queues_init(vb);
+	balloon_size_init(vb);
 	return vb;
 }
 

@@ -8,8 +8,9 @@
  * being inflated. Their move keeps both until the host has acknowledged them: only
  * then the new one goes on the kernel's list, and only then the old one is free,
  * which nobody can inflate again while the host might mistake the order. So a host
- * that is slow or silent does not hold up compaction, memory offlining or whoever
- * else moves pages; when all moves are in use, more are refused.
+ * that is slow or silent does not hold up whoever moves pages; when all moves are in
+ * use, more are refused. Who tries until all pages are gone, as memory offlining does,
+ * tries on until somebody interrupts it.
  *
  * The callback runs in threads that allocate memory, with pages locked: it takes
  * no lock that somebody holds while allocating, and does not allocate itself.
@@ -372,8 +373,11 @@ void balloon_migrate_release_all(struct virtio_balloon *vb)
 	for (i = 0; i < BALLOON_MOVES; i++) {
 		struct balloon_move *move = &migrate->moves[i];
 
-		if (move->new)
+		if (move->new) {
+			/* Who moves it is done with the balloon then. */
+			folio_wait_locked(page_folio(move->new));
 			balloon_pages_lost(vb);
+		}
 		balloon_move_drop(move);
 		list_add_tail(&move->node, &migrate->free);
 	}

@@ -16,7 +16,7 @@
 #include "balloon.h"
 
 /* The largest block that pages are freed as: what one batch may name. */
-#define BALLOON_LIST_ORDER_MAX	ilog2(BALLOON_LIST_BATCH)
+#define BALLOON_LIST_ORDER_MAX	BALLOON_BLOCK_ORDER_MIN
 
 /**
  * balloon_pages_adjust_managed() - whether ballooned pages leave the guest's total

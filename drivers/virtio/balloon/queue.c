@@ -398,6 +398,8 @@ void balloon_queue_kick(struct balloon_queue *queue)
  * @queue: the queue
  * @arm: when
  *
+ * A broken queue has nothing more to say, and is not asked.
+ *
  * Context: any.
  * Return: false if requests were done before the interrupt was asked for: take
  *         them, then arm again.
@@ -408,7 +410,7 @@ bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm)
 	bool armed = true;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (queue->vq && queue->nr_in_flight)
+	if (queue->vq && queue->nr_in_flight && !virtqueue_is_broken(queue->vq))
 		armed = arm == BALLOON_ARM_FIRST ?
 			virtqueue_enable_cb(queue->vq) :
 			virtqueue_enable_cb_delayed(queue->vq);

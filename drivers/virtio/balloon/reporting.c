@@ -28,6 +28,13 @@ bool balloon_discard_usable(struct virtio_balloon *vb)
 	return vb->reporting && balloon_poison_is_zero();
 }
 
+static bool balloon_discard_full(struct virtio_balloon *vb,
+				 struct balloon_discard *discard)
+{
+	return discard->request.nr_sg >= vb->reporting->nr_sg ||
+	       discard->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT;
+}
+
 /**
  * balloon_discard_get() - the discard that blocks can be added to
  * @vb: the balloon
@@ -41,8 +48,7 @@ struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
 
 	/* Full, but the ring had no room for it. */
 	if (reporting->open && reporting->open->request.nr_sg &&
-	    (reporting->open->request.nr_sg == reporting->nr_sg ||
-	     reporting->open->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT))
+	    balloon_discard_full(vb, reporting->open))
 		balloon_discard_flush(vb);
 	else if (reporting->open)
 		return reporting->open;
@@ -75,8 +81,7 @@ void balloon_discard_add(struct virtio_balloon *vb, struct page *page,
 	sg_set_page(&discard->sg[discard->request.nr_sg++], page,
 		    PAGE_SIZE << order, 0);
 	discard->nr_pages += 1UL << order;
-	if (discard->request.nr_sg == reporting->nr_sg ||
-	    discard->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT)
+	if (balloon_discard_full(vb, discard))
 		balloon_discard_flush(vb);
 }
 

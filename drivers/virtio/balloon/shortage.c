@@ -90,12 +90,12 @@ unsigned long balloon_shortage_room(struct virtio_balloon *vb,
 				  SZ_1M >> PAGE_SHIFT);
 }
 
-/* Jiffies until @when, or none. */
+/* Jiffies until @when, or none. What is very far away is long past, and wrapped. */
 static unsigned long balloon_until(unsigned long when)
 {
-	unsigned long now = jiffies;
+	unsigned long left = when - jiffies;
 
-	return time_after(when, now) ? when - now : 0;
+	return left <= msecs_to_jiffies(BALLOON_OOM_PAUSE_MAX_MS) ? left : 0;
 }
 
 /**

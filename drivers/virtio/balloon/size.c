@@ -420,13 +420,11 @@ void balloon_size_report(struct virtio_balloon *vb)
  * balloon_size_init() - prepare the worker
  * @vb: the balloon
  *
- * Context: probe.
- * Return: 0.
+ * Context: probe, before any part: they may kick it.
  */
-int balloon_size_init(struct virtio_balloon *vb)
+void balloon_size_init(struct virtio_balloon *vb)
 {
 	balloon_work_init(&vb->size.work, vb->wq, balloon_size_work);
-	return 0;
 }
 
 /**

@@ -73,7 +73,7 @@ struct balloon_size {
 	struct balloon_histogram reached;
 };
 
-int balloon_size_init(struct virtio_balloon *vb);
+void balloon_size_init(struct virtio_balloon *vb);
 int balloon_size_start(struct virtio_balloon *vb);
 void balloon_size_stop(struct virtio_balloon *vb);
 void balloon_size_report(struct virtio_balloon *vb);

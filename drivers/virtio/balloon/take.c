@@ -41,26 +41,58 @@ void balloon_take_try_large(struct virtio_balloon *vb)
 	vb->take.block_order = BALLOON_BLOCK_ORDER_MAX;
 }
 
-static unsigned long balloon_take_node_free(int node)
+/*
+ * What allocations with these flags may take of a zone before the kernel would begin to
+ * reclaim there, in pages. Memory for CMA is free for others only as long as they move.
+ */
+static unsigned long balloon_take_zone_spare(struct zone *zone,
+					     enum zone_type highest, bool movable)
+{
+	unsigned long nr_free = zone_page_state(zone, NR_FREE_PAGES);
+	unsigned long nr_kept = high_wmark_pages(zone) +
+				zone->lowmem_reserve[highest];
+
+	if (!movable)
+		nr_kept += zone_page_state(zone, NR_FREE_CMA_PAGES);
+	return nr_free > nr_kept ? nr_free - nr_kept : 0;
+}
+
+static unsigned long balloon_take_node_spare(int node, gfp_t gfp)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
+	enum zone_type i, highest = gfp_zone(gfp);
 	unsigned long nr = 0;
-	unsigned int i;
 
-	for (i = 0; i < MAX_NR_ZONES; i++)
-		nr += zone_page_state(&zones[i], NR_FREE_PAGES);
+	for (i = 0; i <= highest; i++)
+		nr += balloon_take_zone_spare(&zones[i], highest,
+					      !!(gfp & __GFP_MOVABLE));
 	return nr;
 }
 
 /**
- * balloon_take_choose_node() - begin with the node that has most free memory now
- * @vb: the balloon
+ * balloon_take_spare() - free memory that the kernel does not want to keep
+ * @gfp: flags of the allocations that may take it
  *
- * Where it has no block of the wanted size the others are asked as well.
+ * Not that of zones which such allocations cannot have.
  *
- * Context: the size worker.
+ * Context: any.
+ * Return: pages.
  */
-void balloon_take_choose_node(struct virtio_balloon *vb)
+unsigned long balloon_take_spare(gfp_t gfp)
+{
+	unsigned long nr = 0;
+	int node;
+
+	for_each_online_node(node)
+		nr += balloon_take_node_spare(node, gfp);
+	return nr;
+}
+
+/*
+ * Begin with the node that has most to spare now. Where it has no block of the wanted
+ * size the others are asked as well.
+ */
+static void balloon_take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 {
 	unsigned long nr, most = 0;
 	int node;
@@ -69,7 +101,7 @@ void balloon_take_choose_node(struct virtio_balloon *vb)
 	if (num_node_state(N_MEMORY) == 1)
 		return;
 	for_each_node_state(node, N_MEMORY) {
-		nr = balloon_take_node_free(node);
+		nr = balloon_take_node_spare(node, gfp);
 		if (nr > most) {
 			most = nr;
 			vb->take.node = node;
@@ -101,6 +133,7 @@ struct page *balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 	struct balloon_take *take = &vb->take;
 	struct page *page;
 
+	balloon_take_choose_node(vb, BALLOON_GFP_MOVABLE);
 	for (;;) {
 		*order = min_t(unsigned int, take->order, ilog2(nr_room));
 		if (!*order) {
@@ -130,8 +163,11 @@ struct page *balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
  * @nr_pages: its size at most
  *
  * Context: the size worker.
+ * Blocks that stay whole come from zones that the kernel needs for itself, where it
+ * keeps the floor and what it wants to have free.
+ *
  * Return: its first page, whose private field is the order; NULL if there is no
- *	   block of BALLOON_BLOCK_ORDER_MIN or more.
+ *	   block of BALLOON_BLOCK_ORDER_MIN or more that may be had.
  */
 struct page *balloon_take_block(struct virtio_balloon *vb,
 				unsigned long nr_pages)
@@ -140,14 +176,24 @@ struct page *balloon_take_block(struct virtio_balloon *vb,
 	unsigned int order;
 	struct page *page;
 
+	balloon_take_choose_node(vb, BALLOON_GFP_BLOCK);
 	for (;;) {
 		order = min_t(unsigned int, take->block_order, ilog2(nr_pages));
 		if (order < BALLOON_BLOCK_ORDER_MIN)
 			return NULL;
+		if (balloon_take_spare(BALLOON_GFP_BLOCK) <
+		    balloon_floor(vb) + (1UL << order)) {
+			take->block_order = order - 1;
+			continue;
+		}
 		page = alloc_pages_node(take->node, BALLOON_GFP_BLOCK, order);
 		if (page)
 			break;
 		take->block_order = order - 1;
+	}
+	if (!balloon_take_fits(page, order)) {
+		__free_pages(page, order);
+		return NULL;
 	}
 	balloon_histogram_count(&take->orders, order);
 	set_page_private(page, order);

@@ -5,6 +5,8 @@
 #ifndef BALLOON_TAKE_H
 #define BALLOON_TAKE_H
 
+#include <linux/types.h>
+
 #include "histogram.h"
 
 struct page;
@@ -28,7 +30,7 @@ struct balloon_take {
 };
 
 void balloon_take_try_large(struct virtio_balloon *vb);
-void balloon_take_choose_node(struct virtio_balloon *vb);
+unsigned long balloon_take_spare(gfp_t gfp);
 struct page *balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				unsigned int *order);
 struct page *balloon_take_block(struct virtio_balloon *vb,

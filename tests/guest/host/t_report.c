@@ -21,7 +21,9 @@
 #define LITTER_MIB	96
 #define MANY		(32 * HOST_MIB)
 #define SOME		(32 * HOST_MIB)
+#define LARGE		(160 * HOST_MIB)
 #define FEW		4
+#define MODE		"/sys/module/virtio_balloon/parameters/inflate"
 #define SLEEP_MS	15000	/* freezing the kernel's worker in vain takes 20 s */
 
 static bool see(struct host *h, struct host_elem *e, void *arg)
@@ -193,6 +195,31 @@ static void balloon_goes_on_short(const void *arg)
 	}
 }
 
+/* Whole blocks are discarded until the ring is full, and not one more is. */
+static void discards_wait(const void *arg)
+{
+	struct host_offer offer = { .features = *(const __u64 *)arg };
+	__u64 total = host_meminfo("MemTotal");
+	struct host_elem *kept;
+	struct host *h;
+
+	if (!conf_write(MODE, "range"))
+		ktap_skip_case("this driver has no whole blocks");
+	offer.size[HOST_REPORT] = FEW;
+	h = life_start_offer(&offer, DEADLINE_MS);
+	keep_report(h, &kept);
+	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+	host_set_target(h, LARGE);
+	host_pump_for(h, LOOK_MS * 3);
+	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
+	answer_report(h, kept);
+	host_release(h, HOST_REPORT);
+	ktap_eq(host_pump_target(h, LARGE, DEADLINE_MS), 0);
+	conf_write(MODE, "auto");
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	life_finish(h, total, DEADLINE_MS);
+}
+
 /* The device goes through a suspend with a report that was never answered. */
 static void lost_in_sleep(const void *arg)
 {
@@ -261,6 +288,7 @@ int main(int argc, char **argv)
 		{ "unanswered,balloon", balloon_goes_on, &report },
 		{ "unanswered,balloon,tell", balloon_goes_on, &tell },
 		{ "unanswered,balloon,short-ring", balloon_goes_on_short, &report },
+		{ "unanswered,whole-blocks", discards_wait, &report },
 		{ "unanswered,suspend", lost_in_sleep, &report },
 		{ "unanswered,no-sleep", no_sleep, &report },
 	};
