@@ -12,7 +12,7 @@ RESULT = re.compile(r"churn: (\d+) writes, (\d+) pages wrong")
 
 def start(guest, size_mib):
     """Let memory be written to; the process id."""
-    pid = guest.check(f"setsid churn {size_mib} >{OUTPUT} 2>&1 & echo $!").strip()
+    pid = guest.check(f": >{OUTPUT}; setsid churn {size_mib} >{OUTPUT} 2>&1 & echo $!").strip()
     guest.wait_for(lambda: "has" in guest.check(f"cat {OUTPUT}"), 60,
                    f"a process to have {size_mib} MiB")
     return pid

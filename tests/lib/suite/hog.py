@@ -12,7 +12,7 @@ OUTPUT = "/tmp/hog.out"
 def start(guest, size_mib, *arguments):
     """Have memory taken; the process id. It may take a while, or be killed."""
     words = " ".join(map(str, (size_mib, *arguments)))
-    return guest.check(f"setsid hog {words} >{OUTPUT} 2>&1 & echo $!").strip()
+    return guest.check(f": >{OUTPUT}; setsid hog {words} >{OUTPUT} 2>&1 & echo $!").strip()
 
 
 def done(guest):
