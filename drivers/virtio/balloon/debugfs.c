@@ -12,61 +12,22 @@
 
 static struct dentry *balloon_debugfs_root;
 
-static int size_show(struct seq_file *file, void *unused)
-{
-	balloon_size_show(file, file->private);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(size);
+#define BALLOON_SHOW(name, function)					\
+static int name##_show(struct seq_file *file, void *unused)		\
+{									\
+	function(file, file->private);					\
+	return 0;							\
+}									\
+DEFINE_SHOW_ATTRIBUTE(name)
 
-static int queues_show(struct seq_file *file, void *unused)
-{
-	balloon_queues_show(file, file->private);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(queues);
-
-static int latency_show(struct seq_file *file, void *unused)
-{
-	balloon_queues_show_latency(file, file->private);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(latency);
-
-static int orders_show(struct seq_file *file, void *unused)
-{
-	balloon_take_show_orders(file, file->private);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(orders);
-
-static int time_to_target_show(struct seq_file *file, void *unused)
-{
-	balloon_size_show_reached(file, file->private);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(time_to_target);
-
-static int hint_show(struct seq_file *file, void *unused)
-{
-	balloon_hint_show(file, file->private);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(hint);
-
-static int free_report_show(struct seq_file *file, void *unused)
-{
-	balloon_free_report_show(file, file->private);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(free_report);
-
-static int events_show(struct seq_file *file, void *unused)
-{
-	balloon_events_show(file, file->private);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(events);
+BALLOON_SHOW(size, balloon_size_show);
+BALLOON_SHOW(queues, balloon_queues_show);
+BALLOON_SHOW(latency, balloon_queues_show_latency);
+BALLOON_SHOW(orders, balloon_take_show_orders);
+BALLOON_SHOW(time_to_target, balloon_size_show_reached);
+BALLOON_SHOW(hint, balloon_hint_show);
+BALLOON_SHOW(free_report, balloon_free_report_show);
+BALLOON_SHOW(events, balloon_events_show);
 
 /* Any write; there is nothing to choose. */
 static ssize_t reset_write(struct file *file, const char __user *text,

@@ -173,6 +173,16 @@ static void balloon_batch_tell(struct virtio_balloon *vb,
 			    ilog2(batch->nr_pages));
 }
 
+/*
+ * While memory was taken the guest ran out of it, and has got some of the balloon's:
+ * that may be what was taken, and the host, which did not see it leave, must not
+ * mistake the order. The guest has more use for it anyway.
+ */
+static bool balloon_inflate_overtaken(struct virtio_balloon *vb)
+{
+	return balloon_pages_deflating(vb);
+}
+
 static long balloon_inflate_batch(struct virtio_balloon *vb,
 				  unsigned long nr_pages, bool discard)
 {
@@ -192,6 +202,11 @@ static long balloon_inflate_batch(struct virtio_balloon *vb,
 					      nr_max - batch->nr_pages))
 			break;
 
+	if (balloon_inflate_overtaken(vb)) {
+		balloon_free_list(&batch->pages);
+		balloon_pool_put(pool, batch);
+		return -EBUSY;
+	}
 	nr_pages = batch->nr_pages;
 	if (nr_pages) {
 		balloon_batch_tell(vb, batch, discard);
@@ -231,6 +246,11 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 		if (!block)
 			break;
 		order = page_private(block);
+		if (balloon_inflate_overtaken(vb)) {
+			set_page_private(block, 0);
+			__free_pages(block, order);
+			break;
+		}
 		nr += 1UL << order;
 		balloon_discard_account(vb, 1L << order);
 		list_add_tail(&block->lru, &discard->blocks);

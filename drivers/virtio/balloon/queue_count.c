@@ -146,17 +146,15 @@ void balloon_queues_show(struct seq_file *file, struct virtio_balloon *vb)
 void balloon_queues_show_latency(struct seq_file *file,
 				 struct virtio_balloon *vb)
 {
-	unsigned int i, slot;
-	unsigned long nr;
+	char name[32];
+	unsigned int i;
 
 	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
-		for (slot = 0; slot < BALLOON_HISTOGRAM_NR; slot++) {
-			nr = READ_ONCE(vb->queues[i].counts.latency.slots[slot]);
-			if (nr)
-				seq_printf(file, "%s_usecs_%llu %lu\n",
-					   balloon_queue_names[i],
-					   balloon_log2_least(slot), nr);
-		}
+		snprintf(name, sizeof(name), "%s_usecs",
+			 balloon_queue_names[i]);
+		balloon_histogram_show(file, name,
+				       &vb->queues[i].counts.latency,
+				       balloon_log2_least);
 	}
 }
 

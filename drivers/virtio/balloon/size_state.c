@@ -150,13 +150,6 @@ void balloon_size_show(struct seq_file *file, struct virtio_balloon *vb)
  */
 void balloon_size_show_reached(struct seq_file *file, struct virtio_balloon *vb)
 {
-	unsigned long nr;
-	unsigned int slot;
-
-	for (slot = 0; slot < BALLOON_HISTOGRAM_NR; slot++) {
-		nr = READ_ONCE(vb->size.reached.slots[slot]);
-		if (nr)
-			seq_printf(file, "msecs_%llu %lu\n",
-				   balloon_log2_least(slot), nr);
-	}
+	balloon_histogram_show(file, "msecs", &vb->size.reached,
+			       balloon_log2_least);
 }

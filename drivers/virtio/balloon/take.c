@@ -200,6 +200,11 @@ struct page *balloon_take_block(struct virtio_balloon *vb,
 	return page;
 }
 
+static u64 balloon_take_order_of(unsigned int slot)
+{
+	return slot;
+}
+
 /**
  * balloon_take_show_orders() - in what blocks the allocator had memory
  * @file: debugfs
@@ -211,12 +216,6 @@ struct page *balloon_take_block(struct virtio_balloon *vb,
  */
 void balloon_take_show_orders(struct seq_file *file, struct virtio_balloon *vb)
 {
-	unsigned int order;
-	unsigned long nr;
-
-	for (order = 0; order < BALLOON_HISTOGRAM_NR; order++) {
-		nr = READ_ONCE(vb->take.orders.slots[order]);
-		if (nr)
-			seq_printf(file, "order_%u %lu\n", order, nr);
-	}
+	balloon_histogram_show(file, "order", &vb->take.orders,
+			       balloon_take_order_of);
 }
