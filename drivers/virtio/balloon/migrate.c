@@ -12,6 +12,11 @@
  * use, more are refused. Who tries until all pages are gone, as memory offlining does,
  * tries on until somebody interrupts it.
  *
+ * Nor is anything refused because the system is about to sleep: that needs memory, for
+ * which the kernel's own thread compacts, and where pages of a block cannot be moved
+ * some kernels (7.3 is one) try them again and again, until freezing that thread has
+ * taken too long. What is under way then settles when the device is to sleep.
+ *
  * The callback runs in threads that allocate memory, with pages locked: it takes
  * no lock that somebody holds while allocating, and does not allocate itself.
  */
@@ -170,9 +175,7 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 						 pages.info);
 	int rc = -EBUSY;
 
-	/* Nothing is to be in flight when the system goes to sleep. */
-	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT) ||
-	    READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT)
+	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT))
 		return -EBUSY;
 	if (!down_read_trylock(&vb->migrate->gate))
 		return -EAGAIN;

@@ -227,29 +227,78 @@ static pid_t sleep_through_core(void)
 	_exit(!ok);
 }
 
+/* Through the whole system's sleep; false if it was over before devices slept. */
+static bool slept(struct host *h)
+{
+	unsigned int resets = host_count(h, BALLOON_EV_RESET, HOST_ANY);
+	struct conf_child child = { .status = -1 };
+
+	child.pid = sleep_through_core();
+	ktap_eq(host_pump(h, conf_ended, &child, 4 * DEADLINE_MS), 0);
+	ktap_check(!child.status, "the system's sleep: status %#x",
+		   child.status);
+	return host_count(h, BALLOON_EV_RESET, HOST_ANY) != resets;
+}
+
+static unsigned int batches_taken(struct host *h)
+{
+	const struct balloon_host_event *e;
+	unsigned int nr = 0;
+	__u64 after = 0;
+
+	host_log(h);
+	while ((e = host_find(h, BALLOON_EV_TAKE, HOST_ANY, after))) {
+		after = e->seq;
+		nr += (e->queue == host_queue(h, HOST_INFLATE) ||
+		       e->queue == host_queue(h, HOST_DEFLATE)) &&
+		      e->len > MOVES * sizeof(__u32);
+	}
+	return nr;
+}
+
+/*
+ * The host goes on while processes are frozen, like one outside the guest: compaction,
+ * which the system's sleep brings about, moves pages until devices sleep. It knows
+ * nothing of them, so there is no model.
+ */
 static void through_core(const void *arg)
 {
 	const struct sleep *sleep = arg;
 	__u64 total = host_meminfo("MemTotal");
 	struct host *h = life_start(sleep->features, DEADLINE_MS);
-	bool tell = sleep->features & HOST_F_MUST_TELL_HOST;
-	unsigned int resets, batches = 0;
-	struct conf_child child = { .status = -1 };
+	unsigned int batches;
+
+	model_free(h->model);
+	host_mode(h, HOST_INFLATE, BALLOON_MODE_AUTO, 0);
+	host_mode(h, HOST_DEFLATE, BALLOON_MODE_AUTO, 0);
+	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
+	batches = batches_taken(h);
+	ktap_check(batches, "the balloon was filled page by page");
+	if (!slept(h))
+		ktap_skip_case("this kernel gives up before it freezes devices");
+	check_kept(h, total);
+	ktap_eq(batches_taken(h), batches);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
+	ktap_eq(host_meminfo("MemTotal"), total);
+	host_free(h);
+}
+
+static void through_core_tell(const void *arg)
+{
+	const struct sleep *sleep = arg;
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start(sleep->features, DEADLINE_MS);
+	unsigned int batches = 0;
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	h->on_take = count_batches;
 	h->arg = &batches;
-	resets = host_count(h, BALLOON_EV_RESET, HOST_ANY);
-	child.pid = sleep_through_core();
-	ktap_eq(host_pump(h, conf_ended, &child, 4 * DEADLINE_MS), 0);
-	ktap_check(!child.status, "the system's sleep: status %#x",
-		   child.status);
-	if (host_count(h, BALLOON_EV_RESET, HOST_ANY) == resets)
+	if (!slept(h))
 		ktap_skip_case("this kernel gives up before it freezes devices");
 	h->on_take = NULL;
-	ktap_check(!batches == !tell, "%u batches moved", batches);
-	ktap_check(!tell || h->model->deflated >= SOME,
-		   "only %llu pages were deflated", h->model->deflated);
+	ktap_check(batches, "the host was told of nothing");
+	ktap_ge(h->model->deflated, SOME);
 	check_kept(h, total);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
 	life_finish(h, total, DEADLINE_MS);
@@ -290,7 +339,7 @@ int main(int argc, char **argv)
 		{ "image,legacy", image, &legacy },
 		{ "image,all", image, &all },
 		{ "through-core", through_core, &suspend },
-		{ "through-core,tell", through_core, &tell },
+		{ "through-core,tell", through_core_tell, &tell },
 	};
 
 	return LIFE_MAIN(cases, CASE_S, argc, argv);
