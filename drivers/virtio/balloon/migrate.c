@@ -12,10 +12,10 @@
  * use, more are refused. Who tries until all pages are gone, as memory offlining does,
  * tries on until somebody interrupts it.
  *
- * Nor is anything refused because the system is about to sleep: that needs memory, for
- * which the kernel's own thread compacts, and where pages of a block cannot be moved
- * some kernels (7.3 is one) try them again and again, until freezing that thread has
- * taken too long. What is under way then settles when the device is to sleep.
+ * Nor is anything refused because the system is about to sleep, and moves settle until
+ * the device does: going to sleep needs memory, for which the kernel's own thread
+ * compacts, and where pages of a block cannot be moved some kernels (7.3 is one) try
+ * them again and again, until freezing that thread has taken too long.
  *
  * The callback runs in threads that allocate memory, with pages locked: it takes
  * no lock that somebody holds while allocating, and does not allocate itself.
@@ -291,9 +291,16 @@ int balloon_migrate_init(struct virtio_balloon *vb)
 	migrate = kzalloc(sizeof(*migrate), GFP_KERNEL);
 	if (!migrate)
 		return -ENOMEM;
+	migrate->wq = alloc_workqueue("virtio-balloon-move/%s",
+				      WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+				      dev_name(&vb->vdev->dev));
+	if (!migrate->wq) {
+		kfree(migrate);
+		return -ENOMEM;
+	}
 	vb->migrate = migrate;
 
-	balloon_work_init(&migrate->work, vb->wq, balloon_migrate_work);
+	balloon_work_init(&migrate->work, migrate->wq, balloon_migrate_work);
 	init_rwsem(&migrate->gate);
 	spin_lock_init(&migrate->lock);
 	INIT_LIST_HEAD(&migrate->free);
@@ -396,5 +403,6 @@ void balloon_migrate_release_all(struct virtio_balloon *vb)
 void balloon_migrate_exit(struct virtio_balloon *vb)
 {
 	vb->pages.info.migratepage = NULL;
+	destroy_workqueue(vb->migrate->wq);
 	kfree(vb->migrate);
 }

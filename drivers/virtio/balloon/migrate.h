@@ -49,6 +49,7 @@ struct balloon_move {
 
 /**
  * struct balloon_migrate - the compaction callback
+ * @wq: for @work: not frozen before the threads that move pages
  * @work: settles moves
  * @gate: held for reading in the callback, for writing to shut it
  * @open: the callback may begin moves; guarded by @gate
@@ -62,6 +63,7 @@ struct balloon_move {
  * @moves: all of them
  */
 struct balloon_migrate {
+	struct workqueue_struct *wq;
 	struct balloon_work work;
 	struct rw_semaphore gate;
 	bool open;
