@@ -68,6 +68,8 @@ endif
 
 install: modules
 	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
+	@# Without a System.map, as with a distribution's headers, kbuild leaves it out.
+	depmod $(KVER)
 	@scripts/installed $(KVER)
 
 uninstall:

@@ -45,6 +45,36 @@ suite_of()
 	esac
 }
 
+# archive_uri CODENAME: where this machine's apt has a suite from.
+archive_uri()
+{
+	local uri
+
+	# shellcheck disable=SC2016	# apt expands these
+	uri=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
+		awk -v want="$1" '$2 == want { print $1; exit }')
+	# Cloud images name a file of mirrors, which a build root has not got.
+	case $uri in
+	mirror+file:*) uri=$(awk 'NF && !/^#/ { print $1; exit }' "${uri#mirror+file:}") ;;
+	esac
+	[[ -n $uri ]] || die "this machine's apt knows no $1; run apt-get update"
+	echo "$uri"
+}
+
+# apt_sources SUITE: the lines that a root of it has them in.
+apt_sources()
+{
+	local suite=$1 codename archive security
+
+	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	archive=$(archive_uri "$codename")
+	security=$(archive_uri "$codename-security")
+	echo "deb $archive $suite main"
+	echo "deb $archive $suite-updates main"
+	echo "deb $security $suite-security main"
+	[[ $suite != trixie ]] || echo "deb $archive $suite-backports main"
+}
+
 # info_get SERIES KEY: one string of a kernel's info.json, which scripts/fetch
 # writes with one key a line.
 info_get()

@@ -110,11 +110,14 @@ class Guest(HostBalloon):
             self.kill()
             raise
 
-    def _start_qemu(self):
-        self.options.initrd = initramfs.build(
+    def _make_initrd(self):
+        return initramfs.build(
             self.run / "initrd",
             initramfs.base(self.kernel, self.driver, self._extra_modules),
             self._modules_to_load(), self._module_params, self._files)
+
+    def _start_qemu(self):
+        self.options.initrd = self._make_initrd()
         # Inherited sockets: no name, no waiting for QEMU to listen, no limit
         # to the length of a path.
         agent, agent_there = socket.socketpair()

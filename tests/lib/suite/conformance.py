@@ -30,6 +30,8 @@ INIT_ON_FREE, PAGE_POISON = "init_on_free=1", "page_poison=1"
 ALLOWED_LOG = (r"Out of memory", r"oom-kill:", r"Call Trace:")
 MEMORY_MIB = 768
 PROGRAM_TIMEOUT = 300
+# A driver that never lets go of the only processor ends its guest after half a minute.
+LOCKUP = "watchdog_thresh=15 softlockup_panic=1"
 DAMAGED = "an earlier case damaged the guest"
 
 
@@ -142,7 +144,7 @@ class Judge:
         self._options = {
             "load": False, "balloon": None, "memory_mib": MEMORY_MIB,
             "smp": 1,
-            "append": append,
+            "append": f"{LOCKUP} {append}",
             "extra_modules": [kernel.test_module("balloon_host")],
             "files": {f"conformance/{name}": program_file(name)
                       for name in PROGRAMS}}

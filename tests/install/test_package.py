@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that the driver can be installed, upgraded and removed as install.rst says.
+
+In a Debian that boots by itself, with its own kernel and headers: after each step
+modprobe takes the driver that it should, the balloon of that driver does its work in a
+guest that boots from it, and when ours is removed the in-tree one is back. In bookworm
+the initramfs loads the driver, in trixie udev does. With --full all of it is done in a
+guest that runs, too, where a build takes minutes.
+"""
+
+import re
+import subprocess
+
+import pytest
+
+from lab import MIB
+from lab.paths import REPO
+from suite import guests
+from suite.debian import FILES, InChroot, InGuest, pristine, sources
+
+PARTS = ("Makefile", "Kbuild", "COPYING", "drivers", "include", "packaging", "scripts",
+         "Documentation")
+NEWER = "99.0"
+PACKAGE = "virtio-balloon-oot-dkms"
+# Emulated, and a shared machine.
+BUILD_TIMEOUT = 400
+MEMORY, GIVEN = 1024, 300 * MIB
+IN_TREE, OURS = "kernel", "updates"
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+def version_of(directory):
+    text = (directory / "drivers/virtio/balloon/main.c").read_text()
+    return re.search(r'^MODULE_VERSION\("(.*)"\);$', text, re.M)[1]
+
+
+def make_package(directory, to):
+    done = subprocess.run(["make", "--no-print-directory", "--silent", "deb", f"DIR={to}"],
+                          cwd=directory, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()[-1].rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    """What the guest gets: the sources, and two packages."""
+    directory = tmp_path_factory.mktemp("install") / "files"
+    directory.mkdir()
+    sources(directory / "src", PARTS)
+    newer = directory.parent / "newer"
+    sources(newer, PARTS, NEWER)
+    for one in (REPO, newer):
+        make_package(one, directory)
+    return directory
+
+
+@pytest.fixture(params=[InChroot, pytest.param(InGuest, marks=pytest.mark.rare)],
+                ids=["chroot", "guest"])
+def system(request, files, suite):
+    one = request.param(pristine(suite), files, lambda guest: guests.watch(request.node, guest),
+                        memory_mib=MEMORY, smp=2, balloon={"free_page_reporting": True})
+    yield one
+    one.end(not request.node.stash.get(guests.FAILED, False))
+
+
+def check_picked(system, where, version=None):
+    """What modprobe would take."""
+    release = "$(cd /lib/modules; echo *)"
+    path = system.check(f"modinfo -k {release} -n virtio_balloon").strip()
+    assert f"/{where}/" in path
+    if version:
+        found = system.check(f"modinfo -k {release} -F version virtio_balloon")
+        assert found.strip() == version
+
+
+def check_loaded(guest, version=None):
+    """What runs, and that it does its work; the in-tree driver has no version."""
+    loaded = guest.check("cd /sys/module/virtio_balloon && cat version 2>/dev/null; true")
+    assert loaded.strip() == (version or "")
+    full = MEMORY * MIB
+    guest.resize(full - GIVEN)
+    guest.resize(full)
+
+
+def apt(system, *arguments):
+    return system.check(f"DEBIAN_FRONTEND=noninteractive apt-get -q -y {' '.join(arguments)}",
+                        BUILD_TIMEOUT)
+
+
+def test_package(system):
+    version = version_of(REPO)
+    check_picked(system, IN_TREE)
+    check_loaded(system.restart())
+
+    apt(system, "install", f"{FILES}/{PACKAGE}_{version}_all.deb")
+    check_picked(system, OURS, version)
+    check_loaded(system.restart(), version)
+
+    apt(system, "install", f"{FILES}/{PACKAGE}_{NEWER}_all.deb")
+    check_picked(system, OURS, NEWER)
+    known = system.check("dkms status")
+    assert NEWER in known and version not in known
+    check_loaded(system.restart(), NEWER)
+
+    apt(system, "remove", PACKAGE)
+    check_picked(system, IN_TREE)
+    assert not system.check("dkms status").strip()
+    check_loaded(system.restart())
+
+
+@pytest.mark.parametrize("do, undo", (("dkms-install", "dkms-uninstall"),
+                                      ("install", "uninstall")))
+def test_without_a_package(system, do, undo):
+    """With DKMS, and by hand."""
+    version = version_of(REPO)
+    make = "make -C /root/src KVER=$(cd /lib/modules; echo *)"
+    system.check(f"cp -r {FILES}/src /root/src")
+    system.check(f"{make} {do}", BUILD_TIMEOUT)
+    check_picked(system, OURS, version)
+    system.check("update-initramfs -u", BUILD_TIMEOUT)
+    check_loaded(system.restart(), version)
+    system.check(f"{make} {undo}", BUILD_TIMEOUT)
+    check_picked(system, IN_TREE)
+    system.check("update-initramfs -u", BUILD_TIMEOUT)
+    check_loaded(system.restart())
