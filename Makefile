@@ -12,7 +12,7 @@ DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
 .PHONY: all help modules install uninstall deb dkms-install dkms-uninstall demo check \
-	check-debug conformance fuzz soak faults bench lint docs unit guest kselftest-install \
+	check-debug check-install conformance fuzz soak faults bench lint docs unit guest kselftest-install \
 	setup fetch clean distclean
 
 all: modules
@@ -34,6 +34,7 @@ help:
 	@echo '    T=EXPRESSION     tests whose names match, as pytest -k'
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
 	@echo '  check-debug    tests on a kernel with KASAN, lockdep, failing allocations;  K=7.2'
+	@echo '  check-install  the package, DKMS and make install, in a Debian of their own'
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
 	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=7.2 SEED=N'
 	@echo '  soak           long random runs, minutes;  FULL=1: hours'
@@ -108,6 +109,9 @@ check: fetch
 check-debug: fetch
 	scripts/check --driver $(DRIVER) --kernel $(or $(K),6.1)-debug -j $$(nproc) \
 		$(if $(T),-k '$(T)') unit/test_logscan.py debug
+
+check-install: fetch
+	scripts/check --kernel 6.1 -j 1 $(if $(FULL),--full) $(if $(T),-k '$(T)') install
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))
