@@ -8,6 +8,7 @@
 
 KVER   ?= $(shell uname -r)
 KDIR   ?= /lib/modules/$(KVER)/build
+PREFIX ?= /usr/local
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
@@ -22,7 +23,7 @@ help:
 	@echo '  modules        build the module for the running kernel (default)'
 	@echo '    K=6.1|6.12|7.2   for a kernel that is fetched, in its own root'
 	@echo '    KDIR=DIR         for the kernel whose headers are in DIR'
-	@echo '  install        install it for the running kernel, into updates/'
+	@echo '  install        install it for the running kernel, into updates/, and balloonstat'
 	@echo '  uninstall      remove it again: modprobe takes the in-tree driver'
 	@echo '  deb            a Debian package that builds it for each kernel (DKMS);  DIR=path'
 	@echo '  dkms-install   the same on other distributions;  dkms-uninstall'
@@ -71,12 +72,17 @@ install: modules
 	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
 	@# Without a System.map, as with a distribution's headers, kbuild leaves it out.
 	depmod $(KVER)
+	install -D -m 755 scripts/balloonstat $(PREFIX)/bin/balloonstat
+	install -D -m 644 Documentation/balloonstat.8 $(PREFIX)/share/man/man8/balloonstat.8
 	@scripts/installed $(KVER)
 
 uninstall:
 	rm -f /lib/modules/$(KVER)/updates/$(MODULE)* \
-	      /lib/modules/$(KVER)/updates/virtio_balloon.ko*
+	      /lib/modules/$(KVER)/updates/virtio_balloon.ko* \
+	      $(PREFIX)/bin/balloonstat $(PREFIX)/share/man/man8/balloonstat.8
 	depmod $(KVER)
+	install -D -m 755 scripts/balloonstat $(PREFIX)/bin/balloonstat
+	install -D -m 644 Documentation/balloonstat.8 $(PREFIX)/share/man/man8/balloonstat.8
 	@scripts/installed $(KVER)
 
 # KDIR= only if it was given: without it no kernel is needed.

@@ -241,7 +241,7 @@ def test_placeholders_are_gone(unpacked):
 
 
 def test_owners_and_modes(package):
-    programs = {"refresh-initramfs", "installed"}
+    programs = {"refresh-initramfs", "installed", "balloonstat"}
     for line in run("dpkg-deb", "--contents", package).stdout.splitlines():
         mode, owner, *_, path = line.split()
         assert owner == "root/root", line
@@ -258,6 +258,13 @@ def test_documents(unpacked):
     assert change.startswith(f"{PACKAGE} ({VERSION}) ")
     assert re.search(r"^ -- .+ <\S+>  \w{3}, \d\d \w{3} \d{4} ", change, re.M)
     assert (doc / "install.rst").exists()
+
+
+def test_tools(unpacked):
+    done = run(unpacked / "usr/bin/balloonstat", "--help")
+    assert done.stdout.startswith("usage: balloonstat")
+    manual = run("gzip", "-dc", unpacked / "usr/share/man/man8/balloonstat.8.gz").stdout
+    assert ".TH BALLOONSTAT 8" in manual
 
 
 def test_checksums(unpacked):
