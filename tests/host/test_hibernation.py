@@ -25,6 +25,9 @@ GUEST = {"memory_mib": 1024, "smp": 1, "append": "init_on_alloc=0 hibernate=noco
          "traces": ["virtio_balloon_set_config"], "files": churn.FILES}
 # Units of 4096 bytes that the host was told of, one line each.
 TOLD = "virtio_balloon_handle_output"
+# Of the 153,600 pages of a balloon of 600 MiB, those that compaction may move to make
+# room for an image.
+MOVED_MAX = 5000
 KEPT_MIB = 32
 LOAD_MIB = 64
 # The caches went, and the kernel has tables for its swap now.
@@ -58,8 +61,9 @@ def watch(guest):
 
 
 def check_untold(guest):
+    """But for what compaction moved, whose two pages are told."""
     told = guest.trace_counts()[TOLD]
-    assert not told, f"the host was told of {told} pages"
+    assert told < 2 * MOVED_MAX, f"the host was told of {told} pages"
 
 
 def image_pages(guest):
@@ -78,7 +82,7 @@ def check_follows(guest, start, size):
     pytest.param(600 * MIB, id="most"),
     pytest.param(0, id="empty", marks=pytest.mark.rare)])
 def test_balloon_is_kept_until_the_end(sleeper, boot, size, record_property):
-    """The host hears nothing; the new one's guest has everything, and inflates again."""
+    """The host hears of no deflation; the new one's guest has everything, and inflates again."""
     guest, start = sleeper()
     guest.resize(full_size(guest) - size)
     before = checksum(guest)
@@ -175,11 +179,16 @@ def test_many_cycles(request, sleeper, boot, record_property):
 
 
 def check_unmoved(guest, start, then):
-    check_untold(guest)
+    """But for what compaction has moved, of which a wake-up may announce some anew."""
+    told = guest.trace_counts()[TOLD]
     now = books.check(guest, start, tolerance=TOLERANCE)
-    for event in ("balloon_inflate", "balloon_deflate"):
-        moved = now.vmstat[event] - then.vmstat[event]
-        assert not moved, f"{event} went up by {moved}"
+    up = {event: now.vmstat[event] - then.vmstat[event]
+          for event in ("balloon_migrate", "balloon_inflate", "balloon_deflate")}
+    moved = up["balloon_migrate"]
+    assert moved < MOVED_MAX
+    assert told <= 3 * moved, f"the host was told of {told} pages, {moved} were moved"
+    for event, count in up.items():
+        assert count <= 2 * moved, f"{event} went up by {count}, {moved} pages were moved"
 
 
 def test_hibernation_that_fails_moves_nothing(sleeper):

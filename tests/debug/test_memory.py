@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What only a debug kernel lets one try with a balloon's memory.
+
+A contiguous range is taken from where balloon pages lie: the kernel moves them. And
+free pages are filled with a pattern, which the kernel looks at when it gives them out:
+whoever changed or lost it meanwhile, be it the host, is reported.
+"""
+
+import pytest
+
+from lab import MIB
+from suite import hog
+from suite.guests import full_size
+
+# The kernel keeps about as much free in the area as elsewhere: half of what is left.
+LEFT = 256 * MIB
+CMA_MIB = 192
+CMA = {"memory_mib": 1024, "append": f"cma={CMA_MIB}M",
+       "balloon": {"free_page_reporting": True}}
+AREA = "/sys/kernel/debug/cma/*"
+PAGE = 4096
+
+USED_MIB = 150
+# A pass of reporting every two seconds; a debug kernel takes its time.
+SECONDS = 10
+
+
+@pytest.mark.parametrize("mode", ("auto", "pfn"))
+def test_contiguous_range(boot, driver, mode, record_property):
+    if driver != "ours" and mode != "auto":
+        pytest.skip("the in-tree driver has one way to inflate")
+    guest = boot(**(CMA | {"module_params": f"inflate={mode}"}))
+    full = full_size(guest)
+    balloon = (guest.meminfo()["MemFree"] - LEFT) // MIB * MIB
+    guest.resize(full - balloon)
+    free, wanted = guest.meminfo()["CmaFree"], CMA_MIB * MIB * 3 // 4
+    assert free < wanted, "nothing would have to be moved"
+    before = guest.vmstat()["balloon_migrate"]
+    guest.check(f"echo {wanted // PAGE} > $(echo {AREA}/alloc)", 120)
+    moved = guest.vmstat()["balloon_migrate"] - before
+    assert moved > 0, "no page of the balloon was moved"
+    guest.wait_actual(full - balloon)
+    guest.check(f"echo {wanted // PAGE} > $(echo {AREA}/free)")
+    guest.resize(full)
+    record_property("figure", f"{moved} pages moved for {wanted // MIB} MiB, "
+                              f"of which {free // MIB} were free")
+
+
+@pytest.mark.parametrize("told", (False, True), ids=("not-told", "told"))
+def test_pattern_in_free_pages(boot, driver, told):
+    """Reporting is for hosts that were told the pattern."""
+    if driver != "ours" and not told:
+        pytest.skip("the in-tree driver reports without telling the pattern")
+    guest = boot(memory_mib=640, append="page_poison=1", files=hog.FILES,
+                 balloon={"free_page_reporting": True, "page_poison": told})
+    full = full_size(guest)
+    features = guest.read("/sys/bus/virtio/drivers/virtio_balloon/virtio*/features")
+    reporting = features[5]
+    assert (reporting == "1") == told
+    for _ in range(2):
+        with hog.holding(guest, USED_MIB):
+            pass
+        guest.check(f"sleep {SECONDS}", 60)
+        guest.resize(full - USED_MIB * MIB)
+        guest.resize(full)
+    with hog.holding(guest, USED_MIB):
+        pass
