@@ -55,8 +55,7 @@ def test_pattern_in_free_pages(boot, driver, told):
                  balloon={"free_page_reporting": True, "page_poison": told})
     full = full_size(guest)
     features = guest.read("/sys/bus/virtio/drivers/virtio_balloon/virtio*/features")
-    reporting = features[5]
-    assert (reporting == "1") == told
+    assert (features[5] == "1") == told, f"accepted features: {features}"
     for _ in range(2):
         with hog.holding(guest, USED_MIB):
             pass

@@ -187,8 +187,8 @@ def check_unmoved(guest, start, then):
     moved = up["balloon_migrate"]
     assert moved < MOVED_MAX
     assert told <= 3 * moved, f"the host was told of {told} pages, {moved} were moved"
-    for event, count in up.items():
-        assert count <= 2 * moved, f"{event} went up by {count}, {moved} pages were moved"
+    for event, number in up.items():
+        assert number <= 2 * moved, f"{event} went up by {number}, {moved} pages were moved"
 
 
 def test_hibernation_that_fails_moves_nothing(sleeper):
