@@ -103,6 +103,11 @@ class Host:
                            f"{(done.stdout + done.stderr).strip()}")
         return done.stdout
 
+    def forget(self, name):
+        """End a domain, if it is there."""
+        self._run("destroy", name)
+        self._run("undefine", name, "--managed-save")
+
 
 class Domain(Guest):
     """A guest of libvirt's; what the balloon is told goes through virsh."""
@@ -166,8 +171,10 @@ class Domain(Guest):
             self.kill()
 
     def kill(self):
+        """Whatever state it is in; the host forgets it."""
         if self.channel:
             self.channel.close()
+        self.host.forget(NAME)
 
     # -- what libvirt does with it --
 
