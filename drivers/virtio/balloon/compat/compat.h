@@ -7,6 +7,7 @@
 #ifndef BALLOON_COMPAT_H
 #define BALLOON_COMPAT_H
 
+#include <linux/version.h>
 #include <linux/mm.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -56,8 +57,14 @@ static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 }
 #endif
 
-/* Where each page of a block is somebody's account, it has to go as it came. */
-#define BALLOON_COMPAT_MAY_JOIN	!IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING)
+/*
+ * Where each page of a block is somebody's account, it has to go as it came; page_owner
+ * has one for each caller of the allocator since 6.9.
+ */
+#define BALLOON_COMPAT_MAY_JOIN						\
+	(!IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) &&			\
+	 !(IS_ENABLED(CONFIG_PAGE_OWNER) &&				\
+	   LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)))
 
 /*
  * Compaction takes a page that left the balloon for a movable one until its mapping
