@@ -7,7 +7,6 @@
 #ifndef BALLOON_COMPAT_H
 #define BALLOON_COMPAT_H
 
-#include <linux/version.h>
 #include <linux/mm.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -58,13 +57,16 @@ static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 #endif
 
 /*
- * Where each page of a block is somebody's account, it has to go as it came; page_owner
- * has one for each caller of the allocator since 6.9.
+ * Where each page of a block is somebody's account, it has to go as it came; newer
+ * kernels' page_owner has one for each caller of the allocator.
  */
+#ifdef BALLOON_HAVE_PAGE_OWNER_STACKS
+#define BALLOON_COMPAT_PAGE_COUNTS	IS_ENABLED(CONFIG_PAGE_OWNER)
+#else
+#define BALLOON_COMPAT_PAGE_COUNTS	0
+#endif
 #define BALLOON_COMPAT_MAY_JOIN						\
-	(!IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) &&			\
-	 !(IS_ENABLED(CONFIG_PAGE_OWNER) &&				\
-	   LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)))
+	(!IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && !BALLOON_COMPAT_PAGE_COUNTS)
 
 /*
  * Compaction takes a page that left the balloon for a movable one until its mapping
