@@ -81,8 +81,6 @@ uninstall:
 	      /lib/modules/$(KVER)/updates/virtio_balloon.ko* \
 	      $(PREFIX)/bin/balloonstat $(PREFIX)/share/man/man8/balloonstat.8
 	depmod $(KVER)
-	install -D -m 755 scripts/balloonstat $(PREFIX)/bin/balloonstat
-	install -D -m 644 Documentation/balloonstat.8 $(PREFIX)/share/man/man8/balloonstat.8
 	@scripts/installed $(KVER)
 
 # KDIR= only if it was given: without it no kernel is needed.

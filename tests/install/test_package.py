@@ -82,6 +82,13 @@ def check_loaded(guest, version=None):
     guest.resize(full)
 
 
+def check_tool(system, there):
+    """Whether balloonstat can be called, and its manual be read."""
+    for path in ("bin/balloonstat", "share/man/man8/balloonstat.8"):
+        found = system.check(f"ls /usr/local/{path} 2>/dev/null || true")
+        assert bool(found.strip()) == there, path
+
+
 def apt(system, *arguments):
     return system.check(f"DEBIAN_FRONTEND=noninteractive apt-get -q -y {' '.join(arguments)}",
                         BUILD_TIMEOUT)
@@ -117,9 +124,11 @@ def test_without_a_package(system, do, undo):
     system.check(f"cp -r {FILES}/src /root/src")
     system.check(f"{make} {do}", BUILD_TIMEOUT)
     check_picked(system, OURS, version)
+    check_tool(system, do == "install")
     system.check("update-initramfs -u", BUILD_TIMEOUT)
     check_loaded(system.restart(), version)
     system.check(f"{make} {undo}", BUILD_TIMEOUT)
     check_picked(system, IN_TREE)
+    check_tool(system, False)
     system.check("update-initramfs -u", BUILD_TIMEOUT)
     check_loaded(system.restart())
