@@ -85,10 +85,14 @@ def wait_free_pages(least, timeout=20):
 
 
 def use_all_memory(guest):
-    """So that every huge page of the guest is there; then it is free again."""
+    """So that every huge page of the guest is there; then it is free again.
+
+    Returns how many the host has left meanwhile: later would be too late, as a guest
+    that reports free pages gives the first of them back after two seconds.
+    """
     size = guest.meminfo()["MemAvailable"] // MIB - RESERVE_MIB
     with hog.holding(guest, size, timeout=120):
-        pass
+        return huge_pages("HugePages_Free")
 
 
 @pytest.mark.parametrize("name", [
@@ -103,12 +107,10 @@ def test_huge_pages_come_back(boot, hugetlb, name, driver, record_property):
     guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={FILE_MIB} 2>/dev/null",
                 timeout=60)
     digest = guest.check("md5sum /tmp/kept")
-    use_all_memory(guest)
-
-    before = huge_pages("HugePages_Free")
-    guest.resize(KEPT, timeout=120)
     possible = (full_size(guest) - KEPT) // HUGE
     wanted = math.ceil(EXPECTED * possible)
+    before = use_all_memory(guest)
+    guest.resize(KEPT, timeout=120)
     returned = wait_free_pages(before + wanted) - before
     record_property("figure", f"{returned} of {possible} huge pages came back ({mode})")
     assert returned >= wanted, (
