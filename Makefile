@@ -13,8 +13,8 @@ DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
 .PHONY: all help modules install uninstall deb dkms-install dkms-uninstall demo check \
-	check-debug check-install conformance fuzz soak faults bench lint docs unit guest kselftest-install \
-	setup fetch clean distclean
+	check-debug check-install conformance fuzz soak faults bench lint docs unit guest \
+	kselftest-install setup fetch clean distclean
 
 all: modules
 

@@ -10,6 +10,7 @@ import pytest
 
 from lab import MIB
 from suite import hog
+from suite.books import PAGE
 from suite.guests import full_size
 
 # The kernel keeps about as much free in the area as elsewhere: half of what is left.
@@ -18,7 +19,6 @@ CMA_MIB = 192
 CMA = {"memory_mib": 1024, "append": f"cma={CMA_MIB}M",
        "balloon": {"free_page_reporting": True}}
 AREA = "/sys/kernel/debug/cma/*"
-PAGE = 4096
 
 USED_MIB = 150
 # A pass of reporting every two seconds; a debug kernel takes its time.

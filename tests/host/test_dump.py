@@ -7,12 +7,12 @@ vmcoreinfo, counts the offline pages in it: those of the balloon, to the page.
 
 import re
 import struct
-import subprocess
 
 import pytest
 
 from lab import MIB
-from lab.paths import REPO, ROOTS
+from lab.paths import ROOTS
+from suite import roots
 from suite.books import PAGE
 from suite.guests import full_size
 
@@ -34,17 +34,12 @@ def makedumpfile(kernel):
     if kernel.series != SERIES:
         pytest.skip(f"Debian's makedumpfile does not know offline pages of {kernel.release}")
     root = ROOTS / SUITE
-    install = '. "$1"; root_needs "$2" makedumpfile'
-    subprocess.run(["bash", "-euc", install, "bash", REPO / "scripts/lib.sh", root],
-                   check=True)
+    roots.needs(root, "makedumpfile")
 
     def run(directory):
-        enter = '. "$1"; in_root_with "$2" "$3" /mnt -- "${@:4}"'
-        done = subprocess.run(
-            ["bash", "-euc", enter, "bash", REPO / "scripts/lib.sh", root, directory,
-             "makedumpfile", "-l", "-d", "31", "--message-level", "31", "/mnt/memory",
-             "/mnt/small"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False)
+        done = roots.run(root, {directory: "/mnt"}, "makedumpfile", "-l", "-d", "31",
+                         "--message-level", "31", "/mnt/memory", "/mnt/small",
+                         timeout=TIMEOUT)
         assert not done.returncode, done.stdout
         return done.stdout
 

@@ -8,15 +8,14 @@ the initramfs loads the driver, in trixie udev does. With --full all of it is do
 guest that runs, too, where a build takes minutes.
 """
 
-import re
 import subprocess
 
 import pytest
 
 from lab import MIB
 from lab.paths import REPO
-from suite import guests
-from suite.debian import FILES, InChroot, InGuest, pristine, sources
+from suite import guests, sources
+from suite.debian import FILES, InChroot, InGuest, pristine
 
 PARTS = ("Makefile", "Kbuild", "COPYING", "drivers", "include", "packaging", "scripts",
          "Documentation")
@@ -30,11 +29,6 @@ IN_TREE, OURS = "kernel", "updates"
 pytestmark = pytest.mark.timeout(1800)
 
 
-def version_of(directory):
-    text = (directory / "drivers/virtio/balloon/main.c").read_text()
-    return re.search(r'^MODULE_VERSION\("(.*)"\);$', text, re.M)[1]
-
-
 def make_package(directory, to):
     done = subprocess.run(["make", "--no-print-directory", "--silent", "deb", f"DIR={to}"],
                           cwd=directory, check=True, capture_output=True, text=True)
@@ -46,9 +40,9 @@ def files(tmp_path_factory):
     """What the guest gets: the sources, and two packages."""
     directory = tmp_path_factory.mktemp("install") / "files"
     directory.mkdir()
-    sources(directory / "src", PARTS)
+    sources.copy(directory / "src", PARTS)
     newer = directory.parent / "newer"
-    sources(newer, PARTS, NEWER)
+    sources.copy(newer, PARTS, NEWER)
     for one in (REPO, newer):
         make_package(one, directory)
     return directory
@@ -95,7 +89,7 @@ def apt(system, *arguments):
 
 
 def test_package(system):
-    version = version_of(REPO)
+    version = sources.version()
     check_picked(system, IN_TREE)
     check_loaded(system.restart())
 
@@ -119,7 +113,7 @@ def test_package(system):
                                       ("install", "uninstall")))
 def test_without_a_package(system, do, undo):
     """With DKMS, and by hand."""
-    version = version_of(REPO)
+    version = sources.version()
     make = "make -C /root/src KVER=$(cd /lib/modules; echo *)"
     system.check(f"cp -r {FILES}/src /root/src")
     system.check(f"{make} {do}", BUILD_TIMEOUT)

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from lab import SERIES
+from lab import SERIES, Kernel
 from lab.paths import KERNELS, REPO
+from suite import roots
+from suite.sources import MAIN, version
 
 NAME = "virtio-balloon-oot"
 PACKAGE = f"{NAME}-dkms"
-VERSION = re.search(r'^MODULE_VERSION\("(.*)"\);$',
-                    (REPO / "drivers/virtio/balloon/main.c").read_text(), re.M)[1]
-DRIVER = Path("drivers/virtio/balloon")
+VERSION = version()
+DRIVER = MAIN.parent
 # Of the source tree, what is no source.
 HELPERS = {"dkms.conf", "refresh-initramfs", "installed"}
 SOURCE_PARTS = ("Makefile", "Kbuild", "drivers", "include", "packaging", "scripts", "Documentation")
@@ -410,9 +411,8 @@ def test_module_builds(tree, tmp_path):
         pytest.skip(f"no kernel {series} in the lab")
     copy = tmp_path / "build"
     shutil.copytree(tree, copy)
-    script = ('. "$1"/scripts/lib.sh; in_root_with "$(info_get "$2" root)" "$3" /src -- '
-              'make -j2 -C "$(info_get "$2" kdir)" M=/src')
-    done = run("bash", "-c", script, "bash", REPO, series, copy, check=False)
-    assert not done.returncode, done.stdout + done.stderr
+    kernel = Kernel(series)
+    done = roots.run(kernel.root, {copy: "/src"}, "make", "-j2", "-C", kernel.kdir, "M=/src")
+    assert not done.returncode, done.stdout
     module = copy / DRIVER / "virtio_balloon.ko"
     assert f"version={VERSION}\0".encode() in module.read_bytes()

@@ -43,12 +43,17 @@ static void up(struct host *h, unsigned int flags)
  * Compaction may move some pages at any time, and a reset loses moves under way: as
  * many are inflated anew. The balloon has hundreds of full batches.
  */
+static bool is_batch(__u32 bytes)
+{
+	return bytes > MOVES * sizeof(__u32);
+}
+
 static bool count_batches(struct host *h, struct host_elem *e, void *arg)
 {
 	unsigned int *batches = arg;
 
 	(void)h;
-	*batches += e->out_len > MOVES * sizeof(__u32) &&
+	*batches += is_batch(e->out_len) &&
 		    (e->role == HOST_INFLATE || e->role == HOST_DEFLATE);
 	return false;
 }
@@ -249,9 +254,9 @@ static unsigned int batches_taken(struct host *h)
 	host_log(h);
 	while ((e = host_find(h, BALLOON_EV_TAKE, HOST_ANY, after))) {
 		after = e->seq;
-		nr += (e->queue == host_queue(h, HOST_INFLATE) ||
-		       e->queue == host_queue(h, HOST_DEFLATE)) &&
-		      e->len > MOVES * sizeof(__u32);
+		nr += is_batch(e->len) &&
+		      (e->queue == host_queue(h, HOST_INFLATE) ||
+		       e->queue == host_queue(h, HOST_DEFLATE));
 	}
 	return nr;
 }

@@ -110,14 +110,21 @@ static void freed(const void *arg)
 	life_finish(h, total, DEADLINE_MS);
 }
 
-static void short_ring(const void *arg)
+/* A reporting queue of few descriptors. */
+static struct host *start_with_few(__u64 features)
 {
 	struct host_offer offer = {
-		.features = *(const __u64 *)arg,
+		.features = features,
 		.size[HOST_REPORT] = FEW,
 	};
+
+	return life_start_offer(&offer, DEADLINE_MS);
+}
+
+static void short_ring(const void *arg)
+{
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start_offer(&offer, DEADLINE_MS);
+	struct host *h = start_with_few(*(const __u64 *)arg);
 	unsigned int most = 0;
 
 	h->on_take = see;
@@ -165,12 +172,8 @@ static bool saw_rounds(struct host *h, void *arg)
  */
 static void prompt(const void *arg)
 {
-	struct host_offer offer = {
-		.features = *(const __u64 *)arg,
-		.size[HOST_REPORT] = FEW,
-	};
 	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start_offer(&offer, DEADLINE_MS);
+	struct host *h = start_with_few(*(const __u64 *)arg);
 	struct pace pace = { .least = DEADLINE_MS };
 	struct canary litter;
 

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A whole Debian that things are installed in, and guests that boot from it."""
 
-import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import Guest
 from lab.deadline import SCALE
+from lab.initramfs import agent
 from lab.paths import LAB, REPO
+
+from . import roots
 
 DIRECTORY = LAB / "debian"
 BOOT_TIMEOUT = 120
@@ -48,7 +50,7 @@ class Debian:
 
 def pristine(suite):
     """A Debian that nothing was installed in; made when it is not there."""
-    subprocess.run([REPO / "scripts/debian-root", suite], check=True)
+    subprocess.run([REPO / "scripts/debian-root", suite, agent()], check=True)
     return Debian(DIRECTORY / suite)
 
 
@@ -131,11 +133,8 @@ class InChroot:
 
     def check(self, script, timeout=60):
         """Run a shell script that has to succeed; its output."""
-        enter = '. "$1"; in_root_with "$2" "$3" "$4" -- sh -c "$5"'
-        done = subprocess.run(
-            ["bash", "-euc", enter, "bash", REPO / "scripts/lib.sh", self._tree, self._files,
-             FILES, script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=timeout * SCALE, check=False)
+        done = roots.run(self._tree, {self._files: FILES}, "sh", "-c", script,
+                         timeout=timeout * SCALE)
         assert not done.returncode, f"{script}: status {done.returncode}\n{done.stdout}"
         return done.stdout
 
@@ -160,14 +159,3 @@ class InChroot:
             self._end_guest(well)
         finally:
             self._remove_tree()
-
-
-def sources(to, parts, version=None):
-    """A copy of the project's sources; with another version of the driver."""
-    to.mkdir()
-    subprocess.run(["cp", "-r", *(REPO / part for part in parts), to], check=True)
-    if version:
-        main = to / "drivers/virtio/balloon/main.c"
-        main.write_text(re.sub(r'^MODULE_VERSION\(".*"\);$',
-                               f'MODULE_VERSION("{version}");', main.read_text(),
-                               flags=re.M))

@@ -15,12 +15,10 @@ from lab import KIB, Guest, LabError
 from lab.channel import Channel
 from lab.deadline import SCALE, poll
 from lab.paths import REPO
-from lab.qemu import APPEND
+from lab.qemu import APPEND, CPU_WITHOUT
 
 SCRIPT = REPO / "scripts/libvirt-host"
 NAME = "balloon"
-# What lab.qemu leaves out of the processor, for the same reason.
-LEFT_OUT = ("erms", "fsrm", "fzrm", "fsrs")
 
 XML = """\
 <domain type='qemu'>
@@ -131,7 +129,7 @@ class Domain(Guest):
             kernel=options.kernel, initrd=self.run / "initrd",
             append=f"{APPEND} {options.append}", log=self.log_file, agent=agent,
             left_out="".join(f"<feature policy='disable' name='{name}'/>"
-                             for name in LEFT_OUT))
+                             for name in CPU_WITHOUT))
 
     def _write_xml(self):
         """With a socket of its own: one that is moved is at two hosts for a moment."""
