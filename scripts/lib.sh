@@ -157,6 +157,38 @@ root_needs()
 	exec {lock}>&-
 }
 
+# root_borrows ROOT PACKAGE: what Debian's unstable has of it, in the root's directory
+# /opt/unstable. For a tool that is too old in every release; what it depends on has to
+# be in the root. A mirror's unstable may be some days behind: that does no harm here.
+root_borrows()
+{
+	local root=$1 package=$2 lock codename place=$1/opt/unstable
+
+	exec {lock}>"$lab/fetch.lock"
+	flock "$lock"
+	if [[ ! -e $place/$package ]]; then
+		need_root
+		progress "unpacking in ${root##*/}: $package of unstable"
+		codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+		mkdir -p "$place/lists/partial"
+		echo "deb $(archive_uri "$codename") sid main" >"$place/sources.list"
+		# shellcheck disable=SC2016	# expanded by the inner shell
+		in_root "$root" bash -euc '
+			cd /opt/unstable
+			options=(-qq -o Dir::Etc::SourceList="$PWD/sources.list"
+				-o Dir::Etc::SourceParts=- -o Dir::State::Lists="$PWD/lists"
+				-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+				-o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false)
+			apt-get "${options[@]}" update
+			apt-get "${options[@]}" download "$1"
+			dpkg -x "$1"_*.deb .
+			echo "$1"_*.deb >"$1"
+		' bash "$package"
+	fi
+	progress "$package: $(<"$place/$package")"
+	exec {lock}>&-
+}
+
 # The sources in .lab/src/linux-SERIES are those of the series' kernel.
 source_is_current()
 {

@@ -12,7 +12,7 @@ import pytest
 
 from lab import MIB
 from lab.errors import QMPError
-from suite import books, churn, hog, migration
+from suite import books, churn, debugfs, hog, migration
 from suite.books import Books
 from suite.guests import full_size, plugged
 
@@ -34,12 +34,6 @@ PLUGGED_MIB = 256
 BALLOON = 300 * MIB
 # What a machine has besides, such as its firmware.
 FIRMWARE_MIB = 8
-
-
-def hints(guest, name):
-    """A counter of the driver."""
-    text = guest.check("cat /sys/kernel/debug/virtio_balloon/virtio*/hint")
-    return int(dict(line.split() for line in text.splitlines())[name])
 
 
 def allow(guest, dest, **states):
@@ -76,7 +70,7 @@ def test_postcopy_hints_nothing(boot, ours, record_property):
         guest.qmp("migrate-start-postcopy")
         dest.wait_event("RESUME", 60)
         dest.sync(60)
-        assert hints(dest, "commands") == 0, "hints were asked for"
+        assert debugfs.values(dest, "hint")["commands"] == 0, "hints were asked for"
         # Answered, but nothing is discarded meanwhile.
         dest.resize(full_size(dest) - BALLOON)
         assert migration.status(guest) == "postcopy-active", "it was over too soon"
@@ -113,7 +107,7 @@ def test_unplugged_memory_stays_unplugged(boot, driver):
         migration.begin(guest, dest)
         guest.wait_for(lambda: migration.rounds(guest) >= 2, 60, "two rounds")
         if driver == "ours":
-            assert hints(guest, "bytes") > guest.options.memory_mib * MIB // 2
+            assert debugfs.values(guest, "hint")["bytes"] > guest.options.memory_mib * MIB // 2
         guest.qmp("migrate_cancel")
         assert migration.wait_final(guest, 30)["status"] == "cancelled"
     guest.qmp("stop")

@@ -11,6 +11,7 @@ import pytest
 
 from lab import MIB
 from suite.books import PAGE
+from suite.debugfs import DIRECTORY, values
 from suite.guests import full_size
 from suite.suspend import MACHINE, suspend, wake
 from suite.trace import TRACING
@@ -21,19 +22,10 @@ GUEST = {**MACHINE, "memory_mib": 1024, "append": "init_on_alloc=0",
          "traces": ["virtio_queue_notify"],
          "balloon": {"deflate_on_oom": True, "free_page_hint": True,
                      "free_page_reporting": True}}
-DIRECTORY = "/sys/kernel/debug/virtio_balloon/virtio*"
 ORDER = re.compile(r"^order_(\d+)$")
 BALLOON = 400 * MIB
 
 pytestmark = pytest.mark.usefixtures("ours")
-
-
-def values(guest, file):
-    """{name: value} of a file of a name and a value a line."""
-    lines = guest.check(f"cat {DIRECTORY}/{file}").splitlines()
-    pairs = [line.split() for line in lines]
-    assert all(len(pair) == 2 for pair in pairs), lines
-    return {name: int(value) if value.isdigit() else value for name, value in pairs}
 
 
 def events(guest):

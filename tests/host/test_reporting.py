@@ -9,7 +9,7 @@ import pytest
 
 from lab import MIB
 from lab.units import mib
-from suite import hog
+from suite import debugfs, hog
 from suite.books import SYSFS
 
 # The way memory gets to the host does not change between these kernels.
@@ -31,12 +31,11 @@ def reporting_guest(request, boot):
 
 def check_counted(guest):
     """As our driver counts; it has one device."""
-    text = guest.check("cat /sys/kernel/debug/virtio_balloon/virtio*/free_report")
-    counts = dict(line.split() for line in text.splitlines())
+    counts = debugfs.values(guest, "free_report")
     reported = int(guest.read(f"{SYSFS}/reported"))
     assert reported >= EXPECTED
-    assert int(counts["bytes"]) >= EXPECTED and int(counts["blocks"]) > 0
-    assert not int(counts["refused"]), f"{counts['refused']} requests were refused"
+    assert counts["bytes"] >= EXPECTED and counts["blocks"] > 0
+    assert not counts["refused"], f"{counts['refused']} requests were refused"
     assert guest.read(f"{SYSFS}/report_state") in ("idle", "reporting")
 
 

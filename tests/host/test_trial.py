@@ -10,7 +10,7 @@ import pytest
 
 from lab import MIB
 from lab.deadline import poll
-from suite import balloonstat, migration
+from suite import balloonstat, debugfs, migration
 from suite.books import SYSFS
 from suite.guests import full_size
 
@@ -48,7 +48,7 @@ def ask(guest, tmp_path):
                      **{name: text.strip() for name, text in attributes.items()})
         counters = fake.debugfs / DEVICE
         counters.mkdir(parents=True)
-        for name, text in files(guest, "/sys/kernel/debug/virtio_balloon/virtio*").items():
+        for name, text in files(guest, debugfs.DIRECTORY).items():
             (counters / name).write_text(text)
         (root / "proc/vmstat").write_text(guest.read("/proc/vmstat") + "\n")
         return " ".join(fake.run("--once", *arguments).stdout.split())

@@ -19,10 +19,14 @@
  * - Whatever is held is hinted again in each round. Kernels that zero memory when
  *   it is allocated have written to it by taking it, and without another hint the
  *   device sends all of it.
+ * - Such kernels take memory in the first round of a migration only. Later the other
+ *   side has what is free: to write to it would make the device send it once more.
  * - Where such memory can be discarded through the reporting queue, it is, before
  *   it is hinted: the host would pay for memory that nobody uses.
  * - A full ring is waited for, and memory is taken only when there is a range for
  *   it: nothing is allocated to be thrown back.
+ * - What the ring has room for is taken before the round is announced: from then to
+ *   STOP a processor of QEMU's host does nothing but look at the ring.
  * - DONE frees block by block, and the worker makes room for others in between.
  * - Memory that the kernel wants back comes from what the device has acknowledged,
  *   and is written to before anybody gets it.
@@ -104,6 +108,7 @@ static void balloon_hint_end_round(struct balloon_hint *hint)
 
 static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
 {
+	hint->taking = !hint->id || !want_init_on_alloc(GFP_KERNEL);
 	WRITE_ONCE(hint->id, id);
 	hint->round++;
 	hint->done = false;
@@ -240,8 +245,8 @@ static bool balloon_hint_send(struct balloon_hint *hint,
 	}
 	stream = range->populated ? &hint->discards : &hint->stream;
 	sg_init_table(&range->sg, 1);
-	sg_set_page(&range->sg, pfn_to_page(range->pfn),
-		    range->nr_pages << PAGE_SHIFT, 0);
+	sg_set_page(&range->sg, pfn_to_page(range->span.pfn),
+		    range->span.nr_pages << PAGE_SHIFT, 0);
 	range->request.sg = &range->sg;
 	range->request.nr_sg = 1;
 	range->request.device_writes = true;
@@ -286,18 +291,34 @@ static bool balloon_hint_next_range(struct balloon_hint *hint)
 	if (range)
 		return balloon_hint_send(hint, range);
 	if (hint->nr_discarding >= BALLOON_HINT_DISCARDS ||
-	    balloon_queue_full(balloon_hint_first_queue(hint)))
+	    !balloon_queue_room(balloon_hint_first_queue(hint)))
 		return false;
 	range = balloon_hint_pop(&hint->free_ranges);
 	if (!range)
 		return false;
 
 	balloon_hint_blocks_fill(hint, range);
-	if (range->nr_pages)
+	if (range->span.nr_pages)
 		return balloon_hint_send(hint, range);
 	list_add(&range->node, &hint->free_ranges);
 	hint->exhausted = !balloon_hint_interrupted(hint);
-	return !hint->exhausted;
+	return true;
+}
+
+/*
+ * Memory that is taken before the round is announced, a block a step; false when that is
+ * enough. What has to be discarded first is not left waiting: the host pays for it.
+ */
+static bool balloon_hint_gather(struct balloon_hint *hint)
+{
+	if (balloon_hint_interrupted(hint))
+		return true;
+	if (hint->discard || !hint->taking)
+		return false;
+	/* The announcement takes a place as well. */
+	if (hint->blocks.nr_spans + 1 >= balloon_queue_room(hint->stream.queue))
+		return false;
+	return balloon_hint_blocks_gather(hint);
 }
 
 /* What was not sent when its round ended is for the next one. */
@@ -325,6 +346,8 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 	if (!hint->hinting)
 		balloon_hint_drop_ready(hint);
 	if (hint->start_due) {
+		if (balloon_hint_gather(hint))
+			return true;
 		if (!balloon_hint_command(vb, hint->id))
 			return false;
 		WRITE_ONCE(hint->start_due, false);

@@ -34,13 +34,22 @@ struct balloon_hint_command {
 };
 
 /**
+ * struct balloon_hint_span - memory that one descriptor can name
+ * @pfn: first page
+ * @nr_pages: how many there are
+ */
+struct balloon_hint_span {
+	unsigned long pfn;
+	unsigned long nr_pages;
+};
+
+/**
  * struct balloon_hint_range - adjacent blocks, hinted with one descriptor
  * @request: how it travels
  * @sg: its descriptor
  * @node: place among the free ones, or among those that are to be posted
  * @blocks: the blocks, in any order; nobody else knows them
- * @pfn: first page
- * @nr_pages: how many there are
+ * @span: where they are
  * @nr_blocks: how many blocks that is
  * @round: in which it is hinted
  * @id: the command that it is hinted for
@@ -52,8 +61,7 @@ struct balloon_hint_range {
 	struct scatterlist sg;
 	struct list_head node;
 	struct list_head blocks;
-	unsigned long pfn;
-	unsigned long nr_pages;
+	struct balloon_hint_span span;
 	unsigned int nr_blocks;
 	unsigned int round;
 	u32 id;
@@ -64,9 +72,12 @@ struct balloon_hint_range {
 /**
  * struct balloon_hint_blocks - what is held for hints and is not on its way
  * @lock: guards the lists and @nr_pages; taken inside no lock but reclaim's
- * @again: to be hinted in this round
+ * @again: to be hinted in this round, taken in an earlier one
+ * @fresh: to be hinted in this round, taken before it was announced
  * @held: hinted, and acknowledged
- * @nr_pages: pages of both
+ * @nr_pages: pages of all three
+ * @span: the last of those that @fresh has, adjacent blocks; the worker's
+ * @nr_spans: how many it has had in this round; the worker's
  * @order: the largest order worth a try; the worker's
  * @nr_taken: blocks taken from the allocator so far; the worker's
  * @spare: a block that did not fit the range before; the worker's
@@ -76,8 +87,11 @@ struct balloon_hint_range {
 struct balloon_hint_blocks {
 	spinlock_t lock;
 	struct list_head again;
+	struct list_head fresh;
 	struct list_head held;
 	unsigned long nr_pages;
+	struct balloon_hint_span span;
+	unsigned int nr_spans;
 	unsigned int order;
 	u64 nr_taken;
 	struct page *spare;
@@ -149,6 +163,7 @@ struct balloon_hint_release {
  * @hinting: it was, and goes on
  * @stop_due: it was, and its end was not yet
  * @exhausted: there is no more memory to hint in this round
+ * @taking: more memory is taken in this round
  * @done: the device needs no hints any more: blocks are freed as they come back
  * @discard: memory is populated by taking it, and the host can undo that
  * @nr_discarding: ranges on the reporting queue
@@ -182,6 +197,7 @@ struct balloon_hint {
 	bool hinting;
 	bool stop_due;
 	bool exhausted;
+	bool taking;
 	bool done;
 	bool discard;
 	unsigned int nr_discarding;
@@ -214,6 +230,7 @@ void balloon_hint_blocks_init(struct balloon_hint_blocks *blocks);
 int balloon_hint_blocks_start(struct balloon_hint_blocks *blocks);
 void balloon_hint_blocks_stop(struct balloon_hint_blocks *blocks);
 void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks);
+bool balloon_hint_blocks_gather(struct balloon_hint *hint);
 void balloon_hint_blocks_fill(struct balloon_hint *hint,
 			      struct balloon_hint_range *range);
 void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,

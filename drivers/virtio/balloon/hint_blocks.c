@@ -4,7 +4,7 @@
  * allocator's lists, never reclaimed for, and never the last ones.
  *
  * A block is on its way with a range, of which nobody here knows, or it lies in
- * one of the two lists. Only those can be given back when the guest runs short:
+ * one of three lists. Only those can be given back when the guest runs short:
  * the device may still read a hint that it has not acknowledged, and would take
  * for unused what somebody uses by then (VIRTIO 1.3, 5.5.6.5, allows it; hosts lose
  * data by it).
@@ -77,12 +77,32 @@ static struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks)
 	return NULL;
 }
 
-static struct page *balloon_hint_block_again(struct balloon_hint_blocks *blocks)
+static void balloon_hint_block_put_back(struct balloon_hint_blocks *blocks,
+					struct page *block,
+					struct list_head *list)
+{
+	spin_lock(&blocks->lock);
+	list_add(&block->lru, list);
+	blocks->nr_pages += balloon_hint_block_pages(block);
+	spin_unlock(&blocks->lock);
+}
+
+static void balloon_hint_block_is_fresh(struct balloon_hint_blocks *blocks,
+					struct page *block)
+{
+	spin_lock(&blocks->lock);
+	list_add_tail(&block->lru, &blocks->fresh);
+	blocks->nr_pages += balloon_hint_block_pages(block);
+	spin_unlock(&blocks->lock);
+}
+
+static struct page *balloon_hint_block_first(struct balloon_hint_blocks *blocks,
+					     struct list_head *list)
 {
 	struct page *block;
 
 	spin_lock(&blocks->lock);
-	block = list_first_entry_or_null(&blocks->again, struct page, lru);
+	block = list_first_entry_or_null(list, struct page, lru);
 	if (block) {
 		list_del(&block->lru);
 		blocks->nr_pages -= balloon_hint_block_pages(block);
@@ -91,61 +111,87 @@ static struct page *balloon_hint_block_again(struct balloon_hint_blocks *blocks)
 	return block;
 }
 
-/* Whether the block continues the range at either end; then it is part of it. */
-static bool balloon_hint_range_add(struct balloon_hint_range *range,
-				   struct page *block, unsigned long nr_max)
+/* Whether the block continues the span at either end; then it is part of it. */
+static bool balloon_hint_span_add(struct balloon_hint_span *span,
+				  struct page *block, unsigned long nr_max)
 {
 	unsigned long pfn = page_to_pfn(block);
 	unsigned long nr = balloon_hint_block_pages(block);
 
-	if (!range->nr_pages)
-		range->pfn = pfn;
-	else if (range->nr_pages + nr > nr_max)
+	if (!span->nr_pages)
+		span->pfn = pfn;
+	else if (span->nr_pages + nr > nr_max)
 		return false;
-	else if (pfn + nr == range->pfn)
-		range->pfn = pfn;
-	else if (pfn != range->pfn + range->nr_pages)
+	else if (pfn + nr == span->pfn)
+		span->pfn = pfn;
+	else if (pfn != span->pfn + span->nr_pages)
 		return false;
-	range->nr_pages += nr;
+	span->nr_pages += nr;
+	return true;
+}
+
+static bool balloon_hint_range_add(struct balloon_hint_range *range,
+				   struct page *block, unsigned long nr_max)
+{
+	if (!balloon_hint_span_add(&range->span, block, nr_max))
+		return false;
 	range->nr_blocks++;
 	list_add_tail(&block->lru, &range->blocks);
 	return true;
 }
 
 /**
- * balloon_hint_blocks_fill() - gather adjacent blocks
+ * balloon_hint_blocks_gather() - take one more block before the round is announced
  * @hint: the hints
- * @range: an empty range; stays empty when there is nothing to gather
  *
- * What was hinted in an earlier round comes first: taking the memory may have
- * written to it, so that the device would send it.
+ * Whoever needs the memory meanwhile gets it back: the device knows nothing of it.
  *
  * Context: the worker; may sleep.
+ * Return: false when there is none to be taken.
  */
-void balloon_hint_blocks_fill(struct balloon_hint *hint,
-			      struct balloon_hint_range *range)
+bool balloon_hint_blocks_gather(struct balloon_hint *hint)
+{
+	struct balloon_hint_blocks *blocks = &hint->blocks;
+	struct page *block = NULL;
+
+	if (!READ_ONCE(blocks->pressed))
+		block = balloon_hint_block_alloc(blocks);
+	if (!block)
+		return false;
+	if (!blocks->nr_spans ||
+	    !balloon_hint_span_add(&blocks->span, block, hint->nr_range_max)) {
+		blocks->nr_spans++;
+		blocks->span.nr_pages = 0;
+		balloon_hint_span_add(&blocks->span, block, hint->nr_range_max);
+	}
+	balloon_hint_block_is_fresh(blocks, block);
+	return true;
+}
+
+/* Fills an empty range with blocks that are held already. */
+static void balloon_hint_fill_from(struct balloon_hint *hint,
+				   struct balloon_hint_range *range,
+				   struct list_head *list)
+{
+	struct page *block;
+
+	while ((block = balloon_hint_block_first(&hint->blocks, list))) {
+		if (!balloon_hint_range_add(range, block, hint->nr_range_max)) {
+			balloon_hint_block_put_back(&hint->blocks, block, list);
+			break;
+		}
+		cond_resched();
+	}
+}
+
+/* Fills an empty range with memory that is free. */
+static void balloon_hint_fill_new(struct balloon_hint *hint,
+				  struct balloon_hint_range *range)
 {
 	struct balloon_hint_blocks *blocks = &hint->blocks;
 	unsigned long end = jiffies + BALLOON_HINT_FILL_TIME;
 	struct page *block;
 
-	range->populated = false;
-	range->again = true;
-	while ((block = balloon_hint_block_again(blocks))) {
-		if (!balloon_hint_range_add(range, block, hint->nr_range_max)) {
-			spin_lock(&blocks->lock);
-			list_add(&block->lru, &blocks->again);
-			blocks->nr_pages += balloon_hint_block_pages(block);
-			spin_unlock(&blocks->lock);
-			break;
-		}
-		cond_resched();
-	}
-	if (range->nr_pages)
-		return;
-
-	range->populated = hint->discard;
-	range->again = false;
 	while (!balloon_hint_interrupted(hint) && !READ_ONCE(blocks->pressed) &&
 	       time_before(jiffies, end)) {
 		block = blocks->spare;
@@ -163,6 +209,35 @@ void balloon_hint_blocks_fill(struct balloon_hint *hint,
 }
 
 /**
+ * balloon_hint_blocks_fill() - adjacent blocks for one descriptor
+ * @hint: the hints
+ * @range: an empty range; stays empty when there are none
+ *
+ * What was hinted in an earlier round comes first: taking the memory may have
+ * written to it, so that the device would send it. Then comes what was taken before
+ * this one was announced, then free memory, if it is to be taken in this round.
+ *
+ * Context: the worker; may sleep.
+ */
+void balloon_hint_blocks_fill(struct balloon_hint *hint,
+			      struct balloon_hint_range *range)
+{
+	range->populated = false;
+	range->again = true;
+	balloon_hint_fill_from(hint, range, &hint->blocks.again);
+	if (range->span.nr_pages)
+		return;
+
+	range->again = false;
+	balloon_hint_fill_from(hint, range, &hint->blocks.fresh);
+	if (range->span.nr_pages || !hint->taking)
+		return;
+
+	range->populated = hint->discard;
+	balloon_hint_fill_new(hint, range);
+}
+
+/**
  * balloon_hint_blocks_keep() - hold the blocks of a range that is not on its way
  * @blocks: the blocks
  * @range: empty afterwards
@@ -176,9 +251,9 @@ void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,
 	spin_lock(&blocks->lock);
 	list_splice_tail_init(&range->blocks,
 			      again ? &blocks->again : &blocks->held);
-	blocks->nr_pages += range->nr_pages;
+	blocks->nr_pages += range->span.nr_pages;
 	spin_unlock(&blocks->lock);
-	range->nr_pages = 0;
+	range->span.nr_pages = 0;
 	range->nr_blocks = 0;
 }
 
@@ -192,7 +267,9 @@ void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks)
 {
 	spin_lock(&blocks->lock);
 	list_splice_tail_init(&blocks->held, &blocks->again);
+	list_splice_tail_init(&blocks->fresh, &blocks->again);
 	spin_unlock(&blocks->lock);
+	blocks->nr_spans = 0;
 	blocks->order = BALLOON_COMPAT_MAX_ORDER;
 	WRITE_ONCE(blocks->pressed, false);
 }
@@ -200,18 +277,12 @@ void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks)
 /* Any block that is held. */
 static struct page *balloon_hint_blocks_take(struct balloon_hint_blocks *blocks)
 {
-	struct page *block;
+	struct page *block = balloon_hint_block_first(blocks, &blocks->held);
 
-	spin_lock(&blocks->lock);
-	block = list_first_entry_or_null(&blocks->held, struct page, lru);
 	if (!block)
-		block = list_first_entry_or_null(&blocks->again, struct page,
-						 lru);
-	if (block) {
-		list_del(&block->lru);
-		blocks->nr_pages -= balloon_hint_block_pages(block);
-	}
-	spin_unlock(&blocks->lock);
+		block = balloon_hint_block_first(blocks, &blocks->again);
+	if (!block)
+		block = balloon_hint_block_first(blocks, &blocks->fresh);
 	return block;
 }
 
@@ -310,6 +381,7 @@ void balloon_hint_blocks_init(struct balloon_hint_blocks *blocks)
 {
 	spin_lock_init(&blocks->lock);
 	INIT_LIST_HEAD(&blocks->again);
+	INIT_LIST_HEAD(&blocks->fresh);
 	INIT_LIST_HEAD(&blocks->held);
 }
 

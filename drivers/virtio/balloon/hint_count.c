@@ -91,17 +91,17 @@ void balloon_hint_count_sent(struct balloon_hint *hint,
 
 	if (range->populated) {
 		trace_balloon_hint_discard(balloon_hint_device(hint), range->id,
-					   range->pfn, range->nr_pages,
+					   range->span.pfn, range->span.nr_pages,
 					   range->nr_blocks);
 		return;
 	}
 	balloon_count(&counts->ranges, 1);
 	balloon_count(&counts->blocks, range->nr_blocks);
-	balloon_count(&counts->pages, range->nr_pages);
+	balloon_count(&counts->pages, range->span.nr_pages);
 	if (range->again)
-		balloon_count(&counts->pages_again, range->nr_pages);
+		balloon_count(&counts->pages_again, range->span.nr_pages);
 	trace_balloon_hint_range_sent(balloon_hint_device(hint), range->id,
-				      range->pfn, range->nr_pages,
+				      range->span.pfn, range->span.nr_pages,
 				      range->nr_blocks);
 }
 
@@ -116,11 +116,11 @@ void balloon_hint_count_done(struct balloon_hint *hint,
 			     struct balloon_hint_range *range)
 {
 	if (range->populated)
-		balloon_count(&hint->counts.pages_discarded, range->nr_pages);
+		balloon_count(&hint->counts.pages_discarded, range->span.nr_pages);
 	else
 		trace_balloon_hint_range_done(balloon_hint_device(hint),
-					      range->id, range->pfn,
-					      range->nr_pages,
+					      range->id, range->span.pfn,
+					      range->span.nr_pages,
 					      range->nr_blocks);
 }
 
@@ -216,7 +216,7 @@ unsigned long balloon_hint_unsettled(struct balloon_hint *hint)
 {
 	return balloon_hint_blocks_count(&hint->blocks) +
 	       READ_ONCE(hint->nr_hinting) + READ_ONCE(hint->nr_discarding) +
-	       READ_ONCE(hint->hinting);
+	       READ_ONCE(hint->hinting) + READ_ONCE(hint->start_due);
 }
 
 /**

@@ -319,22 +319,23 @@ static int balloon_queue_add(struct virtqueue *vq,
 }
 
 /**
- * balloon_queue_full() - whether a request of one descriptor could not be posted now
+ * balloon_queue_room() - how many requests of one descriptor could be posted now
  * @queue: the queue
  *
- * For those who would have to prepare something for it.
+ * For those who would have to prepare something for them.
  *
  * Context: any.
+ * Return: requests.
  */
-bool balloon_queue_full(struct balloon_queue *queue)
+unsigned int balloon_queue_room(struct balloon_queue *queue)
 {
 	unsigned long flags;
-	bool full;
+	unsigned int room;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	full = !queue->vq || !queue->vq->num_free;
+	room = queue->vq ? queue->vq->num_free : 0;
 	spin_unlock_irqrestore(&queue->lock, flags);
-	return full;
+	return room;
 }
 
 /**

@@ -124,7 +124,7 @@ void balloon_stream_init(struct balloon_stream *stream,
 struct balloon_request *balloon_stream_take(struct balloon_stream *stream);
 bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout);
 
-bool balloon_queue_full(struct balloon_queue *queue);
+unsigned int balloon_queue_room(struct balloon_queue *queue);
 int balloon_queue_post(struct balloon_stream *stream,
 		       struct balloon_request *request);
 void balloon_queue_kick(struct balloon_queue *queue);

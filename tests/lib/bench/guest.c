@@ -4,7 +4,7 @@
  *
  *   fragment MIB FILE	write to that much, give back every other page, create
  *			FILE and keep the rest until killed
- *   watch MIB		say "armed", and "usable" when that much is free
+ *   watch MIB		say "armed", and "usable" when that much more is free
  *   worktime		for each thread of workqueues, its pid and the nanoseconds it
  *			has run so far
  */
@@ -21,6 +21,7 @@
 
 #define MIB		(1024ul * 1024)
 #define PAGE		4096ul
+#define LISTS_MAX	(256 * MIB)
 #define WATCH_US	1000	/* between two looks at the free memory */
 
 static unsigned long size_of(const char *mib)
@@ -65,11 +66,31 @@ static unsigned long free_bytes(void)
 	return info.freeram * info.mem_unit;
 }
 
+/* What lies on lists of processors: free, and not counted as such. */
+static unsigned long listed_bytes(void)
+{
+	FILE *zones = fopen("/proc/zoneinfo", "r");
+	unsigned long pages, sum = 0;
+	char line[200];
+
+	if (!zones)
+		err(1, "/proc/zoneinfo");
+	while (fgets(line, sizeof(line), zones))
+		if (sscanf(line, " count: %lu", &pages) == 1)
+			sum += pages;
+	fclose(zones);
+	return sum * PAGE;
+}
+
+/* To look at the lists takes long: they hold no more than LISTS_MAX. */
 static void watch(unsigned long size)
 {
+	unsigned long wanted = free_bytes() + listed_bytes() + size;
+
 	puts("armed");
 	fflush(stdout);
-	while (free_bytes() < size)
+	while (free_bytes() + LISTS_MAX < wanted ||
+	       free_bytes() + listed_bytes() < wanted)
 		usleep(WATCH_US);
 	puts("usable");
 }

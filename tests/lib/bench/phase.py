@@ -12,9 +12,8 @@ from .prepare import TOOL
 
 TIMEOUT = 240           # seconds
 LOOK = 0.01             # seconds between two looks whether it is there
-# So much of what is deflated may be in the lists of single processors, which
-# the kernel does not count as free.
-IN_LISTS_MIB = 32
+# So much of what is deflated may be taken for something else meanwhile.
+ELSEWHERE_MIB = 32
 
 TARGET_EVENT = "virtio_balloon_to_target"
 ACTUAL_EVENT = "virtio_balloon_set_config"
@@ -123,8 +122,7 @@ def move(guest, size):
 
 def deflate(guest, size, amount_mib):
     """A move that frees so much, and when that is usable in the guest."""
-    free_mib = guest.meminfo()["MemFree"] // MIB
-    watch = FreeMemory(guest, free_mib + amount_mib - IN_LISTS_MIB).arm()
+    watch = FreeMemory(guest, amount_mib - ELSEWHERE_MIB).arm()
     start = time.monotonic()
     values = move(guest, size)
     return values | {"usable": watch.finish() - start}

@@ -253,6 +253,10 @@ class Guest(HostBalloon):
         """CPU time that QEMU used so far."""
         return self._process.cpu_seconds()
 
+    def thread_seconds(self, name):
+        """That of its threads whose names begin with this."""
+        return self._process.thread_seconds(name)
+
     def trace_counts(self):
         """Counter of the events in traces= since the last trace_reset()."""
         return self.traces.counts()

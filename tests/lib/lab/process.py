@@ -5,11 +5,20 @@ import os
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 from . import qemu
 from .deadline import SCALE
 from .errors import LabError, TimedOut
 from .units import KIB
+
+
+def _cpu_seconds(stat):
+    """The name in a stat of /proc, and the CPU time."""
+    head, _, fields = stat.read_text(errors="replace").rpartition(")")
+    fields = fields.split()
+    return (head.partition("(")[2],
+            (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
 
 
 class Process:
@@ -76,6 +85,10 @@ class Process:
 
     def cpu_seconds(self):
         """CPU time used so far, all threads."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return _cpu_seconds(Path(f"/proc/{self.pid}/stat"))[1]
+
+    def thread_seconds(self, name):
+        """The same of the threads whose names begin with that."""
+        return sum(seconds for comm, seconds in
+                   map(_cpu_seconds, Path(f"/proc/{self.pid}/task").glob("*/stat"))
+                   if comm.startswith(name))

@@ -117,7 +117,7 @@ class Options:
         # never looked for: it may be there and not work.
         accel = "tcg,thread=single" if self.icount else "tcg,thread=multi"
         argv = ["-nodefaults", "-no-user-config", "-display", "none",
-                "-no-reboot", "-accel", accel, "-cpu", CPU,
+                "-name", "debug-threads=on", "-no-reboot", "-accel", accel, "-cpu", CPU,
                 "-machine", machine, "-smp", str(self.smp)]
         if self.icount:
             argv += ["-icount", self.icount]

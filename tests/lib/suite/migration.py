@@ -29,6 +29,7 @@ def options_of(guest):
     return {"memory_mib": options.memory_mib, "smp": options.smp,
             "machine": options.machine, "balloon": options.balloon,
             "append": options.append, "max_memory_mib": options.max_memory_mib,
+            "memory_backend": options.memory_backend,
             "virtio_mem": options.virtio_mem, "disks": options.disks}
 
 

@@ -16,6 +16,12 @@ def needs(root, *packages):
     subprocess.run(_shell('root_needs "$@"', root, *packages), check=True)
 
 
+def borrows(root, package):
+    """Unpack a newer one than the root's release has; the directory that is its /."""
+    subprocess.run(_shell('root_borrows "$@"', root, package), check=True)
+    return "/opt/unstable"
+
+
 def run(root, mounts, *command, **options):
     """Run a command there, with {directory: where it is seen}; like subprocess.run.
 

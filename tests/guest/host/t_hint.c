@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Free page hints, what the specification leaves to the driver:
+ *
+ *   - memory is taken before a round is announced, as much as the ring can name: hosts
+ *     look at the ring without a pause from the announcement to STOP;
+ *   - on a kernel that zeroes memory when it is taken, later rounds of a migration take
+ *     none: the other side has it, and would be sent it again; on others they do;
+ *   - after DONE all of that begins anew.
+ */
+#include <sys/klog.h>
+
+#include "life.h"
+
+#define DEADLINE_MS	20000
+#define LOOK_MS		500
+#define CASE_S		60
+#define FEATURES	(HOST_F_MODERN | HOST_F_FREE_PAGE_HINT)
+#define LITTER_MIB	96
+/* What else is allocated and freed meanwhile, in pages. */
+#define SLACK		(16 * HOST_MIB)
+#define ID		7
+#define READ_ALL	3	/* SYSLOG_ACTION_READ_ALL */
+#define LOG_BYTES	(1 << 20)
+
+static void command(struct host *h, __u32 id)
+{
+	host_set_config(h, HOST_CFG_CMD_ID, id, true);
+}
+
+/**
+ * struct sight - what the host sees of a round
+ * @id: the command that it is for
+ * @free: pages that are free when it is announced
+ * @hinted: what the model has counted by then
+ * @over: whether STOP came
+ */
+struct sight {
+	__u32 id;
+	__u64 free;
+	__u64 hinted;
+	bool over;
+};
+
+static bool see(struct host *h, struct host_elem *e, void *arg)
+{
+	struct sight *sight = arg;
+
+	if (e->role != HOST_HINT || e->out_len != 4)
+		return false;
+	if (model_u32(e->data) == sight->id) {
+		sight->free = host_free_memory();
+		sight->hinted = h->model->hinted;
+	} else if (model_u32(e->data) == HOST_CMD_STOP) {
+		sight->over = true;
+	}
+	return false;
+}
+
+static bool is_over(struct host *h, void *arg)
+{
+	(void)h;
+	return ((struct sight *)arg)->over;
+}
+
+/* Pages that are hinted in one round. */
+static __u64 round_of(struct host *h, struct sight *sight, __u32 id)
+{
+	*sight = (struct sight){ .id = id };
+	h->on_take = see;
+	h->arg = sight;
+	command(h, id);
+	if (!ktap_check(!host_pump(h, is_over, sight, DEADLINE_MS),
+			"the round does not end"))
+		ktap_end_case();
+	host_pump_for(h, LOOK_MS);
+	h->on_take = NULL;
+	return h->model->hinted - sight->hinted;
+}
+
+static void finish(struct host *h, __u64 total, __u64 free)
+{
+	command(h, HOST_CMD_DONE);
+	ktap_ge(host_wait_free(free, DEADLINE_MS) + SLACK, free);
+	host_pump_for(h, LOOK_MS);
+	model_hint_done(h->model);
+	life_finish(h, total, DEADLINE_MS);
+}
+
+static void taken_first(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal"), free, hinted;
+	struct host *h = life_start(FEATURES, DEADLINE_MS);
+	struct sight sight;
+
+	(void)arg;
+	free = host_free_memory();
+	hinted = round_of(h, &sight, ID);
+	ktap_check(hinted >= free / 2, "%llu of %llu free pages hinted", hinted, free);
+	ktap_note("%llu pages hinted, %llu of them taken before", hinted,
+		  free - sight.free);
+	ktap_ge(free - sight.free + SLACK, hinted);
+	finish(h, total, free);
+}
+
+/* Whether this kernel zeroes memory when it is taken, as it said itself. */
+static bool zeroes(void)
+{
+	char *log = calloc(1, LOG_BYTES);
+	bool on, off;
+
+	if (!log || klogctl(READ_ALL, log, LOG_BYTES - 1) < 0)
+		ktap_skip_case("the kernel's log cannot be read");
+	on = strstr(log, "heap alloc:on");
+	off = strstr(log, "heap alloc:off");
+	free(log);
+	if (on == off)
+		ktap_skip_case("the kernel's log does not reach back to its start");
+	return on;
+}
+
+static void later_rounds(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal"), free, first, second;
+	struct host *h = life_start(FEATURES, DEADLINE_MS);
+	bool zeroed = zeroes();
+	struct canary litter;
+	struct sight sight;
+
+	(void)arg;
+	free = host_free_memory();
+	canary_new(&litter, LITTER_MIB);
+	first = round_of(h, &sight, ID);
+	canary_free(&litter);
+	second = round_of(h, &sight, ID + 1);
+	ktap_note("%llu pages hinted, then %llu, with %u MiB free again; %s", first,
+		  second, LITTER_MIB, zeroed ? "zeroed when taken" : "not zeroed");
+	ktap_ge(second + SLACK, first);
+	if (zeroed)
+		ktap_ge(first, second);
+	else
+		ktap_ge(second + SLACK, first + LITTER_MIB * HOST_MIB);
+	finish(h, total, free);
+}
+
+static void done_and_again(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal"), free, first;
+	struct host *h = life_start(FEATURES, DEADLINE_MS);
+	struct sight sight;
+
+	(void)arg;
+	free = host_free_memory();
+	first = round_of(h, &sight, ID);
+	command(h, HOST_CMD_DONE);
+	ktap_ge(host_wait_free(free, DEADLINE_MS) + SLACK, free);
+	model_hint_done(h->model);
+	ktap_ge(round_of(h, &sight, ID + 1) + SLACK, first);
+	finish(h, total, free);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct life_case cases[] = {
+		{ "taken-first", taken_first, NULL },
+		{ "later-rounds", later_rounds, NULL },
+		{ "done-and-again", done_and_again, NULL },
+	};
+
+	return LIFE_MAIN(cases, CASE_S, argc, argv);
+}
