@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Free page hints, see hint.c and hint_blocks.c.
+ * Free page hints, see hint.c, hint_send.c and hint_blocks.c.
  */
 #ifndef BALLOON_HINT_H
 #define BALLOON_HINT_H
@@ -225,6 +225,13 @@ bool balloon_hint_recent(struct virtio_balloon *vb);
 unsigned long balloon_hint_unsettled(struct balloon_hint *hint);
 bool balloon_hint_interrupted(struct balloon_hint *hint);
 const char *balloon_hint_state_name(struct virtio_balloon *vb);
+
+void balloon_hint_range_put(struct balloon_hint *hint,
+			    struct balloon_hint_range *range, bool again);
+void balloon_hint_settle(struct virtio_balloon *vb, bool cancelled);
+bool balloon_hint_command(struct virtio_balloon *vb, u32 id);
+bool balloon_hint_send(struct balloon_hint *hint,
+		       struct balloon_hint_range *range);
 
 void balloon_hint_blocks_init(struct balloon_hint_blocks *blocks);
 int balloon_hint_blocks_start(struct balloon_hint_blocks *blocks);
