@@ -14,8 +14,10 @@ from suite.books import Books
 from suite.kernels import left_out
 from suite.report import Report
 
-# A net for tests whose own deadlines do not hold, in seconds.
+# A net for tests whose own deadlines do not hold, in seconds. With --full they do the
+# same a multiple of times: after twenty shortages each waits for a pause of a minute.
 TEST_TIMEOUT = 240
+TEST_TIMEOUT_FULL = 2400
 
 
 def pytest_addoption(parser):
@@ -75,11 +77,12 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    timeout = TEST_TIMEOUT_FULL if config.option.full else TEST_TIMEOUT
     for item in items:
         if item.get_closest_marker("rare") and not config.option.full:
             item.add_marker(pytest.mark.skip(reason="takes time: with --full"))
         if not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT * SCALE))
+            item.add_marker(pytest.mark.timeout(timeout * SCALE))
 
 
 # -- the verdict --

@@ -15,23 +15,12 @@ GUEST = {"memory_mib": 768, "append": "init_on_alloc=0",
 BALLOON = 160 * MIB + 28672
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 200
-# For compaction: while the balloon is inflated all memory but so much is in use, and
-# then one page in so many: the balloon comes to be among free pages, of which
-# compaction makes something. Whole blocks may lie where it never looks.
-WHOLE = 64 * MIB
-STRIDE = 8
-
-
-def inflate_among_free_pages(guest):
-    scattered = guest.meminfo()["MemAvailable"] - WHOLE
-    with hog.holding(guest, scattered // MIB, STRIDE):
-        guest.resize(full_size(guest) - BALLOON)
-
 
 @pytest.mark.parametrize("program", programs.PROGRAMS)
 def test_program(guest, program, record_property):
     if program == "compaction":
-        inflate_among_free_pages(guest)
+        with hog.pieces(guest):
+            guest.resize(full_size(guest) - BALLOON)
     else:
         guest.resize(full_size(guest) - BALLOON)
     programs.run(guest, program, record_property, TIMEOUT)

@@ -3,10 +3,13 @@
 
 from contextlib import contextmanager
 
+from lab import MIB
+
 from .programs import tool_file
 
 FILES = {"bin/hog": tool_file("hog")}
 OUTPUT = "/tmp/hog.out"
+WHOLE_MIB, STRIDE = 64, 8
 
 
 def start(guest, size_mib, *arguments):
@@ -41,3 +44,14 @@ def holding(guest, size_mib, *arguments, timeout=60):
         yield pid
     finally:
         end(guest, pid)
+
+
+@contextmanager
+def pieces(guest):
+    """All memory but WHOLE_MIB is in use, and of that then one page in STRIDE.
+
+    What is inflated meanwhile comes to be among free pages, of which compaction makes
+    something. Whole blocks may lie where it never looks.
+    """
+    with holding(guest, guest.meminfo()["MemAvailable"] // MIB - WHOLE_MIB, STRIDE):
+        yield
