@@ -8,7 +8,7 @@ memory: hinted pages come back when it is over, and nothing waits for the guest.
 import pytest
 
 from lab import MIB
-from suite import books, churn, hog, migration
+from suite import books, churn, debugfs, hog, migration
 from suite.books import SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
@@ -88,6 +88,22 @@ def test_memory_comes_back_on_the_other_side(boot):
         books.check(dest, before)
         dest.resize(full_size(dest) - 300 * MIB)
         books.check(dest, before)
+
+
+def test_everything_discarded_is_hinted(boot, ours):
+    """Memory that was zeroed to be taken leaves the host first, and then is hinted."""
+    guest = boot(**(GUEST | {"append": "init_on_alloc=1",
+                             "balloon": HINTS | {"free_page_reporting": True}}))
+    with migration.destination(guest) as dest:
+        # The first round does not end by itself.
+        migration.set_bandwidth(guest, 1)
+        migration.begin(guest, dest)
+        guest.wait_for(lambda: guest.read(f"{SYSFS}/hint_state") == "holding", 60,
+                       "everything to be hinted")
+        counted = debugfs.values(guest, "hint")
+        guest.qmp("migrate_cancel")
+    assert counted["blocks"] == counted["blocks_taken"] > 0
+    assert counted["bytes_discarded"] == counted["bytes"]
 
 
 def test_cancelled_and_tried_again(boot):

@@ -244,7 +244,8 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 	}
 	if (!hint->hinting)
 		return false;
-	if (!hint->exhausted)
+	/* What was discarded in the end has still to be hinted. */
+	if (!hint->exhausted || !list_empty(&hint->ready))
 		return balloon_hint_next_range(hint);
 	if (hint->nr_discarding || hint->nr_old)
 		return false;
