@@ -16,6 +16,7 @@ BALLOON = 160 * MIB + 28672
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 200
 
+
 @pytest.mark.parametrize("program", programs.PROGRAMS)
 def test_program(guest, program, record_property):
     if program == "compaction":
