@@ -37,14 +37,6 @@ cat /proc/vmstat
 """
 
 
-def _kept_by_debugging(guest, memory):
-    """Bytes: KASAN keeps small objects for a while after they are freed.
-
-    It may keep a 32nd of all memory. Those that are lost kmemleak finds.
-    """
-    return memory["Slab"] if guest.kernel.is_debug else 0
-
-
 @dataclass
 class Books:
     """One look at all the books; everything in bytes."""
@@ -66,7 +58,7 @@ class Books:
         node = vmstat.get("nr_balloon_pages")
         return cls(
             total=memory["MemTotal"],
-            free=int(free) * PAGE + _kept_by_debugging(guest, memory),
+            free=int(free) * PAGE,
             inflated=(vmstat["balloon_inflate"] - vmstat["balloon_deflate"]) * PAGE,
             node=None if node is None else node * PAGE,
             sysfs=None if sysfs == "none" else int(sysfs),
