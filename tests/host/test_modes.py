@@ -28,6 +28,9 @@ LARGEST = 500 * MIB
 # spare the largest balloon: those with KASAN.
 PRESSURE_MIB = 60
 SPARE = 140 * MIB
+# A debug kernel keeps more and more for itself, such as the stacks that it has seen:
+# 6 MiB in four minutes of this without any balloon. What the balloon counts is exact.
+TOLERANCE_DEBUG = 32 * MIB
 DIMM_MIB = 1024
 # Left to the guest beside that balloon.
 LEFT = 500 * MIB
@@ -74,9 +77,10 @@ def test_mode_changes_while_inflated(guest, ours, start):
         books.check(guest, start)
 
 
-def test_random_targets_and_modes(request, guest, ours, start, record_property):
+def test_random_targets_and_modes(request, kernel, guest, ours, start, record_property):
     """With memory in pieces, compaction and pressure; on failure it names its seed."""
     full = full_size(guest)
+    tolerance = TOLERANCE_DEBUG if kernel.is_debug else books.TOLERANCE
     largest = min(LARGEST, start.available - SPARE)
     config = request.config
     seed = config.option.seed
@@ -102,7 +106,7 @@ def test_random_targets_and_modes(request, guest, ours, start, record_property):
             if number % 20 == 19:
                 # Pages that are being moved are in no book.
                 guest.check(f"kill -STOP {compact}")
-                books.check(guest, start)
+                books.check(guest, start, tolerance=tolerance)
                 guest.check(f"kill -CONT {compact}")
                 print(f"{number + 1} of {nr_targets} targets")
     except Exception:
@@ -111,7 +115,7 @@ def test_random_targets_and_modes(request, guest, ours, start, record_property):
     finally:
         guest.check(f"kill -KILL {compact}")
     guest.resize(full)
-    books.check(guest, start)
+    books.check(guest, start, tolerance=tolerance)
 
 
 def test_memory_in_pieces(guest, start):
