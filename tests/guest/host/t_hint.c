@@ -94,12 +94,12 @@ static void end_with(struct host *h, __u64 free)
 	ktap_check(!host_pump(h, is_free, &free, DEADLINE_MS),
 		   "%llu pages are free, %llu were", host_free_memory(), free);
 	host_pump_for(h, LOOK_MS);
+	model_hint_done(h->model);
 }
 
 static void finish(struct host *h, __u64 total, __u64 free)
 {
 	end_with(h, free);
-	model_hint_done(h->model);
 	life_finish(h, total, DEADLINE_MS);
 }
 
@@ -169,7 +169,6 @@ static void done_and_again(const void *arg)
 	free = host_free_memory();
 	first = round_of(h, &sight, ID);
 	end_with(h, free);
-	model_hint_done(h->model);
 	ktap_ge(round_of(h, &sight, ID + 1) + SLACK, first);
 	finish(h, total, free);
 }
