@@ -9,7 +9,7 @@ other watchers judge, and at the end kmemleak.
 import pytest
 
 from lab import MIB
-from suite import debug, programs
+from suite import compaction, debug, programs
 from suite.guests import full_size
 
 GUEST = {"memory_mib": 1024,
@@ -18,9 +18,6 @@ GUEST = {"memory_mib": 1024,
 BALLOON = 160 * MIB + 28672
 TIMEOUT = 300
 ROUNDS = 2
-
-# Without an end of its own: it is stopped when the loop ends.
-COMPACT = "while :; do echo 1 > /proc/sys/vm/compact_memory; sleep 0.2; done"
 
 
 @pytest.mark.parametrize("program", programs.PROGRAMS)
@@ -37,15 +34,14 @@ def test_loop(guest, driver, mode):
         guest.check(f"rmmod virtio_balloon; modprobe virtio_balloon inflate={mode}")
     elif mode != "auto":
         pytest.skip("the in-tree driver has one way to inflate")
-    guest.check(f"setsid sh -c '{COMPACT}' >/dev/null 2>&1 & echo $! > /tmp/compact")
-    for n in range(ROUNDS):
-        guest.resize(full - 200 * MIB)
-        guest.set_target(full - (400 + 4 * n) * MIB)
-        guest.check("rmmod virtio_balloon && modprobe virtio_balloon", TIMEOUT)
-        guest.resize(full - 100 * MIB)
-        guest.set_target(full - 300 * MIB)
-        guest.resize(full)
-    guest.check("kill $(cat /tmp/compact)")
+    with compaction.always(guest):
+        for n in range(ROUNDS):
+            guest.resize(full - 200 * MIB)
+            guest.set_target(full - (400 + 4 * n) * MIB)
+            guest.check("rmmod virtio_balloon && modprobe virtio_balloon", TIMEOUT)
+            guest.resize(full - 100 * MIB)
+            guest.set_target(full - 300 * MIB)
+            guest.resize(full)
 
 
 def test_shortage(guest):

@@ -15,6 +15,7 @@ from suite import books, churn, hibernation
 from suite.books import Books
 from suite.guests import full_size
 from suite.programs import count
+from suite.suspend import wake
 
 ENDS_OF_RANGE = True
 
@@ -36,6 +37,10 @@ TOLERANCE = 12 * MIB
 # own, where nothing takes its place.
 MISSING = [pytest.param({"free_page_reporting": True}, {}, id="queue", marks=pytest.mark.rare),
            pytest.param({"addr": "0x10"}, None, id="device")]
+
+
+# What another device says to a power-off matters since some time.
+GOES_ON = "7.2"
 
 
 @pytest.fixture
@@ -199,6 +204,54 @@ def test_hibernation_that_fails_moves_nothing(sleeper):
     watch(guest)
     failed = guest.sh("echo disk > /sys/power/state", 120)
     assert not failed.ok, "the image found room"
+    check_unmoved(guest, start, then)
+    check_follows(guest, start, 300 * MIB)
+
+
+@pytest.mark.parametrize("state, at", [("disk", "freeze"), ("mem", "suspend")])
+def test_another_driver_refuses(sleeper, state, at):
+    """Its device is asked last: the balloon's sleeps already, and is woken up.
+
+    For "disk" by the callback that is there for images.
+    """
+    guest, start = sleeper(test_modules=["sleep_refuser"])
+    guest.resize(full_size(guest) - 600 * MIB)
+    then = Books.read(guest)
+    watch(guest)
+    guest.check(f"modprobe sleep_refuser at={at}")
+    refused = guest.sh(f"echo {state} > /sys/power/state", 120)
+    assert not refused.ok, "the guest slept"
+    check_unmoved(guest, start, then)
+    check_follows(guest, start, 300 * MIB)
+
+
+def test_power_off_is_refused(kernel, sleeper):
+    """By another driver, when the image is written: the guest goes on as it was."""
+    if not kernel.series.startswith(GOES_ON):
+        pytest.skip(f"{kernel} powers off all the same, whatever a device says")
+    guest, start = sleeper(mode="platform", test_modules=["sleep_refuser"])
+    guest.resize(full_size(guest) - 600 * MIB)
+    then = Books.read(guest)
+    watch(guest)
+    guest.check("modprobe sleep_refuser at=poweroff")
+    guest.sh("echo disk > /sys/power/state", 120)
+    guest.sync(60)
+    assert image_pages(guest), "no image was written"
+    check_unmoved(guest, start, then)
+    check_follows(guest, start, 300 * MIB)
+
+
+def test_image_and_then_a_suspend(sleeper):
+    """Not powered off, and woken up: the image is not needed, and the balloon still there."""
+    guest, start = sleeper(mode="suspend", machine="pc")
+    guest.resize(full_size(guest) - 600 * MIB)
+    then = Books.read(guest)
+    watch(guest)
+    guest.monitor.clear_events()
+    guest.channel.send("echo disk > /sys/power/state", 120)
+    guest.wait_event("SUSPEND", 120)
+    wake(guest)
+    assert image_pages(guest), "no image was written"
     check_unmoved(guest, start, then)
     check_follows(guest, start, 300 * MIB)
 

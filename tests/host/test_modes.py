@@ -6,12 +6,10 @@ while the balloon is inflated, with compaction and memory pressure all the time,
 in a guest whose memory lies in pieces, and when memory is taken offline.
 """
 
-import random
-
 import pytest
 
 from lab import MIB
-from suite import books, hog
+from suite import books, compaction, hog, seeds
 from suite.books import PAGE, SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
@@ -34,9 +32,6 @@ TOLERANCE_DEBUG = 32 * MIB
 DIMM_MIB = 1024
 # Left to the guest beside that balloon.
 LEFT = 500 * MIB
-
-COMPACT = ("setsid sh -c 'while :; do echo 1 > /proc/sys/vm/compact_memory; "
-           "sleep 0.1; done' >/dev/null 2>&1 & echo $!")
 
 
 def set_mode(guest, mode):
@@ -78,18 +73,13 @@ def test_mode_changes_while_inflated(guest, ours, start):
 
 
 def test_random_targets_and_modes(request, kernel, guest, ours, start, record_property):
-    """With memory in pieces, compaction and pressure; on failure it names its seed."""
+    """With memory in pieces, compaction and pressure."""
     full = full_size(guest)
     tolerance = TOLERANCE_DEBUG if kernel.is_debug else books.TOLERANCE
     largest = min(LARGEST, start.available - SPARE)
-    config = request.config
-    seed = config.option.seed
-    seed = random.randrange(1 << 32) if seed is None else seed
-    rng = random.Random(seed)
-    record_property("seed", seed)
-    nr_targets = count(config, 20, 500)
-    compact = guest.check(COMPACT).strip()
-    try:
+    rng = seeds.numbers(request, record_property)
+    nr_targets = count(request.config, 20, 500)
+    with compaction.always(guest) as compacting:
         for number in range(nr_targets):
             if rng.random() < 0.3:
                 set_mode(guest, rng.choice(MODES))
@@ -104,16 +94,9 @@ def test_random_targets_and_modes(request, kernel, guest, ours, start, record_pr
             else:
                 guest.resize(full - balloon)
             if number % 20 == 19:
-                # Pages that are being moved are in no book.
-                guest.check(f"kill -STOP {compact}")
-                books.check(guest, start, tolerance=tolerance)
-                guest.check(f"kill -CONT {compact}")
+                with compacting.paused():
+                    books.check(guest, start, tolerance=tolerance)
                 print(f"{number + 1} of {nr_targets} targets")
-    except Exception:
-        print(f"replay with --seed {seed}")
-        raise
-    finally:
-        guest.check(f"kill -KILL {compact}")
     guest.resize(full)
     books.check(guest, start, tolerance=tolerance)
 

@@ -5,13 +5,12 @@ At the ends of the range, when the target changes on the way, and after any
 number of changes, with every page accounted for afterwards.
 """
 
-import random
 import time
 
 import pytest
 
 from lab import KIB, MIB
-from suite import books
+from suite import books, seeds
 from suite.books import PAGE
 from suite.guests import full_size
 
@@ -104,11 +103,8 @@ def test_target_falls_while_deflating(guest, start):
 
 def test_random_targets(request, guest, start, record_property):
     """Any sequence of targets, reached or not, leaves the books balanced."""
-    seed = request.config.option.seed
-    seed = int(time.time()) if seed is None else seed
-    print(f"replay with --seed {seed}")
-    record_property("figure", f"{NR_RANDOM_TARGETS} targets of --seed {seed}")
-    numbers = random.Random(seed)
+    numbers = seeds.numbers(request, record_property)
+    record_property("figure", f"{NR_RANDOM_TARGETS} targets")
     full = full_size(guest)
     for _ in range(NR_RANDOM_TARGETS):
         size = full - numbers.randrange(0, LARGEST, PAGE)

@@ -116,6 +116,7 @@ static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
 	WRITE_ONCE(hint->start_due, true);
 	hint->nr_old = hint->nr_hinting;
 	balloon_hint_blocks_begin(&hint->blocks);
+	balloon_hint_take_begin(hint);
 }
 
 static void balloon_hint_read_command(struct virtio_balloon *vb)
@@ -193,8 +194,8 @@ static bool balloon_hint_next_range(struct balloon_hint *hint)
 }
 
 /*
- * Memory that is taken before the round is announced, a block a step; false when that is
- * enough. What has to be discarded first is not left waiting: the host pays for it.
+ * Memory that is taken before the round is announced; false when that is enough. What
+ * has to be discarded first is not left waiting: the host pays for it.
  */
 static bool balloon_hint_gather(struct balloon_hint *hint)
 {
@@ -202,10 +203,7 @@ static bool balloon_hint_gather(struct balloon_hint *hint)
 		return true;
 	if (hint->discard || !hint->taking)
 		return false;
-	/* The announcement takes a place as well. */
-	if (hint->blocks.nr_spans + 1 >= balloon_queue_room(hint->stream.queue))
-		return false;
-	return balloon_hint_blocks_gather(hint);
+	return balloon_hint_take_more(hint);
 }
 
 /* What was not sent when its round ended is for the next one. */
@@ -318,6 +316,7 @@ int balloon_hint_init(struct virtio_balloon *vb)
 		return -ENOMEM;
 	balloon_work_init(&hint->work, vb->wq, balloon_hint_work);
 	balloon_hint_blocks_init(&hint->blocks);
+	balloon_hint_take_init(hint);
 	INIT_LIST_HEAD(&hint->ready);
 	INIT_LIST_HEAD(&hint->free_ranges);
 	INIT_LIST_HEAD(&hint->free_commands);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Free page hints, see hint.c, hint_send.c and hint_blocks.c.
+ * Free page hints, see hint.c, hint_take.c, hint_send.c and hint_blocks.c.
  */
 #ifndef BALLOON_HINT_H
 #define BALLOON_HINT_H
@@ -16,6 +16,8 @@
 /* Ranges and commands that the host may have at a time. */
 #define BALLOON_HINT_RANGES		32
 #define BALLOON_HINT_COMMANDS		4
+/* Threads beside the worker that take memory. */
+#define BALLOON_HINT_HELPERS		3
 /* What one descriptor names at most. */
 #define BALLOON_HINT_RANGE_BYTES	SZ_1G
 
@@ -71,15 +73,13 @@ struct balloon_hint_range {
 
 /**
  * struct balloon_hint_blocks - what is held for hints and is not on its way
- * @lock: guards the lists and @nr_pages; taken inside no lock but reclaim's
+ * @lock: guards lists and counts; taken inside no lock but reclaim's
  * @again: to be hinted in this round, taken in an earlier one
  * @fresh: to be hinted in this round, taken before it was announced
  * @held: hinted, and acknowledged
  * @nr_pages: pages of all three
- * @span: the last of those that @fresh has, adjacent blocks; the worker's
- * @nr_spans: how many it has had in this round; the worker's
  * @order: the largest order worth a try; the worker's
- * @nr_taken: blocks taken from the allocator so far; the worker's
+ * @nr_taken: blocks taken from the allocator so far
  * @spare: a block that did not fit the range before; the worker's
  * @pressed: the kernel wanted memory back since the round began
  * @shrinker: gives blocks back when memory is short
@@ -90,13 +90,41 @@ struct balloon_hint_blocks {
 	struct list_head fresh;
 	struct list_head held;
 	unsigned long nr_pages;
-	struct balloon_hint_span span;
-	unsigned int nr_spans;
 	unsigned int order;
 	u64 nr_taken;
 	struct page *spare;
 	bool pressed;
 	struct balloon_compat_shrinker shrinker;
+};
+
+/**
+ * struct balloon_hint_helper - a thread that takes memory beside the worker
+ * @work: it
+ * @hint: for whom
+ */
+struct balloon_hint_helper {
+	struct work_struct work;
+	struct balloon_hint *hint;
+};
+
+/**
+ * struct balloon_hint_take - memory is taken before a round is announced
+ * @helpers: the threads that do so beside the worker
+ * @nr_spans: descriptors that it takes to name the memory, or fewer; see @blocks.lock
+ * @nr_spans_max: take no more when there are so many
+ * @over: end after the block at hand
+ * @until: jiffies of when to look what the device wants
+ * @end: jiffies of when the round is to be announced
+ *
+ * But for @nr_spans it is written by the worker, when no other thread runs.
+ */
+struct balloon_hint_take {
+	struct balloon_hint_helper helpers[BALLOON_HINT_HELPERS];
+	unsigned int nr_spans;
+	unsigned int nr_spans_max;
+	bool over;
+	unsigned long until;
+	unsigned long end;
 };
 
 /**
@@ -171,6 +199,7 @@ struct balloon_hint_release {
  * @nr_old: those of them that were sent in earlier rounds
  * @nr_range_max: pages of one range at most
  * @blocks: memory that is held
+ * @take: how it is taken before a round
  * @ready: ranges to be posted
  * @free_ranges: ranges not in use
  * @free_commands: commands not in use
@@ -205,6 +234,7 @@ struct balloon_hint {
 	unsigned int nr_old;
 	unsigned long nr_range_max;
 	struct balloon_hint_blocks blocks;
+	struct balloon_hint_take take;
 	struct list_head ready;
 	struct list_head free_ranges;
 	struct list_head free_commands;
@@ -233,11 +263,20 @@ bool balloon_hint_command(struct virtio_balloon *vb, u32 id);
 bool balloon_hint_send(struct balloon_hint *hint,
 		       struct balloon_hint_range *range);
 
+void balloon_hint_take_init(struct balloon_hint *hint);
+void balloon_hint_take_begin(struct balloon_hint *hint);
+bool balloon_hint_take_more(struct balloon_hint *hint);
+
+struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks,
+				      unsigned int *order);
+void balloon_hint_block_put(struct balloon_hint_blocks *blocks,
+			    struct page *block, struct list_head *list);
+bool balloon_hint_span_next(struct balloon_hint_span *span, struct page *block,
+			    unsigned long nr_max);
 void balloon_hint_blocks_init(struct balloon_hint_blocks *blocks);
 int balloon_hint_blocks_start(struct balloon_hint_blocks *blocks);
 void balloon_hint_blocks_stop(struct balloon_hint_blocks *blocks);
 void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks);
-bool balloon_hint_blocks_gather(struct balloon_hint *hint);
 void balloon_hint_blocks_fill(struct balloon_hint *hint,
 			      struct balloon_hint_range *range);
 void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,

@@ -55,45 +55,48 @@ static unsigned long balloon_hint_reserve(void)
 	       PAGE_SHIFT;
 }
 
-static struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks)
+/**
+ * balloon_hint_block_alloc() - take a block from the allocator
+ * @blocks: the blocks
+ * @order: the largest worth a try; becomes smaller when there are none so large
+ *
+ * Context: the worker and those that help it; may sleep.
+ * Return: the block, in no list; NULL if none can be spared.
+ */
+struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks,
+				      unsigned int *order)
 {
 	unsigned long reserve = balloon_hint_reserve();
 	struct page *block;
 
-	while (blocks->order >= BALLOON_BLOCK_ORDER_MIN) {
-		if (balloon_take_spare(BALLOON_GFP_HINT) <
-		    reserve + (1UL << blocks->order)) {
-			blocks->order--;
+	for (; *order >= BALLOON_BLOCK_ORDER_MIN; --*order) {
+		if (balloon_take_spare(BALLOON_GFP_HINT) < reserve + (1UL << *order))
 			continue;
-		}
-		block = alloc_pages(BALLOON_GFP_HINT, blocks->order);
-		if (block) {
-			set_page_private(block, blocks->order);
-			WRITE_ONCE(blocks->nr_taken, blocks->nr_taken + 1);
-			return block;
-		}
-		blocks->order--;
+		block = alloc_pages(BALLOON_GFP_HINT, *order);
+		if (!block)
+			continue;
+		set_page_private(block, *order);
+		spin_lock(&blocks->lock);
+		WRITE_ONCE(blocks->nr_taken, blocks->nr_taken + 1);
+		spin_unlock(&blocks->lock);
+		return block;
 	}
 	return NULL;
 }
 
-static void balloon_hint_block_put_back(struct balloon_hint_blocks *blocks,
-					struct page *block,
-					struct list_head *list)
+/**
+ * balloon_hint_block_put() - hold a block
+ * @blocks: the blocks
+ * @block: in no list
+ * @list: one of theirs
+ *
+ * Context: under @blocks->lock.
+ */
+void balloon_hint_block_put(struct balloon_hint_blocks *blocks,
+			    struct page *block, struct list_head *list)
 {
-	spin_lock(&blocks->lock);
 	list_add(&block->lru, list);
 	blocks->nr_pages += balloon_hint_block_pages(block);
-	spin_unlock(&blocks->lock);
-}
-
-static void balloon_hint_block_is_fresh(struct balloon_hint_blocks *blocks,
-					struct page *block)
-{
-	spin_lock(&blocks->lock);
-	list_add_tail(&block->lru, &blocks->fresh);
-	blocks->nr_pages += balloon_hint_block_pages(block);
-	spin_unlock(&blocks->lock);
 }
 
 static struct page *balloon_hint_block_first(struct balloon_hint_blocks *blocks,
@@ -130,6 +133,25 @@ static bool balloon_hint_span_add(struct balloon_hint_span *span,
 	return true;
 }
 
+/**
+ * balloon_hint_span_next() - one more block, which may continue the span
+ * @span: the span; becomes that of the block alone if it does not continue it
+ * @block: the block
+ * @nr_max: pages of a span at most
+ *
+ * Context: any.
+ * Return: whether the block continues the span.
+ */
+bool balloon_hint_span_next(struct balloon_hint_span *span, struct page *block,
+			    unsigned long nr_max)
+{
+	if (span->nr_pages && balloon_hint_span_add(span, block, nr_max))
+		return true;
+	span->nr_pages = 0;
+	balloon_hint_span_add(span, block, nr_max);
+	return false;
+}
+
 static bool balloon_hint_range_add(struct balloon_hint_range *range,
 				   struct page *block, unsigned long nr_max)
 {
@@ -137,34 +159,6 @@ static bool balloon_hint_range_add(struct balloon_hint_range *range,
 		return false;
 	range->nr_blocks++;
 	list_add_tail(&block->lru, &range->blocks);
-	return true;
-}
-
-/**
- * balloon_hint_blocks_gather() - take one more block before the round is announced
- * @hint: the hints
- *
- * Whoever needs the memory meanwhile gets it back: the device knows nothing of it.
- *
- * Context: the worker; may sleep.
- * Return: false when there is none to be taken.
- */
-bool balloon_hint_blocks_gather(struct balloon_hint *hint)
-{
-	struct balloon_hint_blocks *blocks = &hint->blocks;
-	struct page *block = NULL;
-
-	if (!READ_ONCE(blocks->pressed))
-		block = balloon_hint_block_alloc(blocks);
-	if (!block)
-		return false;
-	if (!blocks->nr_spans ||
-	    !balloon_hint_span_add(&blocks->span, block, hint->nr_range_max)) {
-		blocks->nr_spans++;
-		blocks->span.nr_pages = 0;
-		balloon_hint_span_add(&blocks->span, block, hint->nr_range_max);
-	}
-	balloon_hint_block_is_fresh(blocks, block);
 	return true;
 }
 
@@ -177,7 +171,9 @@ static void balloon_hint_fill_from(struct balloon_hint *hint,
 
 	while ((block = balloon_hint_block_first(&hint->blocks, list))) {
 		if (!balloon_hint_range_add(range, block, hint->nr_range_max)) {
-			balloon_hint_block_put_back(&hint->blocks, block, list);
+			spin_lock(&hint->blocks.lock);
+			balloon_hint_block_put(&hint->blocks, block, list);
+			spin_unlock(&hint->blocks.lock);
 			break;
 		}
 		cond_resched();
@@ -197,7 +193,7 @@ static void balloon_hint_fill_new(struct balloon_hint *hint,
 		block = blocks->spare;
 		blocks->spare = NULL;
 		if (!block)
-			block = balloon_hint_block_alloc(blocks);
+			block = balloon_hint_block_alloc(blocks, &blocks->order);
 		if (!block)
 			break;
 		if (!balloon_hint_range_add(range, block, hint->nr_range_max)) {
@@ -269,7 +265,6 @@ void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks)
 	list_splice_tail_init(&blocks->held, &blocks->again);
 	list_splice_tail_init(&blocks->fresh, &blocks->again);
 	spin_unlock(&blocks->lock);
-	blocks->nr_spans = 0;
 	blocks->order = BALLOON_COMPAT_MAX_ORDER;
 	WRITE_ONCE(blocks->pressed, false);
 }

@@ -11,8 +11,9 @@
  *	  virtio freeze			what is in flight is given back, the queues go
  *	  virtio restore		there are queues again
  *	resume, thaw			the balloon is as it was, the parts start
- *	restore				the host knows of no balloon: everything is
- *					given back, and the parts start
+ *	restore				the same, if no image was started (image.c);
+ *					else the host knows of no balloon: everything
+ *					is given back, and the parts start
  *
  * The virtio callbacks may be left out, by a suspend that is called off or by a
  * transport that keeps its state: then the parts just stop and start.
@@ -95,6 +96,7 @@ static int balloon_pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
 	dev_warn(&vb->vdev->dev,
 		 "cannot sleep: the host has been told of %lu KiB of free memory and does not answer; unbind the driver to sleep without it\n",
 		 nr << (PAGE_SHIFT - 10));
+	balloon_image_finish(&vb->pm.image);
 	balloon_pm_hold(vb, BALLOON_HOLD_NOT);
 	return notifier_from_errno(-EBUSY);
 }
@@ -107,6 +109,8 @@ static int balloon_pm_notify(struct notifier_block *nb, unsigned long event,
 
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
+		balloon_image_prepare(&vb->pm.image);
+		fallthrough;
 	case PM_SUSPEND_PREPARE:
 		return balloon_pm_prepare(vb, balloon_must_tell_host(vb) ?
 					  BALLOON_HOLD_EMPTY :
@@ -117,6 +121,7 @@ static int balloon_pm_notify(struct notifier_block *nb, unsigned long event,
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
 	case PM_POST_RESTORE:
+		balloon_image_finish(&vb->pm.image);
 		balloon_pm_hold(vb, BALLOON_HOLD_NOT);
 		break;
 	}
@@ -136,6 +141,7 @@ static int balloon_pm_down(struct device *dev)
 	vb->pm.asleep = true;
 	vb->pm.rebuilt = false;
 	balloon_quiesce(vb);
+	balloon_image_mark(&vb->pm.image);
 	balloon_event(vb, BALLOON_EVENT_SLEEP, balloon_size_actual(vb), 0);
 	return 0;
 }
@@ -164,13 +170,12 @@ static int balloon_pm_resume(struct device *dev)
 	return balloon_pm_wake(balloon_pm_of(dev), true);
 }
 
-/*
- * An image was started, or one that was made is not used after all. In the first
- * case the host has not heard of the balloon, in the second it finds out.
- */
+/* An image was started, or another device has refused to sleep. */
 static int balloon_pm_restore(struct device *dev)
 {
-	return balloon_pm_wake(balloon_pm_of(dev), false);
+	struct virtio_balloon *vb = balloon_pm_of(dev);
+
+	return balloon_pm_wake(vb, !balloon_image_started(&vb->pm.image));
 }
 
 const struct dev_pm_ops balloon_pm_ops = {
@@ -253,4 +258,5 @@ void balloon_pm_exit(struct virtio_balloon *vb)
 {
 	device_init_wakeup(&vb->vdev->dev, false);
 	unregister_pm_notifier(&vb->pm.nb);
+	balloon_image_finish(&vb->pm.image);
 }

@@ -8,6 +8,8 @@
 #include <linux/notifier.h>
 #include <linux/pm.h>
 
+#include "image.h"
+
 struct virtio_balloon;
 struct virtio_device;
 
@@ -17,13 +19,16 @@ struct virtio_device;
  * @asleep: the driver's own callback said so; one of those that say what kind of
  *	    wake-up it is will follow
  * @rebuilt: the device was reset meanwhile, and has its queues again
+ * @image: tells whether an image was started
  *
- * But for @nb, which is set once, it belongs to the driver core's callbacks.
+ * But for @nb, which is set once, it belongs to the driver core's callbacks and to
+ * the notifier, which come one after the other.
  */
 struct balloon_pm {
 	struct notifier_block nb;
 	bool asleep;
 	bool rebuilt;
+	struct balloon_image image;
 };
 
 #ifdef CONFIG_PM_SLEEP

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that is taken before a round of hints is announced (VIRTIO 1.3, 5.5.6.5).
+ *
+ * From the announcement to STOP a processor of QEMU's host does nothing but look at the
+ * ring. Memory that was taken and is not hinted yet is sent, be it as zeros. Both are
+ * short when memory is taken at once: where the kernel zeroes it, which takes all the
+ * time there is, several threads do so.
+ *
+ * What they take lies there in no order. It is sorted, so that one descriptor names as
+ * much as possible, and so that no more is taken than the ring has room for.
+ */
+#include <linux/cpumask.h>
+#include <linux/list_sort.h>
+#include <linux/mm.h>
+
+#include "balloon.h"
+
+/* Then the worker looks what the device wants now. */
+#define BALLOON_HINT_TAKE_ONCE	(HZ / 10 ?: 1)
+/*
+ * Then the round is announced, with what there is. The device sends what is in use, and
+ * gets to what is free some time.
+ */
+#define BALLOON_HINT_TAKE_TIME	(2 * HZ)
+
+static bool balloon_hint_may_take(struct balloon_hint *hint)
+{
+	struct balloon_hint_take *take = &hint->take;
+
+	return !READ_ONCE(take->over) && !READ_ONCE(hint->blocks.pressed) &&
+	       READ_ONCE(take->nr_spans) < take->nr_spans_max &&
+	       time_before(jiffies, take->until) && !balloon_hint_interrupted(hint);
+}
+
+/* What each thread does; false when there is nothing left. */
+static bool balloon_hint_take_some(struct balloon_hint *hint)
+{
+	unsigned int order = BALLOON_COMPAT_MAX_ORDER;
+	struct balloon_hint_span span = {};
+	struct page *block;
+	bool apart;
+
+	while (balloon_hint_may_take(hint)) {
+		block = balloon_hint_block_alloc(&hint->blocks, &order);
+		if (!block)
+			return false;
+		apart = !balloon_hint_span_next(&span, block, hint->nr_range_max);
+		spin_lock(&hint->blocks.lock);
+		WRITE_ONCE(hint->take.nr_spans, hint->take.nr_spans + apart);
+		balloon_hint_block_put(&hint->blocks, block, &hint->blocks.fresh);
+		spin_unlock(&hint->blocks.lock);
+		cond_resched();
+	}
+	return true;
+}
+
+static void balloon_hint_help(struct work_struct *work)
+{
+	balloon_hint_take_some(container_of(work, struct balloon_hint_helper,
+					    work)->hint);
+}
+
+static int balloon_hint_compare(void *priv, const struct list_head *a,
+				const struct list_head *b)
+{
+	unsigned long first = page_to_pfn(list_entry(a, struct page, lru));
+	unsigned long second = page_to_pfn(list_entry(b, struct page, lru));
+
+	cond_resched();
+	return first < second ? -1 : first > second;
+}
+
+/*
+ * By address; then it is known how many descriptors it takes. A shrinker that comes
+ * meanwhile finds nothing, and comes again.
+ */
+static void balloon_hint_sort(struct balloon_hint *hint)
+{
+	struct balloon_hint_blocks *blocks = &hint->blocks;
+	struct balloon_hint_span span = {};
+	unsigned int nr_spans = 0;
+	struct page *block;
+	LIST_HEAD(sorted);
+
+	spin_lock(&blocks->lock);
+	list_splice_init(&blocks->fresh, &sorted);
+	spin_unlock(&blocks->lock);
+	list_sort(NULL, &sorted, balloon_hint_compare);
+	list_for_each_entry(block, &sorted, lru)
+		nr_spans += !balloon_hint_span_next(&span, block,
+						    hint->nr_range_max);
+	spin_lock(&blocks->lock);
+	list_splice(&sorted, &blocks->fresh);
+	spin_unlock(&blocks->lock);
+	hint->take.nr_spans = nr_spans;
+}
+
+/* As many as can be of use: others than the worker, and not for a small ring. */
+static unsigned int balloon_hint_nr_helpers(unsigned int room)
+{
+	if (!want_init_on_alloc(GFP_KERNEL))
+		return 0;
+	return min3((unsigned int)BALLOON_HINT_HELPERS, num_online_cpus() - 1,
+		    room / (4 * BALLOON_HINT_HELPERS));
+}
+
+/* By all threads; false when there is nothing left. */
+static bool balloon_hint_take_once(struct balloon_hint *hint,
+				   unsigned int nr_helpers)
+{
+	struct balloon_hint_take *take = &hint->take;
+	unsigned int i;
+	bool more;
+
+	take->until = jiffies + BALLOON_HINT_TAKE_ONCE;
+	WRITE_ONCE(take->over, false);
+	for (i = 0; i < nr_helpers; i++)
+		queue_work(hint->stream.queue->vb->wq, &take->helpers[i].work);
+	more = balloon_hint_take_some(hint);
+	WRITE_ONCE(take->over, true);
+	/* One that did not even begin is not waited for; others have a block at most. */
+	for (i = 0; i < nr_helpers; i++)
+		cancel_work_sync(&take->helpers[i].work);
+	return more && !READ_ONCE(hint->blocks.pressed);
+}
+
+/**
+ * balloon_hint_take_more() - take memory before the round is announced, for a moment
+ * @hint: the hints
+ *
+ * Whoever needs the memory meanwhile gets it back: the device knows nothing of it.
+ *
+ * Context: the worker; may sleep.
+ * Return: false when that is enough.
+ */
+bool balloon_hint_take_more(struct balloon_hint *hint)
+{
+	struct balloon_hint_take *take = &hint->take;
+	unsigned int room = balloon_queue_room(hint->stream.queue);
+	unsigned int nr_helpers = balloon_hint_nr_helpers(room);
+
+	/* The announcement needs a place; each thread may need one more than it saw. */
+	take->nr_spans_max = room - min(room, nr_helpers + 1);
+	if (take->nr_spans >= take->nr_spans_max)
+		balloon_hint_sort(hint);
+	if (take->nr_spans < take->nr_spans_max && time_before(jiffies, take->end) &&
+	    balloon_hint_take_once(hint, nr_helpers))
+		return true;
+	balloon_hint_sort(hint);
+	return false;
+}
+
+/**
+ * balloon_hint_take_begin() - a round begins
+ * @hint: the hints; nothing was taken for the round yet
+ *
+ * Context: the worker.
+ */
+void balloon_hint_take_begin(struct balloon_hint *hint)
+{
+	hint->take.nr_spans = 0;
+	hint->take.end = jiffies + BALLOON_HINT_TAKE_TIME;
+}
+
+/**
+ * balloon_hint_take_init() - prepare the threads
+ * @hint: the hints
+ *
+ * Context: probe.
+ */
+void balloon_hint_take_init(struct balloon_hint *hint)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_HINT_HELPERS; i++) {
+		INIT_WORK(&hint->take.helpers[i].work, balloon_hint_help);
+		hint->take.helpers[i].hint = hint;
+	}
+}
