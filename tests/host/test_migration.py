@@ -199,7 +199,7 @@ def test_there_and_back(boot, pytestconfig):
     here = guest
     ends = []
     try:
-        for _ in range(count(pytestconfig, 3, 10)):
+        for _ in range(count(pytestconfig, 3, 50)):
             there = migration.destination(here)
             dest = there.__enter__()    # pylint: disable=unnecessary-dunder-call
             ends.append(there)

@@ -203,7 +203,7 @@ static bool balloon_hint_gather(struct balloon_hint *hint)
 		return true;
 	if (hint->discard || !hint->taking)
 		return false;
-	return balloon_hint_take_more(hint);
+	return balloon_hint_take_first(hint);
 }
 
 /* What was not sent when its round ended is for the next one. */

@@ -75,7 +75,7 @@ struct balloon_hint_range {
  * struct balloon_hint_blocks - what is held for hints and is not on its way
  * @lock: guards lists and counts; taken inside no lock but reclaim's
  * @again: to be hinted in this round, taken in an earlier one
- * @fresh: to be hinted in this round, taken before it was announced
+ * @fresh: to be hinted in this round, taken for it; by their address
  * @held: hinted, and acknowledged
  * @nr_pages: pages of all three
  * @order: the largest order worth a try; the worker's
@@ -108,7 +108,7 @@ struct balloon_hint_helper {
 };
 
 /**
- * struct balloon_hint_take - memory is taken before a round is announced
+ * struct balloon_hint_take - how memory is taken
  * @helpers: the threads that do so beside the worker
  * @nr_spans: descriptors that it takes to name the memory, or fewer; see @blocks.lock
  * @nr_spans_max: take no more when there are so many
@@ -265,7 +265,8 @@ bool balloon_hint_send(struct balloon_hint *hint,
 
 void balloon_hint_take_init(struct balloon_hint *hint);
 void balloon_hint_take_begin(struct balloon_hint *hint);
-bool balloon_hint_take_more(struct balloon_hint *hint);
+bool balloon_hint_take(struct balloon_hint *hint);
+bool balloon_hint_take_first(struct balloon_hint *hint);
 
 struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks,
 				      unsigned int *order);

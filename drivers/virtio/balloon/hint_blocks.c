@@ -180,7 +180,7 @@ static void balloon_hint_fill_from(struct balloon_hint *hint,
 	}
 }
 
-/* Fills an empty range with memory that is free. */
+/* Fills an empty range with memory that is free; the host is about to discard it. */
 static void balloon_hint_fill_new(struct balloon_hint *hint,
 				  struct balloon_hint_range *range)
 {
@@ -210,8 +210,8 @@ static void balloon_hint_fill_new(struct balloon_hint *hint,
  * @range: an empty range; stays empty when there are none
  *
  * What was hinted in an earlier round comes first: taking the memory may have
- * written to it, so that the device would send it. Then comes what was taken before
- * this one was announced, then free memory, if it is to be taken in this round.
+ * written to it, so that the device would send it. Then comes what was taken for
+ * this one, then free memory, if it is to be taken in this round.
  *
  * Context: the worker; may sleep.
  */
@@ -229,8 +229,13 @@ void balloon_hint_blocks_fill(struct balloon_hint *hint,
 	if (range->span.nr_pages || !hint->taking)
 		return;
 
-	range->populated = hint->discard;
-	balloon_hint_fill_new(hint, range);
+	if (hint->discard) {
+		range->populated = true;
+		balloon_hint_fill_new(hint, range);
+		return;
+	}
+	balloon_hint_take(hint);
+	balloon_hint_fill_from(hint, range, &hint->blocks.fresh);
 }
 
 /**

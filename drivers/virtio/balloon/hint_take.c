@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that is taken before a round of hints is announced (VIRTIO 1.3, 5.5.6.5).
+ * Taking memory for hints, most of it before the round is announced (VIRTIO 1.3,
+ * 5.5.6.5).
  *
  * From the announcement to STOP a processor of QEMU's host does nothing but look at the
  * ring. Memory that was taken and is not hinted yet is sent, be it as zeros. Both are
@@ -22,7 +23,7 @@
  * Then the round is announced, with what there is. The device sends what is in use, and
  * gets to what is free some time.
  */
-#define BALLOON_HINT_TAKE_TIME	(2 * HZ)
+#define BALLOON_HINT_TAKE_TIME	(3 * HZ / 2)
 
 static bool balloon_hint_may_take(struct balloon_hint *hint)
 {
@@ -30,10 +31,10 @@ static bool balloon_hint_may_take(struct balloon_hint *hint)
 
 	return !READ_ONCE(take->over) && !READ_ONCE(hint->blocks.pressed) &&
 	       READ_ONCE(take->nr_spans) < take->nr_spans_max &&
-	       time_before(jiffies, take->until) && !balloon_hint_interrupted(hint);
+	       !balloon_hint_interrupted(hint);
 }
 
-/* What each thread does; false when there is nothing left. */
+/* What each thread does, a block at least; false when there is nothing left. */
 static bool balloon_hint_take_some(struct balloon_hint *hint)
 {
 	unsigned int order = BALLOON_COMPAT_MAX_ORDER;
@@ -50,6 +51,8 @@ static bool balloon_hint_take_some(struct balloon_hint *hint)
 		WRITE_ONCE(hint->take.nr_spans, hint->take.nr_spans + apart);
 		balloon_hint_block_put(&hint->blocks, block, &hint->blocks.fresh);
 		spin_unlock(&hint->blocks.lock);
+		if (time_after_eq(jiffies, hint->take.until))
+			break;
 		cond_resched();
 	}
 	return true;
@@ -105,9 +108,9 @@ static unsigned int balloon_hint_nr_helpers(unsigned int room)
 		    room / (4 * BALLOON_HINT_HELPERS));
 }
 
-/* By all threads; false when there is nothing left. */
-static bool balloon_hint_take_once(struct balloon_hint *hint,
-				   unsigned int nr_helpers)
+/* All threads at once; false when there is nothing left. */
+static bool balloon_hint_take_all(struct balloon_hint *hint,
+				  unsigned int nr_helpers)
 {
 	struct balloon_hint_take *take = &hint->take;
 	unsigned int i;
@@ -126,29 +129,38 @@ static bool balloon_hint_take_once(struct balloon_hint *hint,
 }
 
 /**
- * balloon_hint_take_more() - take memory before the round is announced, for a moment
+ * balloon_hint_take() - take memory, for a moment
  * @hint: the hints
  *
  * Whoever needs the memory meanwhile gets it back: the device knows nothing of it.
  *
  * Context: the worker; may sleep.
- * Return: false when that is enough.
+ * Return: false when there is no more, or the ring has no room for it.
  */
-bool balloon_hint_take_more(struct balloon_hint *hint)
+bool balloon_hint_take(struct balloon_hint *hint)
 {
 	struct balloon_hint_take *take = &hint->take;
 	unsigned int room = balloon_queue_room(hint->stream.queue);
 	unsigned int nr_helpers = balloon_hint_nr_helpers(room);
+	bool more;
 
 	/* The announcement needs a place; each thread may need one more than it saw. */
-	take->nr_spans_max = room - min(room, nr_helpers + 1);
-	if (take->nr_spans >= take->nr_spans_max)
-		balloon_hint_sort(hint);
-	if (take->nr_spans < take->nr_spans_max && time_before(jiffies, take->end) &&
-	    balloon_hint_take_once(hint, nr_helpers))
-		return true;
+	take->nr_spans_max = room - min(room, nr_helpers + !hint->hinting);
+	more = balloon_hint_take_all(hint, nr_helpers);
 	balloon_hint_sort(hint);
-	return false;
+	return more && take->nr_spans < take->nr_spans_max;
+}
+
+/**
+ * balloon_hint_take_first() - take memory before the round is announced, for a moment
+ * @hint: the hints
+ *
+ * Context: the worker; may sleep.
+ * Return: false when that is enough.
+ */
+bool balloon_hint_take_first(struct balloon_hint *hint)
+{
+	return time_before(jiffies, hint->take.end) && balloon_hint_take(hint);
 }
 
 /**
@@ -159,7 +171,6 @@ bool balloon_hint_take_more(struct balloon_hint *hint)
  */
 void balloon_hint_take_begin(struct balloon_hint *hint)
 {
-	hint->take.nr_spans = 0;
 	hint->take.end = jiffies + BALLOON_HINT_TAKE_TIME;
 }
 
