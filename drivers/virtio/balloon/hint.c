@@ -25,8 +25,9 @@
  *   it is hinted: the host would pay for memory that nobody uses.
  * - A full ring is waited for, and memory is taken only when there is a range for
  *   it: nothing is allocated to be thrown back.
- * - What the ring has room for is taken before the round is announced: from then to
- *   STOP a processor of QEMU's host does nothing but look at the ring.
+ * - What the ring has room for is taken before the round is announced, as far as 1.5 s
+ *   allow: from then to STOP a processor of QEMU's host does nothing but look at the ring.
+ * - Several threads take memory where the kernel zeroes it.
  * - DONE frees block by block, and the worker makes room for others in between.
  * - Memory that the kernel wants back comes from what the device has acknowledged,
  *   and is written to before anybody gets it.
@@ -84,7 +85,7 @@ void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
  * balloon_hint_interrupted() - whether the present block should be the last
  * @hint: the hints
  *
- * Context: the worker.
+ * Context: any.
  */
 bool balloon_hint_interrupted(struct balloon_hint *hint)
 {

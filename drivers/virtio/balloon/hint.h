@@ -6,6 +6,7 @@
 #define BALLOON_HINT_H
 
 #include <linux/ktime.h>
+#include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 
@@ -14,7 +15,7 @@
 #include "work.h"
 
 /* Ranges and commands that the host may have at a time. */
-#define BALLOON_HINT_RANGES		32
+#define BALLOON_HINT_RANGES		64
 #define BALLOON_HINT_COMMANDS		4
 /* Threads beside the worker that take memory. */
 #define BALLOON_HINT_HELPERS		3
@@ -73,6 +74,8 @@ struct balloon_hint_range {
 
 /**
  * struct balloon_hint_blocks - what is held for hints and is not on its way
+ * @sorting: held while @fresh is not there because it is being sorted, so that the
+ *	     shrinker waits; nothing is allocated under it
  * @lock: guards lists and counts; taken inside no lock but reclaim's
  * @again: to be hinted in this round, taken in an earlier one
  * @fresh: to be hinted in this round, taken for it; by their address
@@ -85,6 +88,7 @@ struct balloon_hint_range {
  * @shrinker: gives blocks back when memory is short
  */
 struct balloon_hint_blocks {
+	struct mutex sorting;
 	spinlock_t lock;
 	struct list_head again;
 	struct list_head fresh;
@@ -110,7 +114,9 @@ struct balloon_hint_helper {
 /**
  * struct balloon_hint_take - how memory is taken
  * @helpers: the threads that do so beside the worker
- * @nr_spans: descriptors that it takes to name the memory, or fewer; see @blocks.lock
+ * @nr_helpers: how many of them are used now
+ * @nr_spans: descriptors that it takes to name what is taken and not sent, or fewer;
+ *	      under the lock of the blocks
  * @nr_spans_max: take no more when there are so many
  * @over: end after the block at hand
  * @until: jiffies of when to look what the device wants
@@ -120,6 +126,7 @@ struct balloon_hint_helper {
  */
 struct balloon_hint_take {
 	struct balloon_hint_helper helpers[BALLOON_HINT_HELPERS];
+	unsigned int nr_helpers;
 	unsigned int nr_spans;
 	unsigned int nr_spans_max;
 	bool over;
@@ -199,7 +206,7 @@ struct balloon_hint_release {
  * @nr_old: those of them that were sent in earlier rounds
  * @nr_range_max: pages of one range at most
  * @blocks: memory that is held
- * @take: how it is taken before a round
+ * @take: how it is taken
  * @ready: ranges to be posted
  * @free_ranges: ranges not in use
  * @free_commands: commands not in use
@@ -268,8 +275,7 @@ void balloon_hint_take_begin(struct balloon_hint *hint);
 bool balloon_hint_take(struct balloon_hint *hint);
 bool balloon_hint_take_first(struct balloon_hint *hint);
 
-struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks,
-				      unsigned int *order);
+struct page *balloon_hint_block_alloc(struct balloon_hint *hint, unsigned int *order);
 void balloon_hint_block_put(struct balloon_hint_blocks *blocks,
 			    struct page *block, struct list_head *list);
 bool balloon_hint_span_next(struct balloon_hint_span *span, struct page *block,

@@ -57,20 +57,22 @@ static unsigned long balloon_hint_reserve(void)
 
 /**
  * balloon_hint_block_alloc() - take a block from the allocator
- * @blocks: the blocks
+ * @hint: the hints
  * @order: the largest worth a try; becomes smaller when there are none so large
  *
  * Context: the worker and those that help it; may sleep.
  * Return: the block, in no list; NULL if none can be spared.
  */
-struct page *balloon_hint_block_alloc(struct balloon_hint_blocks *blocks,
-				      unsigned int *order)
+struct page *balloon_hint_block_alloc(struct balloon_hint *hint, unsigned int *order)
 {
+	struct balloon_hint_blocks *blocks = &hint->blocks;
+	/* Others may be about to take one as well. */
+	unsigned long nr_blocks = hint->take.nr_helpers + 1;
 	unsigned long reserve = balloon_hint_reserve();
 	struct page *block;
 
 	for (; *order >= BALLOON_BLOCK_ORDER_MIN; --*order) {
-		if (balloon_take_spare(BALLOON_GFP_HINT) < reserve + (1UL << *order))
+		if (balloon_take_spare(BALLOON_GFP_HINT) < reserve + (nr_blocks << *order))
 			continue;
 		block = alloc_pages(BALLOON_GFP_HINT, *order);
 		if (!block)
@@ -193,7 +195,7 @@ static void balloon_hint_fill_new(struct balloon_hint *hint,
 		block = blocks->spare;
 		blocks->spare = NULL;
 		if (!block)
-			block = balloon_hint_block_alloc(blocks, &blocks->order);
+			block = balloon_hint_block_alloc(hint, &blocks->order);
 		if (!block)
 			break;
 		if (!balloon_hint_range_add(range, block, hint->nr_range_max)) {
@@ -357,7 +359,9 @@ static unsigned long balloon_hint_scan_objects(struct shrinker *shrinker,
 	/* Or the worker would take the same memory again. */
 	WRITE_ONCE(blocks->pressed, true);
 	while (nr < control->nr_to_scan) {
+		mutex_lock(&blocks->sorting);
 		block = balloon_hint_blocks_take(blocks);
+		mutex_unlock(&blocks->sorting);
 		if (!block)
 			break;
 		nr += balloon_hint_block_pages(block);
@@ -379,6 +383,7 @@ static unsigned long balloon_hint_scan_objects(struct shrinker *shrinker,
  */
 void balloon_hint_blocks_init(struct balloon_hint_blocks *blocks)
 {
+	mutex_init(&blocks->sorting);
 	spin_lock_init(&blocks->lock);
 	INIT_LIST_HEAD(&blocks->again);
 	INIT_LIST_HEAD(&blocks->fresh);

@@ -34,7 +34,7 @@ static bool balloon_hint_may_take(struct balloon_hint *hint)
 	       !balloon_hint_interrupted(hint);
 }
 
-/* What each thread does, a block at least; false when there is nothing left. */
+/* What each thread does, for a block at least; false when there is nothing left. */
 static bool balloon_hint_take_some(struct balloon_hint *hint)
 {
 	unsigned int order = BALLOON_COMPAT_MAX_ORDER;
@@ -43,7 +43,7 @@ static bool balloon_hint_take_some(struct balloon_hint *hint)
 	bool apart;
 
 	while (balloon_hint_may_take(hint)) {
-		block = balloon_hint_block_alloc(&hint->blocks, &order);
+		block = balloon_hint_block_alloc(hint, &order);
 		if (!block)
 			return false;
 		apart = !balloon_hint_span_next(&span, block, hint->nr_range_max);
@@ -74,10 +74,7 @@ static int balloon_hint_compare(void *priv, const struct list_head *a,
 	return first < second ? -1 : first > second;
 }
 
-/*
- * By address; then it is known how many descriptors it takes. A shrinker that comes
- * meanwhile finds nothing, and comes again.
- */
+/* By address; then it is known how many descriptors it takes. */
 static void balloon_hint_sort(struct balloon_hint *hint)
 {
 	struct balloon_hint_blocks *blocks = &hint->blocks;
@@ -86,6 +83,7 @@ static void balloon_hint_sort(struct balloon_hint *hint)
 	struct page *block;
 	LIST_HEAD(sorted);
 
+	mutex_lock(&blocks->sorting);
 	spin_lock(&blocks->lock);
 	list_splice_init(&blocks->fresh, &sorted);
 	spin_unlock(&blocks->lock);
@@ -96,7 +94,25 @@ static void balloon_hint_sort(struct balloon_hint *hint)
 	spin_lock(&blocks->lock);
 	list_splice(&sorted, &blocks->fresh);
 	spin_unlock(&blocks->lock);
+	mutex_unlock(&blocks->sorting);
 	hint->take.nr_spans = nr_spans;
+}
+
+/*
+ * Spans that can be sent at once. Before the announcement that needs a place, too; after
+ * it one range is about to be filled.
+ */
+static unsigned int balloon_hint_room(struct balloon_hint *hint)
+{
+	unsigned int room = balloon_queue_room(hint->stream.queue);
+	unsigned int nr_ranges = hint->hinting;
+	struct list_head *range;
+
+	list_for_each(range, &hint->free_ranges)
+		nr_ranges++;
+	if (!hint->hinting && room)
+		room--;
+	return min(room, nr_ranges);
 }
 
 /* As many as can be of use: others than the worker, and not for a small ring. */
@@ -109,11 +125,10 @@ static unsigned int balloon_hint_nr_helpers(unsigned int room)
 }
 
 /* All threads at once; false when there is nothing left. */
-static bool balloon_hint_take_all(struct balloon_hint *hint,
-				  unsigned int nr_helpers)
+static bool balloon_hint_take_all(struct balloon_hint *hint)
 {
 	struct balloon_hint_take *take = &hint->take;
-	unsigned int i;
+	unsigned int i, nr_helpers = take->nr_helpers;
 	bool more;
 
 	take->until = jiffies + BALLOON_HINT_TAKE_ONCE;
@@ -140,13 +155,16 @@ static bool balloon_hint_take_all(struct balloon_hint *hint,
 bool balloon_hint_take(struct balloon_hint *hint)
 {
 	struct balloon_hint_take *take = &hint->take;
-	unsigned int room = balloon_queue_room(hint->stream.queue);
-	unsigned int nr_helpers = balloon_hint_nr_helpers(room);
+	unsigned int room = balloon_hint_room(hint);
 	bool more;
 
-	/* The announcement needs a place; each thread may need one more than it saw. */
-	take->nr_spans_max = room - min(room, nr_helpers + !hint->hinting);
-	more = balloon_hint_take_all(hint, nr_helpers);
+	/* What there was is sent. */
+	if (hint->hinting)
+		take->nr_spans = 0;
+	take->nr_helpers = balloon_hint_nr_helpers(room);
+	/* Each thread may need one more than it saw. */
+	take->nr_spans_max = room - take->nr_helpers;
+	more = balloon_hint_take_all(hint);
 	balloon_hint_sort(hint);
 	return more && take->nr_spans < take->nr_spans_max;
 }
@@ -171,6 +189,7 @@ bool balloon_hint_take_first(struct balloon_hint *hint)
  */
 void balloon_hint_take_begin(struct balloon_hint *hint)
 {
+	hint->take.nr_spans = 0;
 	hint->take.end = jiffies + BALLOON_HINT_TAKE_TIME;
 }
 

@@ -9,8 +9,9 @@
  *
  * So there is a page that is not in the image, because it is PageOffline, and a number
  * that is. Both become the same, another one each time, when the device is about to
- * sleep. A kernel that goes on finds them so; one that was loaded finds in the page
- * what somebody else has left there, or what was written after the image was made.
+ * sleep and when it is awake again. A kernel that goes on finds them so; one that was
+ * loaded finds in the page what somebody else has left there, or what was written after
+ * the image was made.
  *
  * The page is there from the notice of hibernation to its end only: it is not part of
  * the balloon, and would be taken for one in a dump.

@@ -4,7 +4,7 @@
  *
  * The device loses its queues in both, and virtio has one callback for all that may
  * follow: a wake-up, the way back after an image was made or failed, and the start
- * of an image in another life of the machine. The driver core knows which; its
+ * of an image in another life of the machine. The driver core knows more; its
  * callbacks for the driver frame those of virtio:
  *
  *	suspend, freeze, poweroff	the parts stop
@@ -151,6 +151,8 @@ static int balloon_pm_wake(struct virtio_balloon *vb, bool known)
 	struct device *dev = &vb->vdev->dev;
 
 	vb->pm.asleep = false;
+	/* Memory that outlives the system is not to look as if it had not. */
+	balloon_image_mark(&vb->pm.image);
 	balloon_event(vb, BALLOON_EVENT_WAKE, balloon_size_actual(vb), known);
 	if (!vb->up) {
 		dev_err(dev,

@@ -7,10 +7,13 @@
  *   - on a kernel that zeroes memory when it is taken, later rounds of a migration take
  *     none: the other side has it, and would be sent it again; on others they do;
  *   - after DONE all of that begins anew;
+ *   - a round goes on until all there is was hinted, however small the ring is, and in
+ *     however many pieces the memory;
  *   - where zeroed memory can be discarded it is, and all of it is hinted afterwards,
  *     also when the host takes its time.
  */
 #include <sys/klog.h>
+#include <sys/mman.h>
 
 #include "life.h"
 
@@ -22,6 +25,7 @@
 /* What else is allocated and freed meanwhile, in pages. */
 #define SLACK		(16 * HOST_MIB)
 #define ID		7
+#define HOLE_MIB	8	/* there is a block of the largest order in it, wherever it lies */
 #define SLOW_MS		150	/* to zero a range takes less, emulated */
 #define READ_ALL	3	/* SYSLOG_ACTION_READ_ALL */
 #define LOG_BYTES	(1 << 20)
@@ -194,11 +198,54 @@ static void discarded(const void *arg)
 	finish(h, total, free);
 }
 
+/* Most of the memory: every other piece is free again. */
+static char *make_holes(size_t bytes)
+{
+	size_t hole = HOLE_MIB << 20;
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	size_t at;
+
+	if (!ktap_check(memory != MAP_FAILED, "no %zu bytes of memory", bytes))
+		ktap_end_case();
+	for (at = 0; at + 2 * hole <= bytes; at += 2 * hole)
+		munmap(memory + at, hole);
+	return memory;
+}
+
+/* As often as there are places in the ring, and in ranges as long as there are. */
+static void in_pieces(const void *arg)
+{
+	struct host_offer offer = {
+		.features = FEATURES,
+		.size[HOST_HINT] = *(const __u16 *)arg,
+	};
+	__u64 total = host_meminfo("MemTotal"), free, holes, hinted;
+	struct host *h = life_start_offer(&offer, DEADLINE_MS);
+	struct sight sight;
+	size_t bytes;
+	char *memory;
+
+	free = host_free_memory();
+	bytes = (free * 3 / 4) << 12;
+	memory = make_holes(bytes);
+	holes = host_free_memory();
+	hinted = round_of(h, &sight, ID);
+	ktap_note("%llu pages hinted of %llu free ones, %llu of them taken before",
+		  hinted, holes, holes - sight.free);
+	ktap_ge(hinted, holes / 2);
+	munmap(memory, bytes);
+	finish(h, total, free);
+}
+
 int main(int argc, char **argv)
 {
+	static const __u16 tiny = 2, small = 16;
 	static const struct life_case cases[] = {
 		{ "taken-first", taken_first, NULL },
 		{ "later-rounds", later_rounds, NULL },
+		{ "in-pieces,2", in_pieces, &tiny },
+		{ "in-pieces,16", in_pieces, &small },
 		{ "discarded", discarded, NULL },
 		{ "done-and-again", done_and_again, NULL },
 	};
