@@ -183,6 +183,26 @@ def test_many_cycles(request, sleeper, boot, record_property):
     books.check(guest, start, tolerance=TOLERANCE)
 
 
+def test_image_is_loaded_after_a_reboot(sleeper):
+    """In the same machine, whose memory may have outlived it; the host's knowledge has not."""
+    guest, start = sleeper(mode="reboot")
+    guest.resize(full_size(guest) - 300 * MIB)
+    before = checksum(guest)
+    # -no-reboot: let the reset through for once.
+    guest.qmp("set-action", reboot="reset")
+    guest.channel.send("echo disk > /sys/power/state", 120)
+    guest.channel.wait_hello(120)
+    guest.sync()
+    mark = guest.log_mark()
+    hibernation.resume(guest)
+    guest.wait_actual(full_size(guest) - 300 * MIB)
+    assert f"{300 * 1024} KiB given back to the guest without telling the host" in (
+        guest.log_since(mark))
+    books.check(guest, start, tolerance=TOLERANCE)
+    assert checksum(guest) == before, "the guest's memory changed"
+    check_follows(guest, start, 600 * MIB)
+
+
 def check_unmoved(guest, start, then):
     """But for what compaction has moved, of which a wake-up may announce some anew."""
     told = guest.trace_counts()[TOLD]

@@ -69,6 +69,9 @@ def check_picked(system, where, version=None):
 
 def check_loaded(guest, version=None):
     """What runs, and that it does its work; the in-tree driver has no version."""
+    # udev may be at it when others begin to work.
+    guest.wait_for(lambda: guest.sh("test -d /sys/module/virtio_balloon").ok, 60,
+                   "a virtio_balloon to be loaded")
     loaded = guest.check("cd /sys/module/virtio_balloon && cat version 2>/dev/null; true")
     assert loaded.strip() == (version or "")
     full = MEMORY * MIB
