@@ -13,7 +13,7 @@ from suite import books, debug, hibernation, suspend
 from suite.books import Books
 from suite.guests import full_size
 
-GUEST = {"memory_mib": 768, **suspend.MACHINE, "append": "init_on_alloc=0",
+GUEST = {"memory_mib": 1536, **suspend.MACHINE, "append": "init_on_alloc=0",
          "traces": ["virtio_balloon_handle_output"],
          "balloon": {"free_page_reporting": True}}
 BALLOON = 300 * MIB
@@ -29,7 +29,7 @@ PREPARE = ("echo 1 > /sys/module/suspend/parameters/pm_test_delay; "
            "echo 1000000000000 > /sys/power/image_size")
 
 
-@pytest.mark.parametrize("state", ("mem", "disk"))
+@pytest.mark.parametrize("state", ("mem", pytest.param("disk", marks=pytest.mark.rare)))
 def test_stages(boot, tmp_path, state):
     disk = hibernation.make_disk(tmp_path / "swap", SWAP_MIB)
     guest = boot(**GUEST, disks=[str(disk)])
