@@ -10,7 +10,6 @@ import pytest
 
 from lab import GIB
 from suite import debugfs, migration
-from suite.books import SYSFS
 
 ENDS_OF_RANGE = True
 GUEST = {"memory_mib": 64 * 1024, "smp": 1, "balloon": {"free_page_hint": True},
@@ -30,9 +29,7 @@ def test_few_descriptors_and_small_steps(boot, ours, record_property):
     free = guest.meminfo()["MemFree"]
     migration.set_bandwidth(guest, SPEED)
     guest.qmp("migrate", uri="exec:cat >/dev/null")
-    guest.wait_for(lambda: guest.read(f"{SYSFS}/hint_state") == "holding", TIMEOUT,
-                   "everything to be hinted")
-    hinted = debugfs.values(guest, "hint")
+    hinted = migration.wait_held(guest, TIMEOUT)
     guest.qmp("migrate_cancel")
     guest.wait_for(lambda: debugfs.values(guest, "hint")["bytes_released"], TIMEOUT,
                    "hinted memory to be free again")

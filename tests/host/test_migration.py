@@ -8,7 +8,7 @@ memory: hinted pages come back when it is over, and nothing waits for the guest.
 import pytest
 
 from lab import MIB
-from suite import books, churn, debugfs, hog, migration
+from suite import books, churn, hog, migration
 from suite.books import SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
@@ -98,9 +98,7 @@ def test_everything_discarded_is_hinted(boot, ours):
         # The first round does not end by itself.
         migration.set_bandwidth(guest, 1)
         migration.begin(guest, dest)
-        guest.wait_for(lambda: guest.read(f"{SYSFS}/hint_state") == "holding", 60,
-                       "everything to be hinted")
-        counted = debugfs.values(guest, "hint")
+        counted = migration.wait_held(guest)
         guest.qmp("migrate_cancel")
     assert counted["blocks"] == counted["blocks_taken"] > 0
     assert counted["bytes_discarded"] == counted["bytes"]

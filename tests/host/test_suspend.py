@@ -10,7 +10,7 @@ import time
 import pytest
 
 from lab import MIB
-from suite import books
+from suite import books, trace
 from suite.books import Books
 from suite.guests import full_size
 from suite.stats import next_stats
@@ -21,6 +21,8 @@ ENDS_OF_RANGE = True
 GUEST = {**MACHINE, "memory_mib": 512, "append": "init_on_alloc=0"}
 BALLOON = 150 * MIB + 4096
 DEVICE = "/sys/bus/virtio/drivers/virtio_balloon/virtio*"
+# In seconds; to give 300 MiB back takes some tenths.
+LONGER = 0.05
 
 # A 6.1 that needs a slab on its way out of S3 asks its random numbers, and they ask
 # for the time, which stands still.
@@ -67,6 +69,23 @@ def test_suspend_while_inflating(guest, start):
         guest.wait_actual(full - 2 * BALLOON)
         books.check(guest, start)
         guest.resize(full)
+
+
+def test_going_to_sleep_takes_as_long_with_any_balloon(guest, start, record_property):
+    """The callbacks of the device and of the one that carries it."""
+    device = guest.check(f"basename {DEVICE}").strip()
+    carrier = guest.check(f"basename $(dirname $(readlink -f {DEVICE}))").strip()
+    trace.watch_sleep(guest)
+    seconds = []
+    for size in (0, 300 * MIB):
+        guest.resize(full_size(guest) - size)
+        suspend(guest)
+        wake(guest)
+        seconds.append(trace.sleep_seconds(guest, "suspend", device, carrier))
+    record_property("figure", f"{seconds[0] * 1000:.1f} ms without a balloon, "
+                              f"{seconds[1] * 1000:.1f} ms with {size // MIB} MiB in it")
+    assert seconds[1] < seconds[0] + LONGER, "it takes longer with a larger balloon"
+    check_works(guest, start)
 
 
 def test_statistics_go_on_after_suspend(guest):

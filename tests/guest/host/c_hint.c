@@ -93,11 +93,6 @@ static struct host *start(__u64 features, unsigned int ring)
 	return h;
 }
 
-static void command(struct host *h, __u32 id)
-{
-	host_set_config(h, HOST_CFG_CMD_ID, id, true);
-}
-
 static bool stopped(struct host *h, void *arg)
 {
 	(void)h;
@@ -108,7 +103,7 @@ static bool stopped(struct host *h, void *arg)
 /* A whole round; the driver may have ended it by itself. */
 static void round_of(struct host *h, __u32 id)
 {
-	command(h, id);
+	host_set_command(h, id);
 	host_pump(h, stopped, NULL, CONF_MS);
 }
 
@@ -116,14 +111,14 @@ static void want_hints(struct host *h)
 {
 	if (hints.blocks)
 		return;
-	command(h, HOST_CMD_DONE);
+	host_set_command(h, HOST_CMD_DONE);
 	conf_finish(h);
 	ktap_skip_case("the driver hints nothing");
 }
 
 static void done(struct host *h)
 {
-	command(h, HOST_CMD_DONE);
+	host_set_command(h, HOST_CMD_DONE);
 	host_pump_for(h, 50);
 	model_hint_done(h->model);
 	conf_finish(h);
@@ -163,9 +158,9 @@ static void hint_once(const void *arg)
 	host_config_irq(h);
 	host_pump_for(h, CONF_LOOK_MS);
 	ktap_eq(count_id(ID), 1);
-	command(h, HOST_CMD_STOP);
+	host_set_command(h, HOST_CMD_STOP);
 	host_pump_for(h, CONF_LOOK_MS);
-	command(h, ID + 1);
+	host_set_command(h, ID + 1);
 	host_pump_for(h, 4 * CONF_LOOK_MS);
 	ktap_eq(count_id(ID), 1);
 	ktap_eq(count_id(ID + 1), 1);
@@ -201,10 +196,10 @@ static void ends_with(__u32 end)
 
 	h->policy[HOST_HINT].ack = HOST_ACK_LATER;
 	h->policy[HOST_HINT].delay_ms = 20;
-	command(h, ID);
+	host_set_command(h, ID);
 	host_pump(h, some, NULL, CONF_MS);
 	want_hints(h);
-	command(h, end);
+	host_set_command(h, end);
 	host_pump_for(h, CONF_LOOK_MS);
 	blocks = hints.blocks;
 	host_pump_for(h, CONF_LOOK_MS);
@@ -268,7 +263,7 @@ static void hint_content(const void *arg)
 	hints.destroy = true;
 	round_of(h, ID);
 	want_hints(h);
-	command(h, HOST_CMD_DONE);
+	host_set_command(h, HOST_CMD_DONE);
 	host_pump_for(h, CONF_LOOK_MS);
 	ktap_eq(conf_stale_words(64), 0);
 	ktap_eq(canary_check(&canary), 0);
@@ -319,7 +314,7 @@ static void hint_done(const void *arg)
 	(void)arg;
 	round_of(h, ID);
 	want_hints(h);
-	command(h, HOST_CMD_DONE);
+	host_set_command(h, HOST_CMD_DONE);
 	host_pump_for(h, CONF_LOOK_MS);
 	ktap_ge(host_wait_free(free, CONF_MS) + SLACK, free);
 	done(h);

@@ -113,7 +113,7 @@ static void step_command(struct fuzz *f)
 
 	f->repeated = true;
 	fuzz_say(f, "cmd id %#x", id);
-	host_set_config(f->h, HOST_CFG_CMD_ID, id, true);
+	host_set_command(f->h, id);
 	if (id == HOST_CMD_DONE)
 		model_hint_done(f->m);
 }

@@ -261,6 +261,11 @@ void host_set_config(struct host *h, unsigned int offset, __u32 value,
 	host_must(h, BALLOON_HOST_CONFIG_IO, &io, "writing configuration");
 }
 
+void host_set_command(struct host *h, __u32 id)
+{
+	host_set_config(h, HOST_CFG_CMD_ID, id, true);
+}
+
 void host_set_target(struct host *h, __u32 pages)
 {
 	host_set_config(h, HOST_CFG_TARGET, pages, true);

@@ -215,6 +215,8 @@ int host_resync(struct host *h, const char *text);
 __u32 host_config(struct host *h, unsigned int offset);
 void host_set_config(struct host *h, unsigned int offset, __u32 value,
 		     bool irq);
+/* A command id of hinting (5.5.6.5), or HOST_CMD_STOP or _DONE. */
+void host_set_command(struct host *h, __u32 id);
 void host_set_target(struct host *h, __u32 pages);
 __u32 host_actual(struct host *h);
 void host_config_irq(struct host *h);

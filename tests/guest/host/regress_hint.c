@@ -75,14 +75,9 @@ static bool stopped(struct host *h, void *arg)
 	return hints.stops;
 }
 
-static void command(struct host *h, __u32 id)
-{
-	host_set_config(h, HOST_CFG_CMD_ID, id, true);
-}
-
 static void finish(struct host *h)
 {
-	command(h, HOST_CMD_DONE);
+	host_set_command(h, HOST_CMD_DONE);
 	host_pump_for(h, CONF_LOOK_MS);
 	model_hint_done(h->model);
 	conf_finish(h);
@@ -92,7 +87,7 @@ static void finish(struct host *h)
 static void round_of(struct host *h, __u32 id)
 {
 	memset(&hints, 0, sizeof(hints));
-	command(h, id);
+	host_set_command(h, id);
 	ktap_check(!host_pump(h, stopped, NULL, MS), "the round does not end");
 	host_pump_for(h, CONF_LOOK_MS);
 }
@@ -153,7 +148,7 @@ static void full_ring(const void *arg)
 	(void)arg;
 	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
 	taken = host_vm_events("pgalloc_");
-	command(h, 7);
+	host_set_command(h, 7);
 	host_pump_for(h, FULL_RING_MS);
 	taken = host_vm_events("pgalloc_") - taken;
 	ktap_note("%llu pages allocated, %llu hinted", taken, hints.pages);
@@ -171,7 +166,7 @@ static void again(const void *arg)
 	(void)arg;
 	first_round(h);
 	first = hints.pages;
-	command(h, HOST_CMD_STOP);
+	host_set_command(h, HOST_CMD_STOP);
 	host_pump_for(h, CONF_LOOK_MS);
 	round_of(h, 8);
 	ktap_note("%llu pages hinted, then %llu", first, hints.pages);
@@ -185,7 +180,7 @@ static void unseen(const void *arg)
 
 	(void)arg;
 	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
-	command(h, 7);
+	host_set_command(h, 7);
 	host_pump_for(h, FULL_RING_MS);
 	drop_slab();
 	ktap_eq(count_free(h), 0);

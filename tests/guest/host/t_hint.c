@@ -30,11 +30,6 @@
 #define READ_ALL	3	/* SYSLOG_ACTION_READ_ALL */
 #define LOG_BYTES	(1 << 20)
 
-static void command(struct host *h, __u32 id)
-{
-	host_set_config(h, HOST_CFG_CMD_ID, id, true);
-}
-
 /**
  * struct sight - what the host sees of a round
  * @id: the command that it is for
@@ -76,7 +71,7 @@ static __u64 round_of(struct host *h, struct sight *sight, __u32 id)
 	*sight = (struct sight){ .id = id };
 	h->on_take = see;
 	h->arg = sight;
-	command(h, id);
+	host_set_command(h, id);
 	if (!ktap_check(!host_pump(h, is_over, sight, DEADLINE_MS),
 			"the round does not end"))
 		ktap_end_case();
@@ -94,7 +89,7 @@ static bool is_free(struct host *h, void *arg)
 /* What is reported meanwhile is free again when the host has answered. */
 static void end_with(struct host *h, __u64 free)
 {
-	command(h, HOST_CMD_DONE);
+	host_set_command(h, HOST_CMD_DONE);
 	ktap_check(!host_pump(h, is_free, &free, DEADLINE_MS),
 		   "%llu pages are free, %llu were", host_free_memory(), free);
 	host_pump_for(h, LOOK_MS);

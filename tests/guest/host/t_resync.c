@@ -102,9 +102,9 @@ static void command(const void *arg)
 	struct host *h = life_start(*(const __u64 *)arg | HOST_F_FREE_PAGE_HINT, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
-	host_set_config(h, HOST_CFG_CMD_ID, CMD_ID, true);
+	host_set_command(h, CMD_ID);
 	host_pump_for(h, REPEATED_MS / 2);
-	host_set_config(h, HOST_CFG_CMD_ID, HOST_CMD_DONE, true);
+	host_set_command(h, HOST_CMD_DONE);
 	model_hint_done(h->model);
 	host_pump_for(h, REPEATED_MS);
 	ktap_eq(h->model->resynced, 0);

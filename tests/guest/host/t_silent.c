@@ -76,7 +76,7 @@ static void provoke(struct host *h, enum host_role silent)
 	if (silent == HOST_DEFLATE)
 		host_set_target(h, 0);
 	if (silent == HOST_HINT)
-		host_set_config(h, HOST_CFG_CMD_ID, 7, true);
+		host_set_command(h, 7);
 	if (silent == HOST_REPORT)
 		provoke_report(h);
 	if (host_pump(h, holds, &silent, REPORT_MS))

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 from lab import MIB, Guest, LabError
 
+from . import debugfs
+from .books import SYSFS
+
 FINAL = ("completed", "failed", "cancelled")
 
 
@@ -74,6 +77,13 @@ def rounds(source):
     if state["status"] in FINAL:
         raise LabError(f"the migration is {state['status']} already")
     return state.get("ram", {}).get("dirty-sync-count", 0)
+
+
+def wait_held(source, timeout=60):
+    """Wait until our driver has hinted everything; what it counted until then."""
+    source.wait_for(lambda: source.read(f"{SYSFS}/hint_state") == "holding", timeout,
+                    "everything to be hinted")
+    return debugfs.values(source, "hint")
 
 
 def wait_final(source, timeout):
