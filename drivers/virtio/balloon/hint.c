@@ -25,7 +25,7 @@
  *   it is hinted: the host would pay for memory that nobody uses.
  * - A full ring is waited for, and memory is taken only when there is a range for
  *   it: nothing is allocated to be thrown back.
- * - What the ring has room for is taken before the round is announced, as far as 1.5 s
+ * - What the ring has room for is taken before the round is announced, as far as 1.8 s
  *   allow: from then to STOP a processor of QEMU's host does nothing but look at the ring.
  * - Several threads take memory where the kernel zeroes it.
  * - DONE frees block by block, and the worker makes room for others in between.

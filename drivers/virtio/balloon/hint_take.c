@@ -23,7 +23,7 @@
  * Then the round is announced, with what there is. The device sends what is in use, and
  * gets to what is free some time.
  */
-#define BALLOON_HINT_TAKE_TIME	(3 * HZ / 2)
+#define BALLOON_HINT_TAKE_TIME	(9 * HZ / 5)
 
 static bool balloon_hint_may_take(struct balloon_hint *hint)
 {
