@@ -28,7 +28,7 @@ def test_few_descriptors_and_small_steps(boot, ours, record_property):
     guest = boot(**GUEST)
     free = guest.meminfo()["MemFree"]
     migration.set_bandwidth(guest, SPEED)
-    guest.qmp("migrate", uri="exec:cat >/dev/null")
+    migration.begin_to_nowhere(guest)
     hinted = migration.wait_held(guest, TIMEOUT)
     guest.qmp("migrate_cancel")
     guest.wait_for(lambda: debugfs.values(guest, "hint")["bytes_released"], TIMEOUT,

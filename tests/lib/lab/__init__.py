@@ -4,6 +4,7 @@
 For tests, the demo and the benchmark. ../README.md has an example.
 """
 
+from . import program
 from .errors import (CommandFailed, CommandTimedOut, GuestDied, LabError,
                      LogError, QMPError, TimedOut)
 from .guest import Guest
@@ -12,4 +13,4 @@ from .units import GIB, KIB, MIB
 
 __all__ = ["CommandFailed", "CommandTimedOut", "DEBUG_SERIES", "GIB", "Guest",
            "GuestDied", "KIB", "Kernel", "LabError", "LogError", "MIB", "QMPError",
-           "SERIES", "TimedOut"]
+           "SERIES", "TimedOut", "program"]
