@@ -82,7 +82,7 @@ struct balloon_hint_range {
  * @held: hinted, and acknowledged
  * @nr_pages: pages of all three
  * @order: the largest order worth a try; the worker's
- * @nr_taken: blocks taken from the allocator so far
+ * @nr_taken: blocks taken from the allocator so far, by any thread
  * @spare: a block that did not fit the range before; the worker's
  * @pressed: the kernel wanted memory back since the round began
  * @shrinker: gives blocks back when memory is short
@@ -95,7 +95,7 @@ struct balloon_hint_blocks {
 	struct list_head held;
 	unsigned long nr_pages;
 	unsigned int order;
-	u64 nr_taken;
+	atomic_long_t nr_taken;
 	struct page *spare;
 	bool pressed;
 	struct balloon_compat_shrinker shrinker;

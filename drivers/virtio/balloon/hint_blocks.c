@@ -78,9 +78,7 @@ struct page *balloon_hint_block_alloc(struct balloon_hint *hint, unsigned int *o
 		if (!block)
 			continue;
 		set_page_private(block, *order);
-		spin_lock(&blocks->lock);
-		WRITE_ONCE(blocks->nr_taken, blocks->nr_taken + 1);
-		spin_unlock(&blocks->lock);
+		atomic_long_inc(&blocks->nr_taken);
 		return block;
 	}
 	return NULL;

@@ -242,8 +242,8 @@ void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb)
 	seq_printf(file, "rounds %llu\n", READ_ONCE(counts->rounds));
 	seq_printf(file, "ranges %llu\n", READ_ONCE(counts->ranges));
 	seq_printf(file, "blocks %llu\n", READ_ONCE(counts->blocks));
-	seq_printf(file, "blocks_taken %llu\n",
-		   READ_ONCE(hint->blocks.nr_taken));
+	seq_printf(file, "blocks_taken %ld\n",
+		   atomic_long_read(&hint->blocks.nr_taken));
 	balloon_hint_show_bytes(file, "bytes", READ_ONCE(counts->pages));
 	balloon_hint_show_bytes(file, "bytes_again",
 				READ_ONCE(counts->pages_again));
