@@ -5,6 +5,8 @@ Whatever happens to the migration, the guest goes on where it is, with all its
 memory: hinted pages come back when it is over, and nothing waits for the guest.
 """
 
+import re
+
 import pytest
 
 from lab import MIB
@@ -12,6 +14,7 @@ from suite import books, churn, hog, migration
 from suite.books import SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
+from suite.trace import TRACING
 
 ENDS_OF_RANGE = True
 
@@ -23,6 +26,7 @@ HELD = f"{SYSFS}/hint_held"
 CHURN_MIB = 48
 STALE_MIB = 350
 FAST = 400      # MiB a second
+LARGEST_ORDER = 10
 
 
 def wait_released(guest, start):
@@ -102,6 +106,30 @@ def test_everything_discarded_is_hinted(boot, ours):
         guest.qmp("migrate_cancel")
     assert counted["blocks"] == counted["blocks_taken"] > 0
     assert counted["bytes_discarded"] == counted["bytes"]
+
+
+def test_device_begins_before_all_is_taken(boot, ours):
+    """A guest that is slow to zero memory says what it has, and only then takes more.
+
+    Its clock counts instructions, so that it is as slow on every machine.
+    """
+    guest = boot(**(GUEST | {"append": "init_on_alloc=1", "icount": "shift=6,sleep=off"}))
+    guest.check(f"mount -t tracefs none {TRACING} 2>/dev/null; cd {TRACING}\n"
+                "echo 1024 > buffer_size_kb; echo > trace\n"
+                f"echo 'order >= {LARGEST_ORDER}' > events/kmem/mm_page_alloc/filter\n"
+                "echo 1 > events/kmem/mm_page_alloc/enable\n"
+                "echo 1 > events/virtio_balloon/balloon_hint_begin/enable\n"
+                "echo 1 > events/virtio_balloon/balloon_notify/enable")
+    migration.set_bandwidth(guest, 1)
+    migration.begin_to_nowhere(guest)
+    migration.wait_held(guest)
+    text = guest.check(f"cat {TRACING}/trace", 60)
+    guest.qmp("migrate_cancel")
+    order = re.findall(r" (balloon_hint_begin|balloon_notify: virtio\d+ hint|mm_page_alloc)",
+                       text)
+    after = order[order.index("balloon_hint_begin") + 1:]
+    assert "mm_page_alloc" in after, "everything had been taken before that"
+    assert "balloon_notify" in after[0], after[:20]
 
 
 def test_cancelled_and_tried_again(boot):

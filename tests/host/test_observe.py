@@ -143,6 +143,7 @@ def test_tracepoints(guest):
     asked = re.findall(r"balloon_request: virtio\d+ inflate descriptors=(\d) bytes=(\d+)", text)
     answered = re.findall(r"balloon_answer: virtio\d+ inflate bytes=(\d+) usecs=(\d+)", text)
     assert len(asked) == len(answered) == queues["inflate_requests"]
+    assert text.count(" inflate\n") == queues["inflate_kicks"] > 0
     # A page number is 4 bytes.
     assert sum(int(size) for _, size in asked) == BALLOON // PAGE * 4
     assert sum(int(size) for size, _ in answered) == BALLOON // PAGE * 4

@@ -229,6 +229,8 @@ void balloon_hint_blocks_fill(struct balloon_hint *hint,
 	if (range->span.nr_pages || !hint->taking)
 		return;
 
+	/* To take memory takes a while: the device can do its part meanwhile. */
+	balloon_queue_kick(hint->stream.queue);
 	if (hint->discard) {
 		range->populated = true;
 		balloon_hint_fill_new(hint, range);

@@ -88,6 +88,7 @@ void balloon_queue_count_answer(struct balloon_request *request)
 void balloon_queue_count_kick(struct balloon_queue *queue)
 {
 	balloon_queue_count(&queue->counts.kicks);
+	trace_balloon_notify(queue->vb->vdev->index, balloon_queue_id(queue));
 }
 
 /**

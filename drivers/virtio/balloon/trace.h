@@ -140,6 +140,22 @@ TRACE_EVENT(balloon_answer,
 		  __entry->bytes, __entry->usecs)
 );
 
+/* The host is about to be notified of what is on a queue. */
+TRACE_EVENT(balloon_notify,
+	TP_PROTO(unsigned int device, unsigned int queue),
+	TP_ARGS(device, queue),
+	TP_STRUCT__entry(
+		__field(unsigned int, device)
+		__field(unsigned int, queue)
+	),
+	TP_fast_assign(
+		__entry->device = device;
+		__entry->queue = queue;
+	),
+	TP_printk("virtio%u %s", __entry->device,
+		  __print_symbolic(__entry->queue, BALLOON_TRACE_QUEUES))
+);
+
 /* The command in the device's configuration is another one. */
 TRACE_EVENT(balloon_hint_command,
 	TP_PROTO(unsigned int device, u32 old, u32 id),
