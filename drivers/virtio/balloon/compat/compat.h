@@ -97,9 +97,11 @@ static inline bool balloon_compat_may_enqueue(struct page *page)
 	return page_ref_count(page) == 1;
 }
 
-/* The largest order of the allocator; it once was one more than that. */
+/* The largest order of the allocator; MAX_ORDER once was one more than that. */
 #ifdef MAX_PAGE_ORDER
 #define BALLOON_COMPAT_MAX_ORDER	MAX_PAGE_ORDER
+#elif defined(BALLOON_HAVE_INCLUSIVE_MAX_ORDER)
+#define BALLOON_COMPAT_MAX_ORDER	MAX_ORDER
 #else
 #define BALLOON_COMPAT_MAX_ORDER	(MAX_ORDER - 1)
 #endif
@@ -141,7 +143,7 @@ static inline int balloon_compat_moved_out(struct balloon_dev_info *info,
 		adjust_managed_page_count(old, 1);
 	balloon_page_finalize(old);
 	put_page(old);
-	return MIGRATEPAGE_SUCCESS;
+	return 0;
 }
 #endif
 #endif
