@@ -287,48 +287,41 @@ static int balloon_blocks_memory_event(struct notifier_block *nb,
 	return NOTIFY_OK;
 }
 
-static int balloon_blocks_listen(struct virtio_balloon *vb)
+/**
+ * balloon_blocks_listen() - be told of memory that goes offline
+ * @vb: the balloon
+ *
+ * Context: probe, when everything is there that the notifier uses; may sleep.
+ * Return: 0, or why the notifier could not be registered.
+ */
+int balloon_blocks_listen(struct virtio_balloon *vb)
 {
 	vb->blocks.memory_nb.notifier_call = balloon_blocks_memory_event;
 	return register_memory_notifier(&vb->blocks.memory_nb);
 }
 
-static void balloon_blocks_unlisten(struct virtio_balloon *vb)
+/**
+ * balloon_blocks_unlisten() - the counterpart of balloon_blocks_listen()
+ * @vb: the balloon
+ *
+ * Context: probe or remove; may sleep, as long as the notifier runs.
+ */
+void balloon_blocks_unlisten(struct virtio_balloon *vb)
 {
 	unregister_memory_notifier(&vb->blocks.memory_nb);
-}
-#else
-static int balloon_blocks_listen(struct virtio_balloon *vb)
-{
-	return 0;
-}
-
-static void balloon_blocks_unlisten(struct virtio_balloon *vb)
-{
 }
 #endif
 
 /**
- * balloon_blocks_init() - an empty store, and an ear for memory offlining
+ * balloon_blocks_init() - an empty store
  * @vb: the balloon
  *
- * Context: probe; may sleep.
- * Return: 0, or why the notifier could not be registered.
+ * Context: probe.
+ * Return: 0.
  */
 int balloon_blocks_init(struct virtio_balloon *vb)
 {
 	spin_lock_init(&vb->blocks.lock);
 	INIT_LIST_HEAD(&vb->blocks.list);
-	return balloon_blocks_listen(vb);
-}
-
-/**
- * balloon_blocks_exit() - the counterpart of balloon_blocks_init()
- * @vb: the balloon, empty
- *
- * Context: remove; may sleep.
- */
-void balloon_blocks_exit(struct virtio_balloon *vb)
-{
-	balloon_blocks_unlisten(vb);
+	return 0;
 }

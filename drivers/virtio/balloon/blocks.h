@@ -33,7 +33,8 @@ struct balloon_blocks {
 };
 
 int balloon_blocks_init(struct virtio_balloon *vb);
-void balloon_blocks_exit(struct virtio_balloon *vb);
+int balloon_blocks_listen(struct virtio_balloon *vb);
+void balloon_blocks_unlisten(struct virtio_balloon *vb);
 
 struct page *balloon_blocks_take_any(struct virtio_balloon *vb);
 unsigned long balloon_blocks_put_back(struct virtio_balloon *vb,

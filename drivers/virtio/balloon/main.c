@@ -55,7 +55,6 @@ static const struct balloon_part balloon_parts[] = {
 		.name = "blocks",
 		.feature = BALLOON_ALWAYS,
 		.init = balloon_blocks_init,
-		.exit = balloon_blocks_exit,
 	},
 	{
 		.name = "reporting",
@@ -115,6 +114,14 @@ static const struct balloon_part balloon_parts[] = {
 		.start = balloon_free_report_start,
 		.stop = balloon_free_report_stop,
 		.exit = balloon_free_report_exit,
+	},
+#endif
+#ifdef CONFIG_MEMORY_HOTREMOVE
+	{
+		.name = "memory offlining",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_blocks_listen,
+		.exit = balloon_blocks_unlisten,
 	},
 #endif
 	{
