@@ -12,7 +12,8 @@
  *	balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
  * balloon_free_report.gate, a mutex, is taken inside none, and holds balloon_queue.lock
  * and what balloon_pages_unseen() takes.
- * balloon_hint_blocks.lock is taken inside none, and holds none.
+ * balloon_hint_blocks.sorting, a mutex, is taken inside none (but reclaim), and holds
+ * balloon_hint_blocks.lock, which is taken inside no other, and holds none.
  * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_oom.lock or
  * none, and hold none.
  * The lock of the kernel's balloon list is taken inside none of them.

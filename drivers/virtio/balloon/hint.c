@@ -29,7 +29,7 @@
  *   allow: from then to STOP a processor of QEMU's host does nothing but look at the ring.
  * - Several threads take memory where the kernel zeroes it.
  * - DONE frees block by block, and the worker makes room for others in between.
- * - Memory that the kernel wants back comes from what the device has acknowledged,
+ * - Memory that the kernel wants back comes from what is not on its way to the device,
  *   and is written to before anybody gets it.
  * - A new command takes effect after the block at hand.
  *
@@ -40,6 +40,7 @@
 #include <linux/virtio_config.h>
 
 #include "balloon.h"
+#include "compat/compat.h"
 
 /* A run longer than this makes room for others. */
 #define BALLOON_HINT_RUN_MAX		(HZ / 2)
@@ -71,7 +72,7 @@ void balloon_hint_changed(struct virtio_balloon *vb)
  * @vb: the balloon
  * @hold: whether from now on, or no longer
  *
- * Context: any.
+ * Context: may sleep, for as long as giving back takes what is held.
  */
 void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
 {
@@ -128,6 +129,8 @@ static void balloon_hint_read_command(struct virtio_balloon *vb)
 
 	if (READ_ONCE(hint->hold)) {
 		balloon_hint_end_round(hint);
+		/* Nothing is held: what comes next begins anew. */
+		WRITE_ONCE(hint->id, 0);
 		return;
 	}
 	if (!smp_load_acquire(&hint->changed))	/* and @seen afterwards */
@@ -166,21 +169,27 @@ static struct balloon_hint_range *balloon_hint_pop(struct list_head *list)
 	return range;
 }
 
-/* Where memory that is taken now has to go first. */
-static struct balloon_queue *balloon_hint_first_queue(struct balloon_hint *hint)
+/* Whether one more range can go to where it has to go first. */
+static bool balloon_hint_has_room(struct balloon_hint *hint)
 {
-	return hint->discard ? hint->discards.queue : hint->stream.queue;
+	if (!hint->discard || !hint->taking || !list_empty_careful(&hint->blocks.again))
+		return balloon_queue_room(hint->stream.queue);
+	return hint->nr_discarding < BALLOON_HINT_DISCARDS &&
+	       balloon_queue_room(hint->discards.queue);
 }
 
 /* One more range; false when there is none, or none can be sent now. */
 static bool balloon_hint_next_range(struct balloon_hint *hint)
 {
-	struct balloon_hint_range *range = balloon_hint_pop(&hint->ready);
+	struct balloon_hint_range *range;
 
+	/* Before memory is taken for nothing. */
+	if (balloon_pages_unseen(hint->stream.queue->vb))
+		return false;
+	range = balloon_hint_pop(&hint->ready);
 	if (range)
 		return balloon_hint_send(hint, range);
-	if (hint->nr_discarding >= BALLOON_HINT_DISCARDS ||
-	    !balloon_queue_room(balloon_hint_first_queue(hint)))
+	if (!balloon_hint_has_room(hint))
 		return false;
 	range = balloon_hint_pop(&hint->free_ranges);
 	if (!range)
@@ -213,7 +222,7 @@ static void balloon_hint_drop_ready(struct balloon_hint *hint)
 	struct balloon_hint_range *range;
 
 	while ((range = balloon_hint_pop(&hint->ready)))
-		balloon_hint_range_put(hint, range, true);
+		balloon_hint_range_put(hint, range, &hint->blocks.again);
 }
 
 /* One step; false when the host has to answer, or nothing is left to be done. */
@@ -221,6 +230,8 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 {
 	struct balloon_hint *hint = vb->hint;
 
+	if (!hint->hinting)
+		balloon_hint_drop_ready(hint);
 	if (hint->stop_due) {
 		if (!balloon_hint_command(vb, VIRTIO_BALLOON_CMD_ID_STOP))
 			return false;
@@ -229,8 +240,6 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 		balloon_queue_kick(hint->stream.queue);
 		balloon_hint_count_end(hint);
 	}
-	if (!hint->hinting)
-		balloon_hint_drop_ready(hint);
 	if (hint->start_due) {
 		if (balloon_hint_gather(hint))
 			return true;
@@ -252,13 +261,20 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 	return true;
 }
 
-/* Gives back what is held. */
-static void balloon_hint_release(struct balloon_hint *hint)
+/* Gives back what is held; false when there was no time for all of it. */
+static bool balloon_hint_release(struct balloon_hint *hint, bool all)
 {
-	struct balloon_hint_release release = {};
+	struct balloon_hint_release release = { .lost = !hint->done };
+	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX;
+	bool more;
 
-	balloon_hint_blocks_free(&hint->blocks, !hint->done, &release);
+	do {
+		more = balloon_hint_blocks_free(&hint->blocks, &release);
+		cond_resched();
+	} while (more && (all || (time_before(jiffies, end) &&
+				  !balloon_hint_interrupted(hint))));
 	balloon_hint_count_release(hint, &release);
+	return !more;
 }
 
 static bool balloon_hint_arm(struct balloon_hint *hint)
@@ -288,15 +304,18 @@ static void balloon_hint_work(struct work_struct *work)
 		more = balloon_hint_step(vb);
 		cond_resched();
 	}
-	if (hint->done || READ_ONCE(hint->hold))
-		balloon_hint_release(hint);
+	if (READ_ONCE(hint->hold))
+		balloon_hint_release(hint, true);
+	else if (hint->done && !balloon_hint_release(hint, false))
+		more = true;
 	balloon_queue_kick(hint->stream.queue);
 	if (!balloon_hint_arm(hint) ||
 	    (READ_ONCE(hint->changed) && !READ_ONCE(hint->hold)))
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
-	else if (hint->hinting && !hint->nr_hinting && !hint->nr_discarding)
+	else if (hint->hinting && !hint->nr_hinting && !hint->nr_discarding &&
+		 !balloon_queue_broken(hint->stream.queue))
 		/* Others are waited for, and nothing of ours will come back. */
 		balloon_work_plan(&hint->work, BALLOON_HINT_RETRY);
 }
@@ -357,6 +376,8 @@ int balloon_hint_start(struct virtio_balloon *vb)
 		nr_max = BALLOON_HINT_DISCARD_BYTES >> PAGE_SHIFT;
 	hint->nr_range_max = min_t(unsigned long, nr_max,
 				   virtio_max_dma_size(vb->vdev) >> PAGE_SHIFT);
+	hint->blocks.order_max = min_t(unsigned int, BALLOON_COMPAT_MAX_ORDER,
+				       ilog2(hint->nr_range_max));
 	balloon_work_start(&hint->work);
 	balloon_hint_changed(vb);
 	return 0;
@@ -389,7 +410,7 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 		return;
 	balloon_hint_settle(vb, true);
 	balloon_hint_drop_ready(hint);
-	balloon_hint_release(hint);
+	balloon_hint_release(hint, true);
 	hint->start_due = false;
 	hint->stop_due = false;
 	hint->asked = 0;

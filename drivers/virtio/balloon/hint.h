@@ -76,11 +76,12 @@ struct balloon_hint_range {
  * struct balloon_hint_blocks - what is held for hints and is not on its way
  * @sorting: held while @fresh is not there because it is being sorted, so that the
  *	     shrinker waits; nothing is allocated under it
- * @lock: guards lists and counts; taken inside no lock but reclaim's
+ * @lock: guards lists and counts; taken inside @sorting or no lock but reclaim's
  * @again: to be hinted in this round, taken in an earlier one
  * @fresh: to be hinted in this round, taken for it; by their address
  * @held: hinted, and acknowledged
  * @nr_pages: pages of all three
+ * @order_max: the largest order that one descriptor can name
  * @order: the largest order worth a try; the worker's
  * @nr_taken: blocks taken from the allocator so far, by any thread
  * @spare: a block that did not fit the range before; the worker's
@@ -94,6 +95,7 @@ struct balloon_hint_blocks {
 	struct list_head fresh;
 	struct list_head held;
 	unsigned long nr_pages;
+	unsigned int order_max;
 	unsigned int order;
 	atomic_long_t nr_taken;
 	struct page *spare;
@@ -122,7 +124,7 @@ struct balloon_hint_helper {
  * @until: jiffies of when to look what the device wants
  * @end: jiffies of when the round is to be announced
  *
- * But for @nr_spans it is written by the worker, when no other thread runs.
+ * But for @nr_spans and @over it is written by the worker when no other thread runs.
  */
 struct balloon_hint_take {
 	struct balloon_hint_helper helpers[BALLOON_HINT_HELPERS];
@@ -169,7 +171,7 @@ struct balloon_hint_counts {
  * @nr_blocks: blocks
  * @nr_pages: their pages
  * @lost: what they contained was lost
- * @usecs: how long it took
+ * @usecs: how long it took, without what others did in between
  * @usecs_longest: for the block that took longest
  */
 struct balloon_hint_release {
@@ -214,7 +216,7 @@ struct balloon_hint_release {
  * @commands: all of them
  * @counts: for those who want to see
  *
- * But for @changed, @seen, @hold, @blocks and @counts it is written by the worker alone.
+ * But for @changed, @seen, @hold, @blocks, @take and @counts it is written by the worker alone.
  */
 struct balloon_hint {
 	struct balloon_stream stream;
@@ -264,7 +266,7 @@ bool balloon_hint_interrupted(struct balloon_hint *hint);
 const char *balloon_hint_state_name(struct virtio_balloon *vb);
 
 void balloon_hint_range_put(struct balloon_hint *hint,
-			    struct balloon_hint_range *range, bool again);
+			    struct balloon_hint_range *range, struct list_head *list);
 void balloon_hint_settle(struct virtio_balloon *vb, bool cancelled);
 bool balloon_hint_command(struct virtio_balloon *vb, u32 id);
 bool balloon_hint_send(struct balloon_hint *hint,
@@ -287,8 +289,8 @@ void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks);
 void balloon_hint_blocks_fill(struct balloon_hint *hint,
 			      struct balloon_hint_range *range);
 void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,
-			      struct balloon_hint_range *range, bool again);
-void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost,
+			      struct balloon_hint_range *range, struct list_head *list);
+bool balloon_hint_blocks_free(struct balloon_hint_blocks *blocks,
 			      struct balloon_hint_release *release);
 unsigned long balloon_hint_blocks_count(struct balloon_hint_blocks *blocks);
 

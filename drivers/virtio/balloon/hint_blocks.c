@@ -40,8 +40,10 @@ static void balloon_hint_block_free(struct page *block, bool lost)
 	unsigned long i;
 
 	set_page_private(block, 0);
-	for (i = 0; lost && i < 1UL << order; i++)
+	for (i = 0; lost && i < 1UL << order; i++) {
 		clear_highpage(block + i);
+		cond_resched();
+	}
 	__free_pages(block, order);
 }
 
@@ -244,16 +246,15 @@ void balloon_hint_blocks_fill(struct balloon_hint *hint,
  * balloon_hint_blocks_keep() - hold the blocks of a range that is not on its way
  * @blocks: the blocks
  * @range: empty afterwards
- * @again: they still have to be hinted in this round
+ * @list: one of theirs
  *
- * Context: the worker.
+ * Context: the worker, or when it is stopped.
  */
 void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,
-			      struct balloon_hint_range *range, bool again)
+			      struct balloon_hint_range *range, struct list_head *list)
 {
 	spin_lock(&blocks->lock);
-	list_splice_tail_init(&range->blocks,
-			      again ? &blocks->again : &blocks->held);
+	list_splice_tail_init(&range->blocks, list);
 	blocks->nr_pages += range->span.nr_pages;
 	spin_unlock(&blocks->lock);
 	range->span.nr_pages = 0;
@@ -272,7 +273,7 @@ void balloon_hint_blocks_begin(struct balloon_hint_blocks *blocks)
 	list_splice_tail_init(&blocks->held, &blocks->again);
 	list_splice_tail_init(&blocks->fresh, &blocks->again);
 	spin_unlock(&blocks->lock);
-	blocks->order = BALLOON_COMPAT_MAX_ORDER;
+	blocks->order = blocks->order_max;
 	WRITE_ONCE(blocks->pressed, false);
 }
 
@@ -289,40 +290,37 @@ static struct page *balloon_hint_blocks_take(struct balloon_hint_blocks *blocks)
 }
 
 /**
- * balloon_hint_blocks_free() - give everything back that is held
+ * balloon_hint_blocks_free() - give a block back that is held
  * @blocks: the blocks
- * @lost: their contents may be lost, since the command is not DONE
- * @release: what was given back
+ * @release: what is given back; @lost is filled in
  *
- * One block at a time, so that neither interrupts nor other threads wait for
- * all of the guest's memory.
+ * One at a time, so that neither interrupts nor other threads wait for all of the
+ * guest's memory.
  *
  * Context: the worker, or when it is stopped; may sleep.
+ * Return: false if nothing is held.
  */
-void balloon_hint_blocks_free(struct balloon_hint_blocks *blocks, bool lost,
+bool balloon_hint_blocks_free(struct balloon_hint_blocks *blocks,
 			      struct balloon_hint_release *release)
 {
 	struct page *block = blocks->spare;
-	ktime_t start = ktime_get(), begin;
+	/* That one was never hinted. */
+	bool lost = release->lost && !block;
+	ktime_t begin = ktime_get();
+	u64 usecs;
 
-	release->lost = lost;
 	blocks->spare = NULL;
-	if (block) {
-		release->nr_blocks++;
-		release->nr_pages += balloon_hint_block_pages(block);
-		balloon_hint_block_free(block, false);
-	}
-	while ((block = balloon_hint_blocks_take(blocks))) {
-		release->nr_blocks++;
-		release->nr_pages += balloon_hint_block_pages(block);
-		begin = ktime_get();
-		balloon_hint_block_free(block, lost);
-		release->usecs_longest =
-			max_t(u64, release->usecs_longest,
-			      ktime_us_delta(ktime_get(), begin));
-		cond_resched();
-	}
-	release->usecs = ktime_us_delta(ktime_get(), start);
+	if (!block)
+		block = balloon_hint_blocks_take(blocks);
+	if (!block)
+		return false;
+	release->nr_blocks++;
+	release->nr_pages += balloon_hint_block_pages(block);
+	balloon_hint_block_free(block, lost);
+	usecs = ktime_us_delta(ktime_get(), begin);
+	release->usecs += usecs;
+	release->usecs_longest = max(release->usecs_longest, usecs);
+	return true;
 }
 
 /**

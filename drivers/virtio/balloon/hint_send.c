@@ -9,14 +9,14 @@
  * balloon_hint_range_put() - hold what a range has, which is not on its way
  * @hint: the hints
  * @range: free afterwards
- * @again: its memory still has to be hinted in this round
+ * @list: one of those of the blocks
  *
  * Context: the worker, or when it is stopped.
  */
 void balloon_hint_range_put(struct balloon_hint *hint,
-			    struct balloon_hint_range *range, bool again)
+			    struct balloon_hint_range *range, struct list_head *list)
 {
-	balloon_hint_blocks_keep(&hint->blocks, range, again);
+	balloon_hint_blocks_keep(&hint->blocks, range, list);
 	list_add(&range->node, &hint->free_ranges);
 }
 
@@ -42,7 +42,8 @@ static void balloon_hint_answered(struct balloon_hint *hint,
 		hint->nr_hinting--;
 		hint->nr_old -= old;
 		hint->exhausted &= !old;
-		balloon_hint_range_put(hint, range, old);
+		balloon_hint_range_put(hint, range, old ? &hint->blocks.again :
+							  &hint->blocks.held);
 		return;
 	}
 	command = container_of(request, struct balloon_hint_command, request);
@@ -105,10 +106,23 @@ bool balloon_hint_command(struct virtio_balloon *vb, u32 id)
 	return true;
 }
 
+/* Others may need the memory meanwhile. What has to be discarded first is little. */
+static void balloon_hint_unsent(struct balloon_hint *hint,
+				struct balloon_hint_range *range)
+{
+	if (range->populated) {
+		list_add(&range->node, &hint->ready);
+		return;
+	}
+	hint->exhausted = false;
+	balloon_hint_range_put(hint, range, range->again ? &hint->blocks.again :
+							   &hint->blocks.fresh);
+}
+
 /**
  * balloon_hint_send() - send a range where it has to go next
  * @hint: the hints
- * @range: is among those that are ready when it cannot be sent
+ * @range: is free, or among those that are ready, when it cannot be sent
  *
  * To be discarded first, or as a hint (5.5.6.5).
  *
@@ -121,7 +135,7 @@ bool balloon_hint_send(struct balloon_hint *hint,
 	struct balloon_stream *stream;
 
 	if (balloon_pages_unseen(hint->stream.queue->vb)) {
-		list_add(&range->node, &hint->ready);
+		balloon_hint_unsent(hint, range);
 		return false;
 	}
 	stream = range->populated ? &hint->discards : &hint->stream;
@@ -132,7 +146,7 @@ bool balloon_hint_send(struct balloon_hint *hint,
 	range->request.nr_sg = 1;
 	range->request.device_writes = true;
 	if (balloon_queue_post(stream, &range->request)) {
-		list_add(&range->node, &hint->ready);
+		balloon_hint_unsent(hint, range);
 		return false;
 	}
 	range->id = hint->id;

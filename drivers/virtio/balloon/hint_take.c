@@ -37,7 +37,7 @@ static bool balloon_hint_may_take(struct balloon_hint *hint)
 /* What each thread does, for a block at least; false when there is nothing left. */
 static bool balloon_hint_take_some(struct balloon_hint *hint)
 {
-	unsigned int order = BALLOON_COMPAT_MAX_ORDER;
+	unsigned int order = hint->blocks.order_max;
 	struct balloon_hint_span span = {};
 	struct page *block;
 	bool apart;
