@@ -10,8 +10,12 @@
  *   - a round goes on until all there is was hinted, however small the ring is, and in
  *     however many pieces the memory;
  *   - where zeroed memory can be discarded it is, and all of it is hinted afterwards,
- *     also when the host takes its time.
+ *     also when the host takes its time;
+ *   - what has to wait for a deflation to be acknowledged is there for whoever needs
+ *     memory meanwhile.
  */
+#include <errno.h>
+#include <string.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
 
@@ -22,6 +26,7 @@
 #define CASE_S		60
 #define FEATURES	(HOST_F_MODERN | HOST_F_FREE_PAGE_HINT)
 #define LITTER_MIB	96
+#define BALLOON		(32 * HOST_MIB)
 /* What else is allocated and freed meanwhile, in pages. */
 #define SLACK		(16 * HOST_MIB)
 #define ID		7
@@ -57,6 +62,12 @@ static bool see(struct host *h, struct host_elem *e, void *arg)
 		sight->over = true;
 	}
 	return false;
+}
+
+static bool is_announced(struct host *h, void *arg)
+{
+	(void)h;
+	return ((struct sight *)arg)->free;
 }
 
 static bool is_over(struct host *h, void *arg)
@@ -233,10 +244,45 @@ static void in_pieces(const void *arg)
 	finish(h, total, free);
 }
 
+/* The host is not told of free memory that it may still have in its balloon. */
+static void held_back(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal"), free;
+	struct host *h = life_start(FEATURES, DEADLINE_MS);
+	struct sight sight = { .id = ID };
+
+	(void)arg;
+	ktap_eq(host_pump_target(h, BALLOON, DEADLINE_MS), 0);
+	free = host_free_memory();
+	h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
+	host_set_target(h, 0);
+	host_pump_for(h, LOOK_MS);
+	h->on_take = see;
+	h->arg = &sight;
+	host_set_command(h, ID);
+	ktap_check(!host_pump(h, is_announced, &sight, DEADLINE_MS),
+		   "the round does not begin");
+	host_pump_for(h, LOOK_MS);
+	ktap_eq(h->model->hinted, 0);
+	ktap_note("%llu pages are free, %llu were", host_free_memory(), free);
+	ktap_check(conf_write("/proc/sys/vm/drop_caches", "2"), "drop_caches: %s",
+		   strerror(errno));
+	ktap_check(!host_pump(h, is_free, &free, DEADLINE_MS),
+		   "%llu pages are free, %llu were", host_free_memory(), free);
+	ktap_note("then %llu", host_free_memory());
+	h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
+	host_release(h, HOST_DEFLATE);
+	ktap_check(!host_pump(h, is_over, &sight, DEADLINE_MS), "the round does not end");
+	h->on_take = NULL;
+	finish(h, total, free);
+}
+
 int main(int argc, char **argv)
 {
 	static const __u16 tiny = 2, small = 16;
 	static const struct life_case cases[] = {
+		/* While free memory is in long pieces yet. */
+		{ "held-back", held_back, NULL },
 		{ "taken-first", taken_first, NULL },
 		{ "later-rounds", later_rounds, NULL },
 		{ "in-pieces,2", in_pieces, &tiny },
