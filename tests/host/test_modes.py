@@ -13,6 +13,7 @@ from suite import books, compaction, hog, seeds
 from suite.books import PAGE, SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
+from suite.zones import managed, managed_in
 
 ENDS_OF_RANGE = True
 
@@ -29,9 +30,14 @@ SPARE = 140 * MIB
 # A debug kernel keeps more and more for itself, such as the stacks that it has seen:
 # 6 MiB in four minutes of this without any balloon. What the balloon counts is exact.
 TOLERANCE_DEBUG = 32 * MIB
-DIMM_MIB = 1024
-# Left to the guest beside that balloon.
-LEFT = 500 * MIB
+BLOCKS = "/sys/devices/system/memory/memory*[0-9]"
+BLOCK = 128 * MIB
+DIMM_MIB = 512
+# It fills the DIMM, and leaves room elsewhere for what is in the memory blocks wanted.
+BALLOON = 540 * MIB
+WANTED = 3
+NOT_FULL = 40 * MIB
+OFFLINE_SECONDS = 30
 
 
 def set_mode(guest, mode):
@@ -134,37 +140,65 @@ def test_page_cache_gives_way(boot, tmp_path):
     assert not back, f"the balloon went back on its way: {back}"
 
 
-def online(guest, block):
-    guest.check(f"echo online_kernel > {block}/state")
+def new_blocks(guest, before):
+    now = set(guest.check(f"ls -d {BLOCKS}").split()) - before
+    return sorted(now, key=lambda path: int(path.rpartition("memory")[2]))
 
 
-def test_memory_with_blocks_goes_offline(boot, ours):
-    """Whole blocks leave memory that is to go, and others take their place."""
-    guest = boot(**(GUEST | {"max_memory_mib": 4096, "module_params": "inflate=range"}))
-    before = set(guest.check("ls -d /sys/devices/system/memory/memory*").split())
+def add_memory(guest):
+    """Plug a DIMM that the kernel leaves offline; its memory blocks."""
+    before = set(guest.check(f"ls -d {BLOCKS}").split())
     guest.qmp("object-add", **{"qom-type": "memory-backend-ram", "id": "dimm0-ram",
                                "size": DIMM_MIB * MIB})
     guest.qmp("device_add", driver="pc-dimm", id="dimm0", memdev="dimm0-ram")
+    guest.wait_for(lambda: len(new_blocks(guest, before)) * BLOCK == DIMM_MIB * MIB, 20,
+                   "the new memory")
+    return new_blocks(guest, before)
 
-    def added():
-        now = guest.check("ls -d /sys/devices/system/memory/memory*").split()
-        return sorted(set(now) - before)
 
-    guest.wait_for(lambda: len(added()) * 128 >= DIMM_MIB, 20, "the new memory")
-    blocks = added()
-    total = full_size(guest) + DIMM_MIB * MIB
+def online(guest, blocks, how):
     for block in blocks:
-        if guest.read(f"{block}/state") != "online":
-            online(guest, block)
-    guest.resize(LEFT)
-    before = Books.read(guest)
-    assert before.sysfs == total - LEFT
-    offline = [block for block in blocks
-               if guest.sh(f"echo offline > {block}/state", timeout=60).ok]
-    assert offline, "no memory block could be taken offline"
-    print(f"{len(offline)} of {len(blocks)} memory blocks went offline")
-    # What was in there has left the balloon, and is taken elsewhere if it can.
-    books.settled(guest, total)
-    for block in offline:
-        online(guest, block)
-    guest.wait_actual(LEFT)
+        guest.check(f"echo {how} > {block}/state")
+
+
+def taken_offline(guest, blocks):
+    """Those of the memory blocks that the kernel takes offline, each in some seconds."""
+    return [block for block in blocks
+            if guest.sh(f"echo offline > {block}/state", timeout=OFFLINE_SECONDS).ok]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_memory_with_balloon_goes_offline(boot, driver, mode, record_property):
+    """Pages move elsewhere; whole blocks leave, and others take their place."""
+    if driver != "ours" and mode != "auto":
+        pytest.skip("the in-tree driver has one way to inflate")
+    how, zone = ("kernel", "Normal") if mode == "range" else ("movable", "Movable")
+    guest = boot(**(GUEST | {"max_memory_mib": 4096, "module_params": f"inflate={mode}",
+                             "append": f"{GUEST['append']} memhp_default_state=offline"}))
+    total = full_size(guest) + DIMM_MIB * MIB
+    blocks = add_memory(guest)
+    online(guest, blocks, f"online_{how}")
+    zones = managed(guest)
+    assert managed_in(guest, zone) * PAGE == DIMM_MIB * MIB, f"not all is in {zone}"
+
+    guest.resize(total - BALLOON)
+    assert managed_in(guest, zone) * PAGE < NOT_FULL, "the balloon is elsewhere"
+    before = guest.vmstat()["balloon_migrate"]
+    offline = taken_offline(guest, blocks[:WANTED])
+    moved = guest.vmstat()["balloon_migrate"] - before
+    print(f"{len(offline)} of {WANTED} memory blocks went offline, {moved} pages moved")
+    assert len(offline) * 2 > WANTED, f"only {len(offline)} of {WANTED} went offline"
+    assert mode == "range" or moved * PAGE > len(offline) * BLOCK - NOT_FULL, (
+        f"{moved} pages moved")
+    # What was in there is in the balloon still, or taken elsewhere.
+    guest.wait_actual(total - BALLOON)
+    left = sum(zones.values()) * PAGE - BALLOON - len(offline) * BLOCK
+    guest.wait_for(lambda: sum(managed(guest).values()) * PAGE == left, 30, lambda: (
+        f"{left} bytes in all zones; {sum(managed(guest).values()) * PAGE}"))
+
+    online(guest, offline, f"online_{how}")
+    guest.resize(total)
+    guest.wait_for(lambda: managed(guest) == zones, 30, lambda: (
+        f"pages of the zones: {managed(guest)}, expected {zones}"))
+    record_property("figure", f"{len(offline)} of {WANTED} memory blocks of "
+                              f"{BLOCK // MIB} MiB went offline, {moved} pages moved")

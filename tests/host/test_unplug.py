@@ -3,11 +3,9 @@
 
 A virtio-mem device asks for half of its memory back, while the balloon fills it: the
 kernel moves the balloon's pages elsewhere. The counts of each zone are the same
-afterwards. Whole blocks cannot be moved, see the admin guide; so it is not tried with
+afterwards. Whole blocks cannot be moved, see the admin guide: so it is not tried with
 inflate=range.
 """
-
-import re
 
 import pytest
 
@@ -15,6 +13,7 @@ from lab import MIB
 from suite import books
 from suite.books import Books
 from suite.guests import full_size, plugged
+from suite.zones import managed, managed_in
 
 ENDS_OF_RANGE = True
 
@@ -26,7 +25,6 @@ GUEST = {"memory_mib": 768, "max_memory_mib": 4096,
          # Where the kernel prefers to put what it can move.
          "append": "init_on_alloc=0 memhp_default_state=online_movable",
          "virtio_mem": {"size": "1G", "requested-size": f"{MEM_MIB}M"}}
-MANAGED = re.compile(r"^Node (\d+), zone +(\w+)$.*?^ +managed +(\d+)$", re.M | re.S)
 
 
 def ask_for(guest, size_mib):
@@ -36,16 +34,6 @@ def ask_for(guest, size_mib):
         f"{size_mib} MiB to be plugged; there are {plugged(guest) // MIB}"))
 
 
-def managed(guest):
-    """{zone: pages that the allocator has, or has given away}."""
-    return {(node, zone): int(pages)
-            for node, zone, pages in MANAGED.findall(guest.read("/proc/zoneinfo"))}
-
-
-def movable(guest):
-    return sum(pages for (_, zone), pages in managed(guest).items() if zone == "Movable")
-
-
 # Pages are moved alike in both modes.
 @pytest.mark.parametrize("mode", ["auto", pytest.param("pfn", marks=pytest.mark.rare)])
 def test_memory_with_pages_is_unplugged(boot, driver, mode, record_property):
@@ -53,13 +41,14 @@ def test_memory_with_pages_is_unplugged(boot, driver, mode, record_property):
         pytest.skip("the in-tree driver has one way to inflate")
     guest = boot(**(GUEST | {"module_params": f"inflate={mode}"}))
     # QEMU has plugged it a while before the guest has it all in its zones.
-    guest.wait_for(lambda: movable(guest) * books.PAGE == MEM_MIB * MIB, 60,
+    guest.wait_for(lambda: managed_in(guest, "Movable") * books.PAGE == MEM_MIB * MIB, 60,
                    "memory to be plugged")
     start, zones = Books.read(guest), managed(guest)
     full = full_size(guest)
 
     guest.resize(full - BALLOON)
-    assert movable(guest) * books.PAGE < LEFT_MIB * MIB, "the balloon is elsewhere"
+    assert managed_in(guest, "Movable") * books.PAGE < LEFT_MIB * MIB, (
+        "the balloon is elsewhere")
     ask_for(guest, LEFT_MIB)
     guest.wait_actual(full - BALLOON)
     guest.resize(full)

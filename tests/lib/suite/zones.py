@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What each zone of a guest has."""
+
+import re
+
+MANAGED = re.compile(r"^Node (\d+), zone +(\w+)$.*?^ +managed +(\d+)$", re.M | re.S)
+
+
+def managed(guest):
+    """{(node, zone): pages that the allocator has, or has given away}."""
+    return {(node, zone): int(pages)
+            for node, zone, pages in MANAGED.findall(guest.read("/proc/zoneinfo"))}
+
+
+def managed_in(guest, name):
+    """The same in all zones of a name, such as Movable."""
+    return sum(pages for (_, zone), pages in managed(guest).items() if zone == name)
