@@ -3,6 +3,8 @@
  * Bugs that balloon drivers had with their queues, each as one case that fails
  * when the bug is there; Documentation/regressions.rst has the list:
  *
+ *   - elements of several blocks go through indirect descriptors, which the
+ *     kernel allocates while it has taken free memory to report it (20);
  *   - the stats queue is kicked before the device is live, at probe or at
  *     restore (21);
  *   - a request that a broken queue does not take is waited for all the same:
@@ -18,6 +20,15 @@
 #define LIMIT_MS	3000
 #define CASE_S		60
 #define LOOK_MS		200
+
+static void indirect(const void *arg)
+{
+	struct host *h = conf_start(*(const __u64 *)arg | HOST_F_REPORTING);
+
+	ktap_check(!(conf_accepted(h) & HOST_F_INDIRECT_DESC),
+		   "indirect descriptors accepted: reporting allocates");
+	conf_finish(h);
+}
 
 static void check_kicks(struct host *h, const char *when)
 {
@@ -105,6 +116,7 @@ int main(int argc, char **argv)
 {
 	static const __u64 modern = HOST_F_MODERN;
 	static const __u64 legacy;
+	static const __u64 legacy_indirect = HOST_F_INDIRECT_DESC;
 	static const struct broken grow = {
 		HOST_F_MODERN, 32 * HOST_MIB, BALLOON_OP_REMOVE, 0
 	};
@@ -119,9 +131,12 @@ int main(int argc, char **argv)
 		HOST_F_MODERN, 32 * HOST_MIB, BALLOON_OP_SHUTDOWN, 0
 	};
 
-	ktap_plan(7, argc, argv);
+	ktap_plan(9, argc, argv);
 	if (!ktap.list)
 		host_load_driver();
+	ktap_run("20-indirect-descriptors", indirect, &modern, CASE_S);
+	ktap_run("20-indirect-descriptors,legacy", indirect, &legacy_indirect,
+		 CASE_S);
 	ktap_run("21-early-kick", early_kick, &modern, CASE_S);
 	ktap_run("21-early-kick,legacy", early_kick, &legacy, CASE_S);
 	ktap_run("22-inflate-on-broken", broken, &grow, CASE_S);
