@@ -4,11 +4,13 @@
  *
  *   - what the guest frees is reported, whatever else the device can do, in elements
  *     that the ring has room for, also after the device has come back, and the next
- *     ones follow as soon as the host is done;
+ *     ones follow as soon as the host is done; a ring of one entry has none for it;
  *   - what is reported is nobody's until the host is done with it, or the device is
  *     reset; memory in use is never named;
  *   - a host that does not answer keeps neither the balloon from its target nor the
- *     device from being taken away, and the guest does not try to sleep in vain.
+ *     device from being taken away, and the guest does not try to sleep in vain;
+ *   - a ring without room keeps blocks from the guest for a second at most: what was
+ *     not reported is counted as refused.
  *
  * The model destroys reported pages when it acknowledges them, as a host does.
  */
@@ -27,6 +29,11 @@
 #define ROUNDS		8
 #define PROMPT_MS	125	/* whoever looks now and then does it 4 times a second */
 #define MODE		"/sys/module/virtio_balloon/parameters/inflate"
+#define COUNTS		"/sys/kernel/debug/virtio_balloon/%s/free_report"
+#define STATE		"/sys/bus/virtio/devices/%s/balloon/report_state"
+#define TRIES		8
+#define FULL_MS		3000
+#define REFUSED_MS	8000	/* a pass comes after 2 s, and waits for 1 s */
 #define SLEEP_MS	15000	/* freezing the kernel's worker in vain takes 20 s */
 
 static bool see(struct host *h, struct host_elem *e, void *arg)
@@ -190,6 +197,44 @@ static void prompt(const void *arg)
 	life_finish(h, total, DEADLINE_MS);
 }
 
+/* Of files of the driver; @path has the device's name in it. */
+static __printf(2, 0) FILE *open_file(struct host *h, const char *path)
+{
+	struct balloon_host_state state;
+	char name[128];
+
+	host_state(h, &state);
+	snprintf(name, sizeof(name), path, state.device);
+	return fopen(name, "r");
+}
+
+/* Half of a ring is for others, and of one entry nothing is left. */
+static void one_entry(const void *arg)
+{
+	struct host_offer offer = {
+		.features = *(const __u64 *)arg,
+		.size[HOST_REPORT] = 1,
+	};
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = life_start_offer(&offer, DEADLINE_MS);
+	FILE *file = open_file(h, STATE);
+	struct canary litter;
+	char state[32] = "";
+
+	if (!file)
+		ktap_skip_case("this driver does not say whether it reports");
+	ktap_check(fscanf(file, "%31s", state) == 1 &&
+		   !strcmp(state, "unregistered"), "the state is '%s'", state);
+	fclose(file);
+	canary_new(&litter, LITTER_MIB);
+	canary_free(&litter);
+	host_pump_for(h, FULL_MS);
+	ktap_eq(h->model->reported, 0);
+	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	life_finish(h, total, DEADLINE_MS);
+}
+
 /* Pages leave the balloon and enter it while they are reported. */
 static void beside_balloon(const void *arg)
 {
@@ -285,6 +330,84 @@ static void discards_wait(const void *arg)
 	life_finish(h, total, DEADLINE_MS);
 }
 
+/* What the driver counts; -1 if it does not. */
+static long long counted(struct host *h, const char *what)
+{
+	FILE *file = open_file(h, COUNTS);
+	long long value, found = -1;
+	char name[32], text[32];
+
+	while (file && fscanf(file, "%31s %31s", name, text) == 2)
+		if (!strcmp(name, what) && sscanf(text, "%lld", &value) == 1)
+			found = value;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static bool is_full(struct host *h, void *arg)
+{
+	unsigned int descs = 0;
+	struct host_elem *e;
+
+	(void)arg;
+	for (e = h->held; e; e = e->next)
+		descs += e->role == HOST_REPORT ? e->descs : 0;
+	return descs >= FEW;
+}
+
+static bool was_refused(struct host *h, void *arg)
+{
+	(void)arg;
+	return counted(h, "refused") > 0;
+}
+
+static void empty_ring(struct host *h, __u32 target)
+{
+	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
+	host_release(h, HOST_REPORT);
+	ktap_eq(host_pump_target(h, target, DEADLINE_MS), 0);
+}
+
+/* Discards have all of the ring; if a report is among them, once more. */
+static bool fill_ring(struct host *h)
+{
+	unsigned int i;
+
+	for (i = 0; i < TRIES; i++) {
+		h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+		host_set_target(h, LARGE);
+		if (!host_pump(h, is_full, NULL, FULL_MS) &&
+		    !counted(h, "busy_bytes"))
+			return true;
+		empty_ring(h, 0);
+	}
+	return false;
+}
+
+/* The kernel gets back what finds no room, and comes with the next. */
+static void refused(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal");
+	struct host *h = start_with_few(*(const __u64 *)arg);
+	struct canary litter;
+
+	if (counted(h, "refused") < 0 || !conf_write(MODE, "range"))
+		ktap_skip_case("this driver has no whole blocks, or no counts");
+	if (!ktap_check(fill_ring(h), "the ring is not filled by discards"))
+		ktap_end_case();
+	canary_new(&litter, LITTER_MIB);
+	canary_free(&litter);
+	ktap_check(!host_pump(h, was_refused, NULL, REFUSED_MS),
+		   "no report was refused");
+	ktap_eq(counted(h, "busy_bytes"), 0);
+	empty_ring(h, LARGE);
+	conf_write(MODE, "auto");
+	check_reports(h);
+	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
+	life_finish(h, total, DEADLINE_MS);
+}
+
 /* The device goes through a suspend with a report that was never answered. */
 static void lost_in_sleep(const void *arg)
 {
@@ -347,6 +470,7 @@ int main(int argc, char **argv)
 		{ "freed,legacy", freed, &legacy },
 		{ "freed,all", freed, &all },
 		{ "short-ring", short_ring, &report },
+		{ "one-entry", one_entry, &report },
 		{ "prompt", prompt, &report },
 		{ "prompt,all", prompt, &all },
 		{ "beside-balloon", beside_balloon, &report },
@@ -356,6 +480,7 @@ int main(int argc, char **argv)
 		{ "unanswered,balloon,tell", balloon_goes_on, &tell },
 		{ "unanswered,balloon,short-ring", balloon_goes_on_short, &report },
 		{ "unanswered,whole-blocks", discards_wait, &report },
+		{ "unanswered,refused", refused, &report },
 		{ "unanswered,suspend", lost_in_sleep, &report },
 		{ "unanswered,no-sleep", no_sleep, &report },
 	};
