@@ -10,7 +10,7 @@ import re
 import pytest
 
 from lab import MIB
-from suite import books
+from suite import books, hog
 from suite.books import Books
 from suite.guests import full_size
 
@@ -29,10 +29,23 @@ def topology():
 
 
 GUEST = {"memory_mib": NODES * NODE_MIB, "smp": f"{NODES},sockets={NODES}", "extra": topology(),
-         "append": "init_on_alloc=0", "balloon": {"free_page_reporting": True}}
+         "append": "init_on_alloc=0", "balloon": {"free_page_reporting": True},
+         "files": hog.FILES}
 BALLOON = 560 * MIB
 # Of what lies where when the guest has booted, and of a discard.
 UNEVEN = 96 * MIB
+# Of memory in pieces every second page is free; what no process gets is whole.
+WHOLE_MIB = 32
+PIECES = 200 * MIB
+UNEVEN_PIECES = 48 * MIB
+# The kernel keeps little for itself and makes no blocks of pieces meanwhile, and who
+# takes them stays on one node.
+TIDY = """
+echo 4096 > /proc/sys/vm/min_free_kbytes
+echo 0 > /proc/sys/vm/watermark_boost_factor
+echo 0 > /proc/sys/vm/compaction_proactiveness
+echo 1 > /sys/devices/virtual/workqueue/cpumask
+"""
 
 
 def free(guest):
@@ -56,5 +69,24 @@ def test_nodes_give_alike(boot, driver, mode, record_property):
     text = ", ".join(f"{size // MIB}" for size in left)
     record_property("figure", f"MiB left free on the nodes: {text}")
     assert max(left) - min(left) < UNEVEN, f"of {before} the nodes gave {given}"
+    guest.resize(full_size(guest))
+    books.check(guest, start)
+
+
+def test_nodes_give_single_pages_alike(boot, record_property):
+    """No node has more than single pages, and all give of theirs."""
+    guest = boot(**GUEST)
+    start = Books.read(guest)
+    guest.check(TIDY)
+    size_mib = guest.meminfo()["MemAvailable"] // MIB - WHOLE_MIB
+    with hog.holding(guest, size_mib, 2):
+        before = free(guest)
+        guest.resize(full_size(guest) - PIECES)
+        left = free(guest)
+        given = [then - now for then, now in zip(before, left)]
+        text = ", ".join(f"{size // MIB}" for size in left)
+        record_property("figure", f"MiB left free on the nodes: {text}")
+        assert min(before) > PIECES // 2, f"the nodes had {before} bytes free"
+        assert max(left) - min(left) < UNEVEN_PIECES, f"of {before} the nodes gave {given}"
     guest.resize(full_size(guest))
     books.check(guest, start)

@@ -19,8 +19,9 @@
  * Blocks are taken as they lie there; only single pages are reclaimed for.
  */
 #define BALLOON_GFP_COMMON	(__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
-#define BALLOON_GFP_MOVABLE	((BALLOON_COMPAT_GFP | BALLOON_GFP_COMMON) & \
-				 ~__GFP_RECLAIM)
+/* As balloon_page_alloc() has it, which takes no node. */
+#define BALLOON_GFP_PAGE	(BALLOON_COMPAT_GFP | BALLOON_GFP_COMMON)
+#define BALLOON_GFP_MOVABLE	(BALLOON_GFP_PAGE & ~__GFP_RECLAIM)
 /* Blocks that stay whole cannot be moved. */
 #define BALLOON_GFP_BLOCK	((GFP_HIGHUSER | BALLOON_GFP_COMMON) & \
 				 ~__GFP_RECLAIM)
@@ -90,7 +91,7 @@ unsigned long balloon_take_spare(gfp_t gfp)
 
 /*
  * Begin with the node that has most to spare now. Where it has no block of the wanted
- * size the others are asked as well.
+ * size, or no page, the others are asked as well.
  */
 static void balloon_take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 {
@@ -137,7 +138,7 @@ struct page *balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 	for (;;) {
 		*order = min_t(unsigned int, take->order, ilog2(nr_room));
 		if (!*order) {
-			page = balloon_page_alloc();
+			page = alloc_pages_node(take->node, BALLOON_GFP_PAGE, 0);
 			break;
 		}
 		page = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE, *order);
