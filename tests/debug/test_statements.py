@@ -24,5 +24,10 @@ def test_statements(verdicts):
     assert any(verdict.result == "pass" for verdict in verdicts.by_id.values())
 
 
+@pytest.mark.parametrize("append", conformance.FILLED)
+def test_filled_pages(verdicts, ours, append):
+    conformance.check_filled(verdicts, append)
+
+
 def test_kernel_log(verdicts):
     assert not verdicts.complaints, "\n".join(verdicts.complaints)

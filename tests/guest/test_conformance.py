@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the specification asks of a driver, one test a statement.
 
-All statements of a kernel are judged at once, in two guests, when the first
-test asks. make conformance prints the same as a table, beside the in-tree
-driver; Documentation/conformance says what the ids stand for.
+All statements of a kernel are judged at once, in a guest for each command line,
+when the first test asks. make conformance prints the same as a table, beside the
+in-tree driver; Documentation/conformance says what the ids stand for.
 """
 
 import pytest
@@ -32,6 +32,14 @@ def test_statement(verdicts, statement):
         pytest.skip(verdict.detail)
     assert verdict.result == "pass", (
         f"{statement.level}, {statement.section}: {statement.text}\n{verdict.detail}")
+
+
+@pytest.mark.parametrize("append", conformance.FILLED)
+def test_filled_pages(verdicts, kernel, ours, append):
+    """Nothing about them is left out in a guest that fills free pages like that."""
+    if reason := conformance.why_not(kernel, append):
+        pytest.skip(reason)
+    conformance.check_filled(verdicts, append)
 
 
 def test_kernel_log(verdicts):

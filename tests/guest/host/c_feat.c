@@ -122,8 +122,8 @@ static void feat_poison(const void *arg)
 	struct host *h;
 
 	(void)arg;
-	if (conf_cmdline("init_on_free=1"))
-		ktap_skip_case("only in a guest that does not initialise free pages");
+	if (conf_fills_pages())
+		ktap_skip_case("only in a guest that does not fill free pages");
 	h = conf_start(HOST_F_MODERN | HOST_F_PAGE_POISON | HOST_F_REPORTING);
 	ktap_check(!(conf_accepted(h) & HOST_F_PAGE_POISON),
 		   "PAGE_POISON was accepted");

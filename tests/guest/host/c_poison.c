@@ -3,8 +3,8 @@
  * Conformance: page poison (5.5.6.6), and free page reporting with it (5.5.6.7).
  * To be run in a guest with init_on_free=1, which zeroes pages when they are
  * freed and expects to find them so: there the poison value is 0. Or with
- * page_poison=1, if the kernel was built for it: 0xaaaaaaaa. In any other guest
- * all cases are skipped.
+ * page_poison=1, if the kernel was built for it: 0xaaaaaaaa, also with both. In
+ * any other guest all cases are skipped.
  */
 #include "conf.h"
 
@@ -15,7 +15,7 @@
 
 static void want_guest(void)
 {
-	if (!conf_cmdline("init_on_free=1") && !conf_cmdline("page_poison=1"))
+	if (!conf_fills_pages())
 		ktap_skip_case("only in a guest that fills free pages");
 }
 

@@ -348,6 +348,12 @@ static inline bool conf_cmdline(const char *word)
 	return strstr(line, word);
 }
 
+/* Does the guest fill free pages, and expect to find them so? */
+static inline bool conf_fills_pages(void)
+{
+	return conf_cmdline("init_on_free=1") || conf_cmdline("page_poison=1");
+}
+
 /* Read guest-physical memory. */
 static inline void conf_read(struct host *h, __u64 addr, __u8 *buf,
 			     __u32 len)

@@ -22,10 +22,12 @@ PROGRAMS = sorted(path.stem for path in SOURCES.glob("c_*.c"))
 
 LEVELS = ("MUST", "SHOULD", "MAY", "TEXT")
 STATUSES = ("tested", "not-yet", "erratum")
-# What the kernel of the guest is to be told for some programs; only a debug kernel
-# can fill pages with something else than zeros.
+# Judges guests by what they fill free pages with, which is up to the command line:
+# with nothing, zeros, a pattern; of two the kernel prefers the pattern.
 POISONED = "c_poison"
 INIT_ON_FREE, PAGE_POISON = "init_on_free=1", "page_poison=1"
+FILLED = (INIT_ON_FREE, PAGE_POISON, f"{INIT_ON_FREE} {PAGE_POISON}")
+RANK = ("skip", "pass", "FAIL")
 # OOM kills are made on purpose; the refusal of features is provoked.
 ALLOWED_LOG = (r"Out of memory", r"oom-kill:", r"Call Trace:")
 MEMORY_MIB = 768
@@ -58,9 +60,13 @@ class Verdict:
 
 @dataclass
 class Verdicts:
-    """Of one driver on one kernel, by id, and what the kernels complained of."""
+    """Of one driver on one kernel, by id, and what the kernels complained of.
+
+    filled: {command line: {id: Verdict}} of what was judged with it
+    """
 
     by_id: dict = field(default_factory=dict)
+    filled: dict = field(default_factory=dict)
     complaints: list = field(default_factory=list)
 
 
@@ -191,25 +197,49 @@ class Judge:
         self._guest = None
 
 
-def append_for(kernel, program):
-    """Of the kernel's command line, what a program needs."""
-    if program != POISONED:
-        return ""
-    return PAGE_POISON if kernel.is_debug else INIT_ON_FREE
+def why_not(kernel, append):
+    """Why that kernel makes nothing of such a command line; None if it does."""
+    if PAGE_POISON in append and kernel.config.get("PAGE_POISONING") != "y":
+        return f"{PAGE_POISON} does nothing in a kernel without CONFIG_PAGE_POISONING"
+    return None
+
+
+def appends_for(kernel, program):
+    """The command lines that a program is run with, each in a guest of its own."""
+    filled = FILLED if program == POISONED else ()
+    return ["", *(append for append in filled if not why_not(kernel, append))]
+
+
+def _add(verdicts, found, append):
+    """Of several verdicts about a statement the worst counts."""
+    for name, verdict in found.items():
+        known = verdicts.get(name)
+        if append and verdict.result == "FAIL":
+            verdict = Verdict("FAIL", f"with {append}: {verdict.detail}")
+        if not known or RANK.index(verdict.result) >= RANK.index(known.result):
+            verdicts[name] = verdict
 
 
 def judge(kernel, driver, wanted):
     """Verdicts about the statements with the ids in wanted."""
     known, result = cases(), Verdicts()
-    for append in sorted({append_for(kernel, program) for program in PROGRAMS}):
+    for append in appends_for(kernel, POISONED):
         one = Judge(kernel, driver, append)
         try:
             for program in PROGRAMS:
                 ids = [case for case, of in known.items()
                        if of == program and case in wanted]
-                if ids and append_for(kernel, program) == append:
-                    result.by_id.update(one.program(program, ids))
+                if ids and append in appends_for(kernel, program):
+                    found = one.program(program, ids)
+                    _add(result.by_id, found, append)
+                    result.filled.setdefault(append, {}).update(found)
         finally:
             one.end()
         result.complaints += one.complaints
     return result
+
+
+def check_filled(verdicts, append):
+    """Fail unless the statements about free pages were judged in such a guest."""
+    results = {name: verdict.result for name, verdict in verdicts.filled[append].items()}
+    assert set(results.values()) == {"pass"}, f"with {append}: {results}"
