@@ -10,7 +10,7 @@ import re
 import pytest
 
 from lab import MIB
-from suite import books, churn, hog, migration
+from suite import books, churn, debugfs, hog, migration
 from suite.books import SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
@@ -64,6 +64,31 @@ def test_free_memory_is_not_sent(boot, init_on_alloc, record_property):
                               f"(init_on_alloc={init_on_alloc})")
     assert sent["with"] < sent["without"] * 0.7, (
         f"{sent['with']} bytes were sent with hints, {sent['without']} without")
+
+
+def test_zeroed_memory_arrives(boot, driver, record_property):
+    """What is zeroed for a hint is discarded before, while the guest writes."""
+    guest = boot(**(GUEST | {"append": "init_on_alloc=1",
+                             "balloon": HINTS | {"free_page_reporting": True}}))
+    migration.leave_stale_memory(guest, STALE_MIB)
+    guest.check("for i in $(seq 6); do dd if=/dev/urandom of=/tmp/kept$i bs=1M count=$i "
+                "2>/dev/null; done")
+    digests = guest.check("md5sum /tmp/kept*", 60)
+    pid = churn.start(guest, CHURN_MIB)
+    with migration.destination(guest) as dest:
+        # Until there was a round with hints.
+        migration.set_bandwidth(guest, 20)
+        migration.begin(guest, dest)
+        guest.wait_for(lambda: migration.rounds(guest) >= 2, 60, "a second round")
+        migration.set_bandwidth(guest, FAST)
+        sent = migration.finish(guest, dest)["ram"]["transferred"]
+        writes = churn.finish(dest, pid)
+        assert dest.check("md5sum /tmp/kept*", 60) == digests
+        if driver == "ours":
+            counted = debugfs.values(dest, "hint")
+            assert counted["bytes_discarded"] > STALE_MIB // 2 * MIB, counted
+        dest.check_log()
+    record_property("figure", f"{sent // MIB} MiB sent, while {writes} pages were written")
 
 
 def test_several_rounds(boot):
