@@ -21,7 +21,7 @@
 #define CASE_S		60
 #define LOOK_MS		200
 
-static void indirect(const void *arg)
+static void report_allocates(const void *arg)
 {
 	struct host *h = conf_start(*(const __u64 *)arg | HOST_F_REPORTING);
 
@@ -134,9 +134,9 @@ int main(int argc, char **argv)
 	ktap_plan(9, argc, argv);
 	if (!ktap.list)
 		host_load_driver();
-	ktap_run("20-indirect-descriptors", indirect, &modern, CASE_S);
-	ktap_run("20-indirect-descriptors,legacy", indirect, &legacy_indirect,
-		 CASE_S);
+	ktap_run("20-indirect-descriptors", report_allocates, &modern, CASE_S);
+	ktap_run("20-indirect-descriptors,legacy", report_allocates,
+		 &legacy_indirect, CASE_S);
 	ktap_run("21-early-kick", early_kick, &modern, CASE_S);
 	ktap_run("21-early-kick,legacy", early_kick, &legacy, CASE_S);
 	ktap_run("22-inflate-on-broken", broken, &grow, CASE_S);

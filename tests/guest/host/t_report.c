@@ -334,12 +334,12 @@ static void discards_wait(const void *arg)
 static long long counted(struct host *h, const char *what)
 {
 	FILE *file = open_file(h, COUNTS);
-	long long value, found = -1;
+	long long found = -1;
 	char name[32], text[32];
 
 	while (file && fscanf(file, "%31s %31s", name, text) == 2)
-		if (!strcmp(name, what) && sscanf(text, "%lld", &value) == 1)
-			found = value;
+		if (!strcmp(name, what))
+			found = strtoll(text, NULL, 10);
 	if (file)
 		fclose(file);
 	return found;
@@ -386,7 +386,7 @@ static bool fill_ring(struct host *h)
 }
 
 /* The kernel gets back what finds no room, and comes with the next. */
-static void refused(const void *arg)
+static void no_room(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start_with_few(*(const __u64 *)arg);
@@ -480,7 +480,7 @@ int main(int argc, char **argv)
 		{ "unanswered,balloon,tell", balloon_goes_on, &tell },
 		{ "unanswered,balloon,short-ring", balloon_goes_on_short, &report },
 		{ "unanswered,whole-blocks", discards_wait, &report },
-		{ "unanswered,refused", refused, &report },
+		{ "unanswered,refused", no_room, &report },
 		{ "unanswered,suspend", lost_in_sleep, &report },
 		{ "unanswered,no-sleep", no_sleep, &report },
 	};
