@@ -96,7 +96,7 @@ def test_new_memory_is_empty(boot, told):
     migration.leave_stale_memory(guest, USED // MIB)
     used = guest.host_memory()
     if told:
-        wait_back(guest, used, EXPECTED)
+        wait_back(guest, used, USED // 2)
     check_contents(guest, digests)
     full = full_size(guest)
     guest.resize(full - USED)
