@@ -18,6 +18,10 @@ LEFT = 256 * MIB
 CMA_MIB = 192
 CMA = {"memory_mib": 1024, "append": f"cma={CMA_MIB}M",
        "balloon": {"free_page_reporting": True}}
+# A smaller one that is taken as a whole; what is in it has room beside it.
+WHOLE_MIB = 96
+WHOLE_LEFT = 130 * MIB
+ROUNDS = 2
 AREA = "/sys/kernel/debug/cma/*"
 
 USED_MIB = 150
@@ -44,6 +48,25 @@ def test_contiguous_range(boot, driver, mode, record_property):
     guest.resize(full)
     record_property("figure", f"{moved} pages moved for {wanted // MIB} MiB, "
                               f"of which {free // MIB} were free")
+
+
+def test_all_of_an_area(boot, record_property):
+    """The kernel looks once, when it has moved the last page: all has to be free then."""
+    guest = boot(**(CMA | {"append": f"cma={WHOLE_MIB}M"}))
+    full, pages = full_size(guest), WHOLE_MIB * MIB // PAGE
+    before = guest.vmstat()["balloon_migrate"]
+    for _ in range(ROUNDS):
+        balloon = (guest.meminfo()["MemFree"] - WHOLE_LEFT) // MIB * MIB
+        guest.resize(full - balloon)
+        free = guest.meminfo()["CmaFree"]
+        assert free < WHOLE_MIB * MIB * 3 // 4, "little would have to be moved"
+        guest.check(f"echo {pages} > $(echo {AREA}/alloc)", 120)
+        guest.wait_actual(full - balloon)
+        guest.check(f"echo {pages} > $(echo {AREA}/free)")
+        guest.resize(full)
+    moved = guest.vmstat()["balloon_migrate"] - before
+    record_property("figure", f"{ROUNDS} times {WHOLE_MIB} MiB in one piece, "
+                              f"{moved} pages moved")
 
 
 @pytest.mark.parametrize("told", (False, True), ids=("not-told", "told"))

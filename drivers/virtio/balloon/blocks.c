@@ -275,6 +275,7 @@ static int balloon_blocks_memory_event(struct notifier_block *nb,
 	struct memory_notify *range = data;
 
 	if (action == MEM_GOING_OFFLINE) {
+		WRITE_ONCE(vb->blocks.leaving, true);
 		balloon_blocks_release_range(vb, range->start_pfn,
 					     range->start_pfn + range->nr_pages);
 		/* The kernel would wait for what is reported without an end. */
@@ -282,8 +283,10 @@ static int balloon_blocks_memory_event(struct notifier_block *nb,
 			return notifier_from_errno(-EBUSY);
 	}
 	/* The balloon may be smaller now than it should be. */
-	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE)
+	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE) {
+		WRITE_ONCE(vb->blocks.leaving, false);
 		balloon_size_kick(vb);
+	}
 	return NOTIFY_OK;
 }
 

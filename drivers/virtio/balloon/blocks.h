@@ -24,12 +24,14 @@ struct virtio_balloon;
  * @list: blocks linked by the first page's lru, their order in its private field
  * @nr_pages: pages of all blocks
  * @memory_nb: hears of memory that goes offline
+ * @leaving: some is going offline now
  */
 struct balloon_blocks {
 	spinlock_t lock;
 	struct list_head list;
 	atomic_long_t nr_pages;
 	struct notifier_block memory_nb;
+	bool leaving;
 };
 
 int balloon_blocks_init(struct virtio_balloon *vb);

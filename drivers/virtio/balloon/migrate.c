@@ -10,7 +10,8 @@
  * which nobody can inflate again while the host might mistake the order. So a host
  * that is slow or silent does not hold up whoever moves pages; when all moves are in
  * use, more are refused. Who tries until all pages are gone, as memory offlining does,
- * tries on until somebody interrupts it.
+ * tries on until somebody interrupts it. Only who allocates a range needs its pages at
+ * once, and waits for the host, for a moment.
  *
  * Nor is anything refused because the system is about to sleep, and moves settle until
  * the device does: going to sleep needs memory, for which the kernel's own thread
@@ -29,6 +30,8 @@
 #define BALLOON_MIGRATE_RETRY		(HZ / 10)
 /* No move has ended for so long: who wants one is better told to give up. */
 #define BALLOON_MIGRATE_STALLED		(HZ / 10)
+/* Who needs the old pages at once waits so long for the host, for each of them. */
+#define BALLOON_MIGRATE_PATIENCE	(HZ / 10)
 /* Moves in flight are waited for this long before the device is reset. */
 #define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
 
@@ -57,13 +60,15 @@ static void balloon_move_put(struct balloon_migrate *migrate,
 	list_add(&move->node, &migrate->free);
 	spin_unlock_irqrestore(&migrate->lock, flags);
 	atomic_dec(&migrate->nr_moving);
+	wake_up(&migrate->settled);
 }
 
+/* In this order: who waits for it has the old page when it sees that. */
 static void balloon_move_release_old(struct balloon_move *move)
 {
 	if (move->old)
 		put_page(move->old);
-	move->old = NULL;
+	WRITE_ONCE(move->old, NULL);
 }
 
 static void balloon_move_drop(struct balloon_move *move)
@@ -97,7 +102,7 @@ static int balloon_move_post(struct balloon_migrate *migrate,
 	int err;
 
 	/* Both, before the first may come back on another CPU. */
-	move->nr_pending = 2;
+	atomic_set(&move->nr_pending, 2);
 	spin_lock_irqsave(&migrate->lock, flags);
 	err = balloon_queue_post(&migrate->inflate, &move->inflate);
 	if (!err && balloon_queue_post(&migrate->deflate, &move->deflate))
@@ -132,11 +137,96 @@ static int balloon_migrate_refuse(struct balloon_migrate *migrate)
 	return -EBUSY;
 }
 
+/* One of the move's two requests came back. */
+static void balloon_move_answered(struct balloon_migrate *migrate,
+				  struct balloon_move *move)
+{
+	WRITE_ONCE(migrate->progress_at, jiffies);
+	WRITE_ONCE(migrate->silent, false);
+	if (atomic_dec_and_test(&move->nr_pending))
+		balloon_move_put(migrate, move);
+}
+
+/* Frees the old pages that the host knows of. Any thread, with pages locked too. */
+static void balloon_migrate_settle_old(struct balloon_migrate *migrate)
+{
+	struct balloon_request *request;
+	struct balloon_move *move;
+
+	mutex_lock(&migrate->settling);
+	while ((request = balloon_stream_take(&migrate->deflate))) {
+		move = container_of(request, struct balloon_move, deflate);
+		balloon_move_release_old(move);
+		balloon_move_answered(migrate, move);
+		wake_up(&migrate->settled);
+	}
+	mutex_unlock(&migrate->settling);
+}
+
+/*
+ * A range that is allocated as a whole (CMA, virtio-mem) is looked at once, right
+ * after the last page was moved: all of it has to be free then. Who does that says
+ * MIGRATE_SYNC, and waits for the host; but not page after page for one that is
+ * silent. Memory offlining says so too and looks again until all is free.
+ */
+static bool balloon_migrate_may_wait(struct balloon_migrate *migrate,
+				     enum migrate_mode mode)
+{
+	struct virtio_balloon *vb = migrate->inflate.queue->vb;
+
+	return mode == MIGRATE_SYNC && !READ_ONCE(migrate->silent) &&
+	       !READ_ONCE(vb->blocks.leaving) &&
+	       !balloon_queue_broken(migrate->inflate.queue) &&
+	       !balloon_queue_broken(migrate->deflate.queue);
+}
+
+/* A move to be had, when one has settled if need be. */
+static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate,
+					       enum migrate_mode mode)
+{
+	struct balloon_move *move = balloon_move_get(migrate);
+
+	if (move || !balloon_migrate_may_wait(migrate, mode))
+		return move;
+	wait_event_idle_timeout(migrate->settled,
+				(move = balloon_move_get(migrate)),
+				BALLOON_MIGRATE_PATIENCE);
+	if (!move)
+		WRITE_ONCE(migrate->silent, true);
+	return move;
+}
+
+/* The worker cannot be left alone with it: it may wait for the lock of a new page. */
+static void balloon_migrate_await_old(struct balloon_migrate *migrate,
+				      struct balloon_move *move,
+				      struct page *old, enum migrate_mode mode)
+{
+	struct balloon_stream *deflate = &migrate->deflate;
+	unsigned long end = jiffies + BALLOON_MIGRATE_PATIENCE;
+
+	/* The move may be another's by then, but not with this page. */
+	while (READ_ONCE(move->old) == old &&
+	       balloon_migrate_may_wait(migrate, mode)) {
+		long left = end - jiffies;
+
+		if (left <= 0) {
+			WRITE_ONCE(migrate->silent, true);
+			break;
+		}
+		if (balloon_queue_arm(deflate->queue, BALLOON_ARM_FIRST))
+			wait_event_idle_timeout(migrate->settled,
+						READ_ONCE(move->old) != old ||
+						!list_empty_careful(&deflate->done),
+						left);
+		balloon_migrate_settle_old(migrate);
+	}
+}
+
 static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
-				 struct page *old)
+				 struct page *old, enum migrate_mode mode)
 {
 	struct balloon_migrate *migrate = vb->migrate;
-	struct balloon_move *move = balloon_move_get(migrate);
+	struct balloon_move *move = balloon_move_await(migrate, mode);
 
 	if (!move)
 		return balloon_migrate_refuse(migrate);
@@ -159,6 +249,7 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 		WRITE_ONCE(migrate->progress_at, jiffies);
 	if (!balloon_migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
+	balloon_migrate_await_old(migrate, move, old, mode);
 	count_vm_event(BALLOON_MIGRATE);
 	return balloon_compat_moved_out(&vb->pages.info, old,
 					balloon_pages_adjust_managed(vb));
@@ -182,18 +273,9 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 	if (vb->migrate->open && balloon_pages_unseen(vb))
 		rc = balloon_size_silent(vb) ? -EBUSY : -EAGAIN;
 	else if (vb->migrate->open && !balloon_pages_stale(vb))
-		rc = balloon_migrate_begin(vb, new, old);
+		rc = balloon_migrate_begin(vb, new, old, mode);
 	up_read(&vb->migrate->gate);
 	return rc;
-}
-
-/* One of the move's two requests came back. */
-static void balloon_move_answered(struct balloon_migrate *migrate,
-				  struct balloon_move *move)
-{
-	WRITE_ONCE(migrate->progress_at, jiffies);
-	if (!--move->nr_pending)
-		balloon_move_put(migrate, move);
 }
 
 static void balloon_move_enter(struct virtio_balloon *vb,
@@ -242,11 +324,7 @@ static bool balloon_migrate_settle(struct virtio_balloon *vb)
 		balloon_move_enter(vb, move);
 		balloon_move_answered(migrate, move);
 	}
-	while ((request = balloon_stream_take(&migrate->deflate))) {
-		move = container_of(request, struct balloon_move, deflate);
-		balloon_move_release_old(move);
-		balloon_move_answered(migrate, move);
-	}
+	balloon_migrate_settle_old(migrate);
 	return balloon_migrate_post_untold(migrate);
 }
 
@@ -270,8 +348,12 @@ static void balloon_migrate_notify_inflate(struct balloon_stream *stream)
 
 static void balloon_migrate_notify_deflate(struct balloon_stream *stream)
 {
-	balloon_work_kick(&container_of(stream, struct balloon_migrate,
-					deflate)->work);
+	struct balloon_migrate *migrate = container_of(stream,
+						       struct balloon_migrate,
+						       deflate);
+
+	wake_up(&migrate->settled);
+	balloon_work_kick(&migrate->work);
 }
 
 /**
@@ -303,6 +385,8 @@ int balloon_migrate_init(struct virtio_balloon *vb)
 	balloon_work_init(&migrate->work, migrate->wq, balloon_migrate_work);
 	init_rwsem(&migrate->gate);
 	spin_lock_init(&migrate->lock);
+	mutex_init(&migrate->settling);
+	init_waitqueue_head(&migrate->settled);
 	INIT_LIST_HEAD(&migrate->free);
 	INIT_LIST_HEAD(&migrate->untold);
 	for (i = 0; i < BALLOON_MOVES; i++)

@@ -5,8 +5,10 @@
 #ifndef BALLOON_MIGRATE_H
 #define BALLOON_MIGRATE_H
 
+#include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
+#include <linux/wait.h>
 
 #include "queue.h"
 #include "work.h"
@@ -42,7 +44,7 @@ struct balloon_move {
 	struct list_head node;
 	struct page *new;
 	struct page *old;
-	unsigned int nr_pending;
+	atomic_t nr_pending;
 	__virtio32 new_pfns[BALLOON_PAGE_NR_4K];
 	__virtio32 old_pfns[BALLOON_PAGE_NR_4K];
 };
@@ -56,6 +58,9 @@ struct balloon_move {
  * @lock: guards @free and @untold; taken inside no lock but the page locks
  * @free: moves not in use
  * @untold: moves whose deflation found no room in the ring
+ * @settling: held by who takes acknowledged @deflate requests
+ * @settled: woken when an old page is free, and when a move is
+ * @silent: somebody has waited in vain, and nothing was answered since
  * @inflate: requests for the new pages
  * @deflate: requests for the old pages
  * @nr_moving: moves in use
@@ -70,6 +75,9 @@ struct balloon_migrate {
 	spinlock_t lock;
 	struct list_head free;
 	struct list_head untold;
+	struct mutex settling;
+	wait_queue_head_t settled;
+	bool silent;
 	struct balloon_stream inflate;
 	struct balloon_stream deflate;
 	atomic_t nr_moving;
