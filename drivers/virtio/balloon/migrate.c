@@ -334,7 +334,9 @@ static void balloon_migrate_work(struct work_struct *work)
 						       struct balloon_migrate,
 						       work.work);
 
-	if (!balloon_migrate_settle(migrate->inflate.queue->vb))
+	/* A broken queue has no room again. */
+	if (!balloon_migrate_settle(migrate->inflate.queue->vb) &&
+	    !balloon_queue_broken(migrate->deflate.queue))
 		balloon_work_plan(&migrate->work, BALLOON_MIGRATE_RETRY);
 	if (!balloon_migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
