@@ -31,7 +31,7 @@
 /* No move has ended for so long: who wants one is better told to give up. */
 #define BALLOON_MIGRATE_STALLED		(HZ / 10)
 /* Who needs the old pages at once waits so long for the host, for each of them. */
-#define BALLOON_MIGRATE_PATIENCE	(HZ / 10)
+#define BALLOON_MIGRATE_PATIENCE	(HZ / 2)
 /* Moves in flight are waited for this long before the device is reset. */
 #define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
 
@@ -164,29 +164,39 @@ static void balloon_migrate_settle_old(struct balloon_migrate *migrate)
 }
 
 /*
- * A range that is allocated as a whole (CMA, virtio-mem) is looked at once, right
- * after the last page was moved: all of it has to be free then. Who does that says
- * MIGRATE_SYNC, and waits for the host; but not page after page for one that is
- * silent. Memory offlining says so too and looks again until all is free.
+ * Whether a range is being allocated as a whole, or might be. Compaction has a thread
+ * of its own, or comes from somebody who is short of memory; the modes tell nothing,
+ * newer kernels begin with MIGRATE_ASYNC for everybody.
  */
-static bool balloon_migrate_may_wait(struct balloon_migrate *migrate,
-				     enum migrate_mode mode)
+static bool balloon_migrate_for_range(void)
+{
+	if (current->flags & PF_MEMALLOC)
+		return false;
+	return !(current->flags & PF_KTHREAD) || current->flags & PF_WQ_WORKER;
+}
+
+/*
+ * A range that is allocated as a whole (CMA, virtio-mem) is looked at once, right after
+ * the last page was moved: all of it has to be free then. Who does that waits for the
+ * host; but not page after page for one that is silent. Memory offlining looks again
+ * until all is free.
+ */
+static bool balloon_migrate_may_wait(struct balloon_migrate *migrate)
 {
 	struct virtio_balloon *vb = migrate->inflate.queue->vb;
 
-	return mode == MIGRATE_SYNC && !READ_ONCE(migrate->silent) &&
+	return balloon_migrate_for_range() && !READ_ONCE(migrate->silent) &&
 	       !READ_ONCE(vb->blocks.leaving) &&
 	       !balloon_queue_broken(migrate->inflate.queue) &&
 	       !balloon_queue_broken(migrate->deflate.queue);
 }
 
 /* A move to be had, when one has settled if need be. */
-static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate,
-					       enum migrate_mode mode)
+static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate)
 {
 	struct balloon_move *move = balloon_move_get(migrate);
 
-	if (move || !balloon_migrate_may_wait(migrate, mode))
+	if (move || !balloon_migrate_may_wait(migrate))
 		return move;
 	wait_event_idle_timeout(migrate->settled,
 				(move = balloon_move_get(migrate)),
@@ -199,14 +209,13 @@ static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate,
 /* The worker cannot be left alone with it: it may wait for the lock of a new page. */
 static void balloon_migrate_await_old(struct balloon_migrate *migrate,
 				      struct balloon_move *move,
-				      struct page *old, enum migrate_mode mode)
+				      struct page *old)
 {
 	struct balloon_stream *deflate = &migrate->deflate;
 	unsigned long end = jiffies + BALLOON_MIGRATE_PATIENCE;
 
 	/* The move may be another's by then, but not with this page. */
-	while (READ_ONCE(move->old) == old &&
-	       balloon_migrate_may_wait(migrate, mode)) {
+	while (READ_ONCE(move->old) == old && balloon_migrate_may_wait(migrate)) {
 		long left = end - jiffies;
 
 		if (left <= 0) {
@@ -223,10 +232,10 @@ static void balloon_migrate_await_old(struct balloon_migrate *migrate,
 }
 
 static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
-				 struct page *old, enum migrate_mode mode)
+				 struct page *old)
 {
 	struct balloon_migrate *migrate = vb->migrate;
-	struct balloon_move *move = balloon_move_await(migrate, mode);
+	struct balloon_move *move = balloon_move_await(migrate);
 
 	if (!move)
 		return balloon_migrate_refuse(migrate);
@@ -249,7 +258,7 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 		WRITE_ONCE(migrate->progress_at, jiffies);
 	if (!balloon_migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
-	balloon_migrate_await_old(migrate, move, old, mode);
+	balloon_migrate_await_old(migrate, move, old);
 	count_vm_event(BALLOON_MIGRATE);
 	return balloon_compat_moved_out(&vb->pages.info, old,
 					balloon_pages_adjust_managed(vb));
@@ -273,7 +282,7 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 	if (vb->migrate->open && balloon_pages_unseen(vb))
 		rc = balloon_size_silent(vb) ? -EBUSY : -EAGAIN;
 	else if (vb->migrate->open && !balloon_pages_stale(vb))
-		rc = balloon_migrate_begin(vb, new, old, mode);
+		rc = balloon_migrate_begin(vb, new, old);
 	up_read(&vb->migrate->gate);
 	return rc;
 }
