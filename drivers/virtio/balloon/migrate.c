@@ -164,9 +164,8 @@ static void balloon_migrate_settle_old(struct balloon_migrate *migrate)
 }
 
 /*
- * Whether a range is being allocated as a whole, or might be. Compaction has a thread
- * of its own, or comes from somebody who is short of memory; the modes tell nothing,
- * newer kernels begin with MIGRATE_ASYNC for everybody.
+ * Whether a range may be being allocated as a whole: newer kernels' modes do not tell.
+ * Compaction has a thread of its own, or comes from somebody who is short of memory.
  */
 static bool balloon_migrate_for_range(void)
 {
@@ -176,10 +175,9 @@ static bool balloon_migrate_for_range(void)
 }
 
 /*
- * A range that is allocated as a whole (CMA, virtio-mem) is looked at once, right after
- * the last page was moved: all of it has to be free then. Who does that waits for the
- * host; but not page after page for one that is silent. Memory offlining looks again
- * until all is free.
+ * Such a range (CMA, virtio-mem) is looked at once, when the last page was moved: all of
+ * it has to be free then. Who does that waits for the host; but not page after page for
+ * one that is silent. Memory offlining looks again until all is free.
  */
 static bool balloon_migrate_may_wait(struct balloon_migrate *migrate)
 {
@@ -208,8 +206,7 @@ static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate)
 
 /* The worker cannot be left alone with it: it may wait for the lock of a new page. */
 static void balloon_migrate_await_old(struct balloon_migrate *migrate,
-				      struct balloon_move *move,
-				      struct page *old)
+				      struct balloon_move *move, struct page *old)
 {
 	struct balloon_stream *deflate = &migrate->deflate;
 	unsigned long end = jiffies + BALLOON_MIGRATE_PATIENCE;
@@ -359,9 +356,8 @@ static void balloon_migrate_notify_inflate(struct balloon_stream *stream)
 
 static void balloon_migrate_notify_deflate(struct balloon_stream *stream)
 {
-	struct balloon_migrate *migrate = container_of(stream,
-						       struct balloon_migrate,
-						       deflate);
+	struct balloon_migrate *migrate =
+		container_of(stream, struct balloon_migrate, deflate);
 
 	wake_up(&migrate->settled);
 	balloon_work_kick(&migrate->work);
