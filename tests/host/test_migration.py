@@ -133,28 +133,58 @@ def test_everything_discarded_is_hinted(boot, ours):
     assert counted["bytes_discarded"] == counted["bytes"]
 
 
+def trace_hints(guest):
+    """From now on, note when the largest blocks are taken, and what is said of rounds."""
+    events = ("kmem/mm_page_alloc", "virtio_balloon/balloon_hint_command",
+              "virtio_balloon/balloon_hint_begin", "virtio_balloon/balloon_notify")
+    guest.check(f"mount -t tracefs none {TRACING} 2>/dev/null; cd {TRACING}\n"
+                "echo 1024 > buffer_size_kb; echo > trace\n"
+                f"echo 'order >= {LARGEST_ORDER}' > events/kmem/mm_page_alloc/filter\n" +
+                "".join(f"echo 1 > events/{event}/enable\n" for event in events))
+
+
+def traced_hints(guest):
+    """[(seconds, name)], the oldest first."""
+    text = guest.check(f"cat {TRACING}/trace", 60)
+    return [(float(when), name) for when, name in re.findall(
+        r" (\d+\.\d+): (balloon_hint_command|balloon_hint_begin|mm_page_alloc|"
+        r"balloon_notify: virtio\d+ hint)", text)]
+
+
 def test_device_begins_before_all_is_taken(boot, ours):
     """A guest that is slow to zero memory says what it has, and only then takes more.
 
     Its clock counts instructions, so that it is as slow on every machine.
     """
     guest = boot(**(GUEST | {"append": "init_on_alloc=1", "icount": "shift=6,sleep=off"}))
-    guest.check(f"mount -t tracefs none {TRACING} 2>/dev/null; cd {TRACING}\n"
-                "echo 1024 > buffer_size_kb; echo > trace\n"
-                f"echo 'order >= {LARGEST_ORDER}' > events/kmem/mm_page_alloc/filter\n"
-                "echo 1 > events/kmem/mm_page_alloc/enable\n"
-                "echo 1 > events/virtio_balloon/balloon_hint_begin/enable\n"
-                "echo 1 > events/virtio_balloon/balloon_notify/enable")
+    trace_hints(guest)
     migration.set_bandwidth(guest, 1)
     migration.begin_to_nowhere(guest)
     migration.wait_held(guest)
-    text = guest.check(f"cat {TRACING}/trace", 60)
+    order = [name for _, name in traced_hints(guest)]
     guest.qmp("migrate_cancel")
-    order = re.findall(r" (balloon_hint_begin|balloon_notify: virtio\d+ hint|mm_page_alloc)",
-                       text)
     after = order[order.index("balloon_hint_begin") + 1:]
     assert "mm_page_alloc" in after, "everything had been taken before that"
     assert "balloon_notify" in after[0], after[:20]
+
+
+def test_large_guest_is_left_alone_at_first(boot, ours):
+    """Too much to zero in good time: a migration that is over in 5 s goes undisturbed."""
+    guest = boot(**(GUEST | {"memory_mib": 2048, "append": "init_on_alloc=1",
+                             "icount": "shift=6,sleep=off"}))
+    trace_hints(guest)
+    migration.set_bandwidth(guest, 1)
+    migration.begin_to_nowhere(guest)
+    guest.wait_for(lambda: debugfs.values(guest, "hint")["rounds"], 60, "a round")
+    guest.qmp("migrate_cancel")
+    seen = traced_hints(guest)
+    asked = next(when for when, name in seen if name == "balloon_hint_command")
+    begun = next(when for when, name in seen if name == "balloon_hint_begin")
+    taken = [when - asked for when, name in seen if name == "mm_page_alloc"]
+    assert 5 <= begun - asked < 10, f"announced after {begun - asked:.2f} s"
+    assert any(when > 5 for when in taken), "nothing was taken afterwards"
+    early = [when for when in taken if 1 < when < 5]
+    assert not early, f"{len(early)} blocks were taken after {early[0]:.2f} s and later"
 
 
 def test_cancelled_and_tried_again(boot):

@@ -27,7 +27,8 @@
  *   it: nothing is allocated to be thrown back.
  * - What the ring has room for is taken before the round is announced, as far as 1.8 s
  *   allow: from then to STOP a processor of QEMU's host does nothing but look at the ring.
- * - Several threads take memory where the kernel zeroes it.
+ * - Several threads take memory where the kernel zeroes it. Where even that would take too
+ *   long nothing is done for 5 s: a migration that is over by then was better without.
  * - DONE frees block by block, and the worker makes room for others in between.
  * - Memory that the kernel wants back comes from what is not on its way to the device,
  *   and is written to before anybody gets it.
@@ -241,6 +242,8 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 		balloon_hint_count_end(hint);
 	}
 	if (hint->start_due) {
+		if (balloon_hint_take_pause(hint))
+			return false;
 		if (balloon_hint_gather(hint))
 			return true;
 		if (!balloon_hint_command(vb, hint->id))
@@ -314,6 +317,8 @@ static void balloon_hint_work(struct work_struct *work)
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
+	else if (hint->start_due && balloon_hint_take_pause(hint))
+		balloon_work_plan(&hint->work, balloon_hint_take_pause(hint));
 	else if (hint->hinting && !hint->nr_hinting && !hint->nr_discarding &&
 		 !balloon_queue_broken(hint->stream.queue))
 		/* Others are waited for, and nothing of ours will come back. */

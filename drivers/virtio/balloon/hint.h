@@ -122,7 +122,8 @@ struct balloon_hint_helper {
  * @nr_spans_max: take no more when there are so many
  * @over: end after the block at hand
  * @until: jiffies of when to look what the device wants
- * @end: jiffies of when the round is to be announced
+ * @begin: jiffies of when the round began
+ * @large: there is more than can be taken in good time
  *
  * But for @nr_spans and @over it is written by the worker when no other thread runs.
  */
@@ -133,7 +134,8 @@ struct balloon_hint_take {
 	unsigned int nr_spans_max;
 	bool over;
 	unsigned long until;
-	unsigned long end;
+	unsigned long begin;
+	bool large;
 };
 
 /**
@@ -276,6 +278,7 @@ void balloon_hint_take_init(struct balloon_hint *hint);
 void balloon_hint_take_begin(struct balloon_hint *hint);
 bool balloon_hint_take(struct balloon_hint *hint);
 bool balloon_hint_take_first(struct balloon_hint *hint);
+unsigned long balloon_hint_take_pause(struct balloon_hint *hint);
 
 struct page *balloon_hint_block_alloc(struct balloon_hint *hint, unsigned int *order);
 void balloon_hint_block_put(struct balloon_hint_blocks *blocks,
@@ -293,6 +296,7 @@ void balloon_hint_blocks_keep(struct balloon_hint_blocks *blocks,
 bool balloon_hint_blocks_free(struct balloon_hint_blocks *blocks,
 			      struct balloon_hint_release *release);
 unsigned long balloon_hint_blocks_count(struct balloon_hint_blocks *blocks);
+unsigned long balloon_hint_blocks_spare(void);
 
 void balloon_hint_count_command(struct balloon_hint *hint, u32 id);
 void balloon_hint_count_begin(struct balloon_hint *hint);

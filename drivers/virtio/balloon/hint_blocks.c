@@ -58,6 +58,20 @@ static unsigned long balloon_hint_reserve(void)
 }
 
 /**
+ * balloon_hint_blocks_spare() - what could be taken now
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long balloon_hint_blocks_spare(void)
+{
+	unsigned long nr_spare = balloon_take_spare(BALLOON_GFP_HINT);
+	unsigned long reserve = balloon_hint_reserve();
+
+	return nr_spare > reserve ? nr_spare - reserve : 0;
+}
+
+/**
  * balloon_hint_block_alloc() - take a block from the allocator
  * @hint: the hints
  * @order: the largest worth a try; becomes smaller when there are none so large

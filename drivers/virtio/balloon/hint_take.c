@@ -24,6 +24,12 @@
  * gets to what is free some time.
  */
 #define BALLOON_HINT_TAKE_TIME	(9 * HZ / 5)
+/*
+ * Where it would take longer than that to take all, most of it will be sent before. A
+ * migration that is over soon is then better left alone; one that is not can wait.
+ */
+#define BALLOON_HINT_LARGE_TIME	(4 * BALLOON_HINT_TAKE_TIME)
+#define BALLOON_HINT_PAUSE	(5 * HZ)
 
 static bool balloon_hint_may_take(struct balloon_hint *hint)
 {
@@ -116,9 +122,9 @@ static unsigned int balloon_hint_room(struct balloon_hint *hint)
 }
 
 /* As many as can be of use: others than the worker, and not for a small ring. */
-static unsigned int balloon_hint_nr_helpers(unsigned int room)
+static unsigned int balloon_hint_nr_helpers(struct balloon_hint *hint, unsigned int room)
 {
-	if (!want_init_on_alloc(GFP_KERNEL))
+	if (!want_init_on_alloc(GFP_KERNEL) || hint->take.large)
 		return 0;
 	return min3((unsigned int)BALLOON_HINT_HELPERS, num_online_cpus() - 1,
 		    room / (4 * BALLOON_HINT_HELPERS));
@@ -161,12 +167,21 @@ bool balloon_hint_take(struct balloon_hint *hint)
 	/* What there was is sent. */
 	if (hint->hinting)
 		take->nr_spans = 0;
-	take->nr_helpers = balloon_hint_nr_helpers(room);
+	take->nr_helpers = balloon_hint_nr_helpers(hint, room);
 	/* Each thread may need one more than it saw. */
 	take->nr_spans_max = room - take->nr_helpers;
 	more = balloon_hint_take_all(hint);
 	balloon_hint_sort(hint);
 	return more && take->nr_spans < take->nr_spans_max;
+}
+
+/* Whether at this rate it takes too long to take all there is. */
+static bool balloon_hint_is_large(struct balloon_hint *hint)
+{
+	u64 nr_taken = balloon_hint_blocks_count(&hint->blocks);
+
+	return balloon_hint_blocks_spare() * (u64)(jiffies - hint->take.begin) >
+	       nr_taken * BALLOON_HINT_LARGE_TIME;
 }
 
 /**
@@ -178,7 +193,31 @@ bool balloon_hint_take(struct balloon_hint *hint)
  */
 bool balloon_hint_take_first(struct balloon_hint *hint)
 {
-	return time_before(jiffies, hint->take.end) && balloon_hint_take(hint);
+	struct balloon_hint_take *take = &hint->take;
+	unsigned long end = take->begin + BALLOON_HINT_TAKE_TIME;
+	bool more;
+
+	if (take->large)
+		end += BALLOON_HINT_PAUSE;
+	if (time_after_eq(jiffies, end))
+		return false;
+	more = balloon_hint_take(hint);
+	take->large = take->large || (more && balloon_hint_is_large(hint));
+	return more;
+}
+
+/**
+ * balloon_hint_take_pause() - how long to leave the guest and its host alone
+ * @hint: the hints; the round is not announced
+ *
+ * Context: the worker.
+ * Return: jiffies; 0 if there is no reason to.
+ */
+unsigned long balloon_hint_take_pause(struct balloon_hint *hint)
+{
+	unsigned long end = hint->take.begin + BALLOON_HINT_PAUSE;
+
+	return hint->take.large && time_before(jiffies, end) ? end - jiffies : 0;
 }
 
 /**
@@ -190,7 +229,8 @@ bool balloon_hint_take_first(struct balloon_hint *hint)
 void balloon_hint_take_begin(struct balloon_hint *hint)
 {
 	hint->take.nr_spans = 0;
-	hint->take.end = jiffies + BALLOON_HINT_TAKE_TIME;
+	hint->take.begin = jiffies;
+	hint->take.large = false;
 }
 
 /**
