@@ -228,6 +228,8 @@ def test_saved_to_a_file_and_restored(boot, tmp_path):
     guest = boot(**GUEST)
     pid = churn.start(guest, CHURN_MIB)
     path = tmp_path / "guest"
+    # Faster than the guest writes on any machine.
+    migration.set_bandwidth(guest, FAST)
     guest.qmp("migrate", uri=f"file:{path}")
     result = migration.wait_final(guest, 60)
     assert result["status"] == "completed", result

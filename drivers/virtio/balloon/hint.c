@@ -206,15 +206,22 @@ static bool balloon_hint_next_range(struct balloon_hint *hint)
 
 /*
  * Memory that is taken before the round is announced; false when that is enough. What
- * has to be discarded first is not left waiting: the host pays for it.
+ * has to be discarded first is not left waiting: the host pays for it. It is as much as
+ * tells how long that takes.
  */
 static bool balloon_hint_gather(struct balloon_hint *hint)
 {
 	if (balloon_hint_interrupted(hint))
 		return true;
-	if (hint->discard || !hint->taking)
+	if (!hint->taking)
 		return false;
-	return balloon_hint_take_first(hint);
+	if (!hint->discard)
+		return balloon_hint_take_first(hint);
+	if (hint->take.judged || hint->exhausted ||
+	    !list_empty_careful(&hint->blocks.again) || !balloon_hint_next_range(hint))
+		return false;
+	balloon_hint_take_judge(hint);
+	return true;
 }
 
 /* What was not sent when its round ended is for the next one. */
@@ -223,7 +230,8 @@ static void balloon_hint_drop_ready(struct balloon_hint *hint)
 	struct balloon_hint_range *range;
 
 	while ((range = balloon_hint_pop(&hint->ready)))
-		balloon_hint_range_put(hint, range, &hint->blocks.again);
+		balloon_hint_range_put(hint, range, hint->start_due ?
+				       &hint->blocks.fresh : &hint->blocks.again);
 }
 
 /* One step; false when the host has to answer, or nothing is left to be done. */

@@ -84,6 +84,7 @@ struct balloon_hint_range {
  * @order_max: the largest order that one descriptor can name
  * @order: the largest order worth a try; the worker's
  * @nr_taken: blocks taken from the allocator so far, by any thread
+ * @nr_pages_taken: pages of these
  * @spare: a block that did not fit the range before; the worker's
  * @pressed: the kernel wanted memory back since the round began
  * @shrinker: gives blocks back when memory is short
@@ -98,6 +99,7 @@ struct balloon_hint_blocks {
 	unsigned int order_max;
 	unsigned int order;
 	atomic_long_t nr_taken;
+	atomic_long_t nr_pages_taken;
 	struct page *spare;
 	bool pressed;
 	struct balloon_compat_shrinker shrinker;
@@ -123,6 +125,8 @@ struct balloon_hint_helper {
  * @over: end after the block at hand
  * @until: jiffies of when to look what the device wants
  * @begin: jiffies of when the round began
+ * @nr_before: pages taken from the allocator until then
+ * @judged: whether there is too much is known
  * @large: there is more than can be taken in good time
  *
  * But for @nr_spans and @over it is written by the worker when no other thread runs.
@@ -135,6 +139,8 @@ struct balloon_hint_take {
 	bool over;
 	unsigned long until;
 	unsigned long begin;
+	long nr_before;
+	bool judged;
 	bool large;
 };
 
@@ -276,6 +282,7 @@ bool balloon_hint_send(struct balloon_hint *hint,
 
 void balloon_hint_take_init(struct balloon_hint *hint);
 void balloon_hint_take_begin(struct balloon_hint *hint);
+void balloon_hint_take_judge(struct balloon_hint *hint);
 bool balloon_hint_take(struct balloon_hint *hint);
 bool balloon_hint_take_first(struct balloon_hint *hint);
 unsigned long balloon_hint_take_pause(struct balloon_hint *hint);

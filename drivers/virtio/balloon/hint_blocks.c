@@ -95,6 +95,7 @@ struct page *balloon_hint_block_alloc(struct balloon_hint *hint, unsigned int *o
 			continue;
 		set_page_private(block, *order);
 		atomic_long_inc(&blocks->nr_taken);
+		atomic_long_add(1L << *order, &blocks->nr_pages_taken);
 		return block;
 	}
 	return NULL;

@@ -175,13 +175,26 @@ bool balloon_hint_take(struct balloon_hint *hint)
 	return more && take->nr_spans < take->nr_spans_max;
 }
 
-/* Whether at this rate it takes too long to take all there is. */
-static bool balloon_hint_is_large(struct balloon_hint *hint)
+/**
+ * balloon_hint_take_judge() - see whether at this rate it takes too long to take all
+ * @hint: the hints; some memory was taken for the round
+ *
+ * Context: the worker.
+ */
+void balloon_hint_take_judge(struct balloon_hint *hint)
 {
-	u64 nr_taken = balloon_hint_blocks_count(&hint->blocks);
+	struct balloon_hint_take *take = &hint->take;
+	u64 usual = BALLOON_HINT_LARGE_TIME;
+	long nr_taken = atomic_long_read(&hint->blocks.nr_pages_taken) - take->nr_before;
 
-	return balloon_hint_blocks_spare() * (u64)(jiffies - hint->take.begin) >
-	       nr_taken * BALLOON_HINT_LARGE_TIME;
+	if (take->judged || nr_taken <= 0)
+		return;
+	take->judged = true;
+	/* That is done by one thread. */
+	if (hint->discard)
+		usual *= 2;
+	take->large = balloon_hint_blocks_spare() * (u64)(jiffies - take->begin) >
+		      nr_taken * usual;
 }
 
 /**
@@ -202,7 +215,8 @@ bool balloon_hint_take_first(struct balloon_hint *hint)
 	if (time_after_eq(jiffies, end))
 		return false;
 	more = balloon_hint_take(hint);
-	take->large = take->large || (more && balloon_hint_is_large(hint));
+	if (more)
+		balloon_hint_take_judge(hint);
 	return more;
 }
 
@@ -230,6 +244,8 @@ void balloon_hint_take_begin(struct balloon_hint *hint)
 {
 	hint->take.nr_spans = 0;
 	hint->take.begin = jiffies;
+	hint->take.nr_before = atomic_long_read(&hint->blocks.nr_pages_taken);
+	hint->take.judged = false;
 	hint->take.large = false;
 }
 
