@@ -9,12 +9,12 @@ other watchers judge, and at the end kmemleak.
 import pytest
 
 from lab import MIB
-from suite import compaction, debug, programs
+from suite import compaction, debug, hog, programs
 from suite.guests import full_size
 
 GUEST = {"memory_mib": 1024,
          "balloon": {"deflate_on_oom": True, "free_page_reporting": True},
-         "files": programs.files(programs.PROGRAMS)}
+         "files": programs.files(programs.PROGRAMS) | hog.FILES}
 BALLOON = 160 * MIB + 28672
 TIMEOUT = 300
 ROUNDS = 2
@@ -22,7 +22,7 @@ ROUNDS = 2
 
 @pytest.mark.parametrize("program", programs.PROGRAMS)
 def test_program(guest, program, record_property):
-    guest.resize(full_size(guest) - BALLOON)
+    compaction.inflate_for(program, guest, BALLOON)
     programs.run(guest, program, record_property, TIMEOUT)
 
 

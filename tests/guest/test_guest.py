@@ -7,8 +7,7 @@ Each is one test. By hand they run in any guest, see the Makefile.
 import pytest
 
 from lab import MIB
-from suite import hog, programs
-from suite.guests import full_size
+from suite import compaction, hog, programs
 
 GUEST = {"memory_mib": 768, "append": "init_on_alloc=0",
          "files": programs.files(programs.PROGRAMS) | hog.FILES}
@@ -19,9 +18,5 @@ TIMEOUT = 200
 
 @pytest.mark.parametrize("program", programs.PROGRAMS)
 def test_program(guest, program, record_property):
-    if program == "compaction":
-        with hog.pieces(guest):
-            guest.resize(full_size(guest) - BALLOON)
-    else:
-        guest.resize(full_size(guest) - BALLOON)
+    compaction.inflate_for(program, guest, BALLOON)
     programs.run(guest, program, record_property, TIMEOUT)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A guest whose kernel makes large pieces of its free memory, over and over."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+
+from . import hog
+from .guests import full_size
 
 LOOP = ("setsid sh -c 'while :; do echo 1 > /proc/sys/vm/compact_memory; "
         "sleep 0.1; done' >/dev/null 2>&1 & echo $!")
@@ -36,3 +39,13 @@ def always(guest):
         yield compaction
     finally:
         compaction.end()
+
+
+def inflate_for(program, guest, balloon):
+    """Give the guest a balloon of so many bytes before a test program runs in it.
+
+    Pages are moved upwards only: for the one that looks at compaction the balloon must
+    not come to be on top of all memory.
+    """
+    with hog.pieces(guest) if program == "compaction" else nullcontext():
+        guest.resize(full_size(guest) - balloon)
