@@ -10,11 +10,10 @@ import re
 import pytest
 
 from lab import MIB
-from suite import books, churn, debugfs, hog, migration
+from suite import books, churn, debugfs, hog, migration, trace
 from suite.books import SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
-from suite.trace import TRACING
 
 ENDS_OF_RANGE = True
 
@@ -22,6 +21,8 @@ FILES = churn.FILES | hog.FILES
 HINTS = {"free_page_hint": True}
 GUEST = {"memory_mib": 768, "smp": 1, "balloon": HINTS, "files": FILES,
          "append": "init_on_alloc=0"}
+# Slow to zero memory on every machine: its clock counts instructions.
+SLOW = GUEST | {"append": "init_on_alloc=1", "icount": "shift=6,sleep=off"}
 HELD = f"{SYSFS}/hint_held"
 CHURN_MIB = 48
 STALE_MIB = 350
@@ -66,6 +67,17 @@ def test_free_memory_is_not_sent(boot, init_on_alloc, record_property):
         f"{sent['with']} bytes were sent with hints, {sent['without']} without")
 
 
+def arrive(guest, dest, pid, rounds):
+    """Go slowly for so many rounds, then fast; what QEMU sent, what the guest wrote."""
+    # So slow that a guest which gets little time writes faster, too.
+    migration.set_bandwidth(guest, 20)
+    migration.begin(guest, dest)
+    guest.wait_for(lambda: migration.rounds(guest) >= rounds, 60, f"round {rounds}")
+    migration.set_bandwidth(guest, FAST)
+    sent = migration.finish(guest, dest)["ram"]["transferred"]
+    return sent, churn.finish(dest, pid)
+
+
 def test_zeroed_memory_arrives(boot, driver, record_property):
     """What is zeroed for a hint is discarded before, while the guest writes."""
     guest = boot(**(GUEST | {"append": "init_on_alloc=1",
@@ -77,12 +89,7 @@ def test_zeroed_memory_arrives(boot, driver, record_property):
     pid = churn.start(guest, CHURN_MIB)
     with migration.destination(guest) as dest:
         # Until there was a round with hints.
-        migration.set_bandwidth(guest, 20)
-        migration.begin(guest, dest)
-        guest.wait_for(lambda: migration.rounds(guest) >= 2, 60, "a second round")
-        migration.set_bandwidth(guest, FAST)
-        sent = migration.finish(guest, dest)["ram"]["transferred"]
-        writes = churn.finish(dest, pid)
+        sent, writes = arrive(guest, dest, pid, 2)
         assert dest.check("md5sum /tmp/kept*", 60) == digests
         if driver == "ours":
             counted = debugfs.values(dest, "hint")
@@ -97,13 +104,7 @@ def test_several_rounds(boot):
     migration.leave_stale_memory(guest, STALE_MIB)
     pid = churn.start(guest, CHURN_MIB)
     with migration.destination(guest) as dest:
-        # So slow that a guest which gets little time writes faster, too.
-        migration.set_bandwidth(guest, 20)
-        migration.begin(guest, dest)
-        guest.wait_for(lambda: migration.rounds(guest) >= 4, 60, "four rounds")
-        migration.set_bandwidth(guest, FAST)
-        migration.finish(guest, dest)
-        churn.finish(dest, pid)
+        arrive(guest, dest, pid, 4)
         dest.check_log()
 
 
@@ -135,28 +136,23 @@ def test_everything_discarded_is_hinted(boot, ours):
 
 def trace_hints(guest):
     """From now on, note when the largest blocks are taken, and what is said of rounds."""
-    events = ("kmem/mm_page_alloc", "virtio_balloon/balloon_hint_command",
-              "virtio_balloon/balloon_hint_begin", "virtio_balloon/balloon_notify")
-    guest.check(f"mount -t tracefs none {TRACING} 2>/dev/null; cd {TRACING}\n"
-                "echo 1024 > buffer_size_kb; echo > trace\n"
-                f"echo 'order >= {LARGEST_ORDER}' > events/kmem/mm_page_alloc/filter\n" +
-                "".join(f"echo 1 > events/{event}/enable\n" for event in events))
+    guest.check(f"{trace.MOUNT}"
+                f"echo 'order >= {LARGEST_ORDER}' > events/kmem/mm_page_alloc/filter")
+    trace.watch(guest, "kmem/mm_page_alloc", "virtio_balloon/balloon_hint_command",
+                "virtio_balloon/balloon_hint_begin", "virtio_balloon/balloon_notify")
 
 
 def traced_hints(guest):
     """[(seconds, name)], the oldest first."""
-    text = guest.check(f"cat {TRACING}/trace", 60)
+    text = guest.check(f"cat {trace.TRACING}/trace", 60)
     return [(float(when), name) for when, name in re.findall(
         r" (\d+\.\d+): (balloon_hint_command|balloon_hint_begin|mm_page_alloc|"
         r"balloon_notify: virtio\d+ hint)", text)]
 
 
 def test_device_begins_before_all_is_taken(boot, ours):
-    """A guest that is slow to zero memory says what it has, and only then takes more.
-
-    Its clock counts instructions, so that it is as slow on every machine.
-    """
-    guest = boot(**(GUEST | {"append": "init_on_alloc=1", "icount": "shift=6,sleep=off"}))
+    """A guest that is slow to zero memory says what it has, and only then takes more."""
+    guest = boot(**SLOW)
     trace_hints(guest)
     migration.set_bandwidth(guest, 1)
     migration.begin_to_nowhere(guest)
@@ -170,8 +166,7 @@ def test_device_begins_before_all_is_taken(boot, ours):
 
 def test_large_guest_is_left_alone_at_first(boot, ours):
     """Too much to zero in good time: a migration that is over in 5 s goes undisturbed."""
-    guest = boot(**(GUEST | {"memory_mib": 2048, "append": "init_on_alloc=1",
-                             "icount": "shift=6,sleep=off"}))
+    guest = boot(**(SLOW | {"memory_mib": 2048}))
     trace_hints(guest)
     migration.set_bandwidth(guest, 1)
     migration.begin_to_nowhere(guest)

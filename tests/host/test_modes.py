@@ -13,7 +13,7 @@ from suite import books, compaction, hog, seeds
 from suite.books import PAGE, SYSFS, Books
 from suite.guests import full_size
 from suite.programs import count
-from suite.zones import managed, managed_in
+from suite.zones import managed, managed_in, wait_managed
 
 ENDS_OF_RANGE = True
 
@@ -198,7 +198,6 @@ def test_memory_with_balloon_goes_offline(boot, driver, mode, record_property):
 
     online(guest, offline, f"online_{how}")
     guest.resize(total)
-    guest.wait_for(lambda: managed(guest) == zones, 30, lambda: (
-        f"pages of the zones: {managed(guest)}, expected {zones}"))
+    wait_managed(guest, zones)
     record_property("figure", f"{len(offline)} of {WANTED} memory blocks of "
                               f"{BLOCK // MIB} MiB went offline, {moved} pages moved")

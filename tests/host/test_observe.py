@@ -10,6 +10,7 @@ import re
 import pytest
 
 from lab import MIB
+from suite import trace
 from suite.books import PAGE
 from suite.debugfs import DIRECTORY, values
 from suite.guests import full_size
@@ -134,9 +135,7 @@ def test_events_of_a_suspend(guest):
 
 def test_tracepoints(guest):
     """Each request and each answer of a resize, with sizes."""
-    guest.check(f"mount -t tracefs none {TRACING} 2>/dev/null; cd {TRACING}\n"
-                "echo 4096 > buffer_size_kb; echo > trace\n"
-                "echo 1 > events/virtio_balloon/enable")
+    trace.watch(guest, "virtio_balloon", kib=4096)
     resized(guest, "pfn")
     queues = values(guest, "queues")
     text = guest.check(f"cd {TRACING}; echo 0 > events/virtio_balloon/enable; cat trace", 60)

@@ -9,7 +9,7 @@
  *
  * Lock order, outermost first:
  *	page locks (mm), balloon_oom.lock, balloon_migrate.gate,
- *	balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
+ *	balloon_migrate.settling, balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
  * balloon_free_report.gate, a mutex, is taken inside none, and holds balloon_queue.lock
  * and what balloon_pages_unseen() takes.
  * balloon_hint_blocks.sorting, a mutex, is taken inside none (but reclaim), and holds

@@ -304,7 +304,7 @@ static void balloon_hint_work(struct work_struct *work)
 						 struct balloon_hint,
 						 work.work);
 	struct virtio_balloon *vb = hint->stream.queue->vb;
-	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX;
+	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX, pause;
 	bool more = true;
 
 	while (more && time_before(jiffies, end)) {
@@ -320,13 +320,14 @@ static void balloon_hint_work(struct work_struct *work)
 	else if (hint->done && !balloon_hint_release(hint, false))
 		more = true;
 	balloon_queue_kick(hint->stream.queue);
+	pause = hint->start_due ? balloon_hint_take_pause(hint) : 0;
 	if (!balloon_hint_arm(hint) ||
 	    (READ_ONCE(hint->changed) && !READ_ONCE(hint->hold)))
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
-	else if (hint->start_due && balloon_hint_take_pause(hint))
-		balloon_work_plan(&hint->work, balloon_hint_take_pause(hint));
+	else if (pause)
+		balloon_work_plan(&hint->work, pause);
 	else if (hint->hinting && !hint->nr_hinting && !hint->nr_discarding &&
 		 !balloon_queue_broken(hint->stream.queue))
 		/* Others are waited for, and nothing of ours will come back. */

@@ -84,11 +84,10 @@ struct page *balloon_hint_block_alloc(struct balloon_hint *hint, unsigned int *o
 	struct balloon_hint_blocks *blocks = &hint->blocks;
 	/* Others may be about to take one as well. */
 	unsigned long nr_blocks = hint->take.nr_helpers + 1;
-	unsigned long reserve = balloon_hint_reserve();
 	struct page *block;
 
 	for (; *order >= BALLOON_BLOCK_ORDER_MIN; --*order) {
-		if (balloon_take_spare(BALLOON_GFP_HINT) < reserve + (nr_blocks << *order))
+		if (balloon_hint_blocks_spare() < nr_blocks << *order)
 			continue;
 		block = alloc_pages(BALLOON_GFP_HINT, *order);
 		if (!block)

@@ -36,11 +36,15 @@ def busy_share(guest, function, seconds):
     return busy / seconds
 
 
+def watch(guest, *events, kib=1024):
+    """From now on, note these events, or groups of events; nothing of before."""
+    guest.check(MOUNT + f"echo {kib} > buffer_size_kb; echo > trace\n" +
+                "".join(f"echo 1 > events/{event}/enable\n" for event in events))
+
+
 def watch_sleep(guest):
     """From now on, note the callbacks of suspend and hibernation."""
-    guest.check(MOUNT + "echo 1024 > buffer_size_kb; echo > trace\n"
-                "echo 1 > events/power/device_pm_callback_start/enable\n"
-                "echo 1 > events/power/device_pm_callback_end/enable\n")
+    watch(guest, "power/device_pm_callback_start", "power/device_pm_callback_end")
 
 
 def sleep_seconds(guest, event, *devices):

@@ -15,3 +15,9 @@ def managed(guest):
 def managed_in(guest, name):
     """The same in all zones of a name, such as Movable."""
     return sum(pages for (_, zone), pages in managed(guest).items() if zone == name)
+
+
+def wait_managed(guest, zones):
+    """Wait until each zone has so many pages as managed() said before."""
+    guest.wait_for(lambda: managed(guest) == zones, 30, lambda: (
+        f"pages of the zones: {managed(guest)}, expected {zones}"))
