@@ -65,6 +65,11 @@ long long guest_vmstat(const char *name)
 	return sum_of("/proc/vmstat", prefix);
 }
 
+long long guest_available(void)
+{
+	return sum_of("/proc/meminfo", "MemAvailable:") << 10;
+}
+
 /* Both numbers of a zone from one file: pages wander between the two. */
 static long long free_pages(void)
 {

@@ -36,6 +36,9 @@ bool guest_write(const char *path, const char *text);
 /* The number behind a name in /proc/vmstat; -1 if the kernel has no such name. */
 long long guest_vmstat(const char *name);
 
+/* Bytes that can be had without anything being thrown out: MemAvailable. */
+long long guest_available(void);
+
 void guest_books(struct books *books);
 
 /*
