@@ -187,6 +187,7 @@ def test_memory_with_balloon_goes_offline(boot, driver, mode, record_property):
     offline = taken_offline(guest, blocks[:WANTED])
     moved = guest.vmstat()["balloon_migrate"] - before
     print(f"{len(offline)} of {WANTED} memory blocks went offline, {moved} pages moved")
+    # Where the kernel puts memory of its own there may be some in a block, which stays.
     assert len(offline) * 2 > WANTED, f"only {len(offline)} of {WANTED} went offline"
     assert mode == "range" or moved * PAGE > len(offline) * BLOCK - NOT_FULL, (
         f"{moved} pages moved")
