@@ -15,7 +15,6 @@ from suite.books import PAGE
 from suite.debugfs import DIRECTORY, values
 from suite.guests import full_size
 from suite.suspend import MACHINE, suspend, wake
-from suite.trace import TRACING
 
 ENDS_OF_RANGE = True
 
@@ -138,7 +137,7 @@ def test_tracepoints(guest):
     trace.watch(guest, "virtio_balloon", kib=4096)
     resized(guest, "pfn")
     queues = values(guest, "queues")
-    text = guest.check(f"cd {TRACING}; echo 0 > events/virtio_balloon/enable; cat trace", 60)
+    text = guest.check(f"cd {trace.TRACING}; echo 0 > events/virtio_balloon/enable; cat trace", 60)
     asked = re.findall(r"balloon_request: virtio\d+ inflate descriptors=(\d) bytes=(\d+)", text)
     answered = re.findall(r"balloon_answer: virtio\d+ inflate bytes=(\d+) usecs=(\d+)", text)
     assert len(asked) == len(answered) == queues["inflate_requests"]
@@ -147,7 +146,7 @@ def test_tracepoints(guest):
     assert sum(int(size) for _, size in asked) == BALLOON // PAGE * 4
     assert sum(int(size) for size, _ in answered) == BALLOON // PAGE * 4
     # Tools elsewhere have numbers for the names.
-    formats = guest.check(f"cd {TRACING}/events/virtio_balloon; cat */format")
+    formats = guest.check(f"cd {trace.TRACING}/events/virtio_balloon; cat */format")
     assert "{ 2, \"target\" }" in formats and "BALLOON_" not in formats
     assert re.search(rf"balloon_event: virtio\d+ target value={BALLOON // PAGE} other=0", text)
     assert re.search(r"balloon_state: virtio\d+ before=idle now=inflating", text)
