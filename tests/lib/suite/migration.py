@@ -17,13 +17,22 @@ STALE = """
 mount -o remount,size=95% /tmp
 dd if=/dev/urandom of=/tmp/piece bs=1M count={piece} 2>/dev/null
 for i in $(seq {pieces}); do cat /tmp/piece; done > /tmp/stale
-rm /tmp/piece /tmp/stale
+rm /tmp/piece
 """
+
+
+@contextmanager
+def going_stale(guest, size_mib, timeout=180):
+    """Memory that is used while the block runs, and left as it is after it."""
+    guest.check(STALE.format(piece=PIECE_MIB, pieces=size_mib // PIECE_MIB), timeout)
+    yield
+    guest.check("rm /tmp/stale", timeout)
 
 
 def leave_stale_memory(guest, size_mib, timeout=180):
     """Memory that was used and is free again: no host can know without hints."""
-    guest.check(STALE.format(piece=PIECE_MIB, pieces=size_mib // PIECE_MIB), timeout)
+    with going_stale(guest, size_mib, timeout):
+        pass
 
 
 def options_of(guest):

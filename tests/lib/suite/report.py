@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run says at its end, a plugin of pytest.
 
-Why tests were skipped, the seconds of each file, and as the last line of all
+Why tests were skipped or failed, the seconds of each file, and as the last line of all
 "N passed, N failed, N skipped", which counts each test once: one that passed
 but whose guest did not end well has failed.
 """
@@ -21,6 +21,13 @@ def _skip_reason(report):
     return str(report.longrepr)
 
 
+def _failure(report):
+    """The one line that says most; the whole of it was shown above."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = (crash.message if crash else report.longreprtext).strip().splitlines()
+    return lines[0 if crash else -1] if lines else "no reason given"
+
+
 class Report:
     """Lives in the process that shows results, not in workers."""
 
@@ -29,6 +36,7 @@ class Report:
         self.seconds = defaultdict(float)       # of each file
         self.skips = []
         self.figures = []
+        self.failures = []
 
     def _note(self, nodeid, outcome):
         known = self.outcomes.get(nodeid, "passed")
@@ -39,6 +47,8 @@ class Report:
         self._note(report.nodeid, report.outcome)
         if report.skipped:
             self.skips.append((report.nodeid, _skip_reason(report)))
+        if report.failed:
+            self.failures.append((report.nodeid, _failure(report)))
         if report.when == "teardown":
             for kind, text in report.user_properties:
                 if kind == SKIPPED_CASE:
@@ -53,7 +63,8 @@ class Report:
     def pytest_terminal_summary(self, terminalreporter):
         line = terminalreporter.write_line
         for title, entries in (("figures", self.figures),
-                               ("skipped, and why", self.skips)):
+                               ("skipped, and why", self.skips),
+                               ("failed, and why", self.failures)):
             if entries:
                 terminalreporter.section(title)
             for nodeid, text in sorted(entries):
