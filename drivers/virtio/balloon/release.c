@@ -44,6 +44,9 @@ void balloon_pages_return(struct virtio_balloon *vb)
 		balloon_pool_kick(inflate);
 		/* The rest is being announced again, or compaction has it. */
 		busy = pool->nr_pages_held ? pool : inflate;
+		/* What took the place of a moved page does not come from a broken queue. */
+		if (!busy->nr_pages_held && balloon_queue_broken(inflate->stream.queue))
+			return;
 		if (!busy->nr_pages_held)
 			schedule_timeout_uninterruptible(1);
 		else if (!balloon_stream_wait(&busy->stream,

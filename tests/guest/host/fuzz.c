@@ -184,7 +184,7 @@ static void check_guest(struct fuzz *f, const struct fuzz_books *before,
 {
 	const char *wrong;
 
-	if (fuzz_threads() > before->threads)
+	if (fuzz_threads_left(before))
 		fuzz_fail(f, "a thread of the driver is left");
 	if (canary_check(canary))
 		fuzz_fail(f, "memory of this process was written");

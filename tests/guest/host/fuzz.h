@@ -123,7 +123,7 @@ void fuzz_press(struct fuzz *f, unsigned int mib);
 void fuzz_relieve(struct fuzz *f);
 void fuzz_compact(struct fuzz *f);
 void fuzz_compact_end(struct fuzz *f, bool wait);
-unsigned int fuzz_threads(void);
+bool fuzz_threads_left(const struct fuzz_books *before);
 
 /* fuzz_steps.c: what a host can do. */
 void fuzz_step(struct fuzz *f);

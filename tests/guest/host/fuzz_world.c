@@ -17,6 +17,7 @@
 
 #define FREE_SLACK	host_slack(6 * HOST_MIB)
 #define FREE_MS		fuzz_ms(3000)
+#define THREADS_MS	fuzz_ms(1000)
 #define COMPACT_MS	fuzz_ms(10000)
 #define CHUNK		(1u << 20)
 
@@ -58,6 +59,38 @@ static __s64 counter(const char *name)
 	return value;
 }
 
+/*
+ * How many threads the driver's workqueues have.
+ *
+ * The workqueue of each device has a rescuer, whose name is cut differently by
+ * different kernels.
+ */
+static unsigned int count_threads(void)
+{
+	struct dirent *entry;
+	char path[300], comm[32];
+	unsigned int count = 0;
+	DIR *dir = opendir("/proc");
+	FILE *f;
+
+	if (!dir)
+		host_die("/proc");
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		if (fgets(comm, sizeof(comm), f))
+			count += !strncmp(comm, "virtio-balloon/", 14) ||
+				 !strncmp(comm, "kworker/R-virtio-b", 15);
+		fclose(f);
+	}
+	closedir(dir);
+	return count;
+}
+
 /**
  * fuzz_read_books - note what there is
  * @books: result
@@ -65,7 +98,7 @@ static __s64 counter(const char *name)
 void fuzz_read_books(struct fuzz_books *books)
 {
 	/* First: looking at all processes takes memory. */
-	books->threads = fuzz_threads();
+	books->threads = count_threads();
 	books->total = host_meminfo("MemTotal");
 	books->free = host_free_memory();
 	books->balloon = counter("balloon_inflate") - counter("balloon_deflate");
@@ -188,35 +221,19 @@ void fuzz_compact_end(struct fuzz *f, bool wait)
 }
 
 /**
- * fuzz_threads - how many threads do the driver's workqueues have?
+ * fuzz_threads_left - is a thread of the driver left?
+ * @before: without a device
  *
- * The workqueue of each device has a rescuer, whose name is cut differently by
- * different kernels.
- *
- * Return: their number.
+ * One that has ended may be seen for a moment after somebody has waited for that.
  */
-unsigned int fuzz_threads(void)
+bool fuzz_threads_left(const struct fuzz_books *before)
 {
-	struct dirent *entry;
-	char path[300], comm[32];
-	unsigned int count = 0;
-	DIR *dir = opendir("/proc");
-	FILE *f;
+	double end = host_now() + THREADS_MS / 1000.0;
 
-	if (!dir)
-		host_die("/proc");
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (fgets(comm, sizeof(comm), f))
-			count += !strncmp(comm, "virtio-balloon/", 14) ||
-				 !strncmp(comm, "kworker/R-virtio-b", 15);
-		fclose(f);
+	while (count_threads() > before->threads) {
+		if (host_now() > end)
+			return true;
+		usleep(5000);
 	}
-	closedir(dir);
-	return count;
+	return false;
 }

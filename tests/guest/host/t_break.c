@@ -7,17 +7,22 @@
  * MemTotal and MemFree return, no page stays marked as ballooned. Each break
  * is repeated so that even a lost batch of pages shows.
  */
-#include "../ktap.h"
-#include "host.h"
-#include "model.h"
+#include <sys/param.h>
+
+#include "conf.h"
 
 #define LIMIT_MS	3000
 #define DEADLINE_MS	10000
 #define CASE_S		120
 #define ROUNDS		3
 #define FREE_SLACK	host_slack(2 * HOST_MIB)
+/* Memory to scatter, in 4 KiB pages: one of so many stays; and what is left alone. */
+#define SCATTER		(128 * HOST_MIB)
+#define SCATTER_STRIDE	8
+#define SPARE		(160 * HOST_MIB)
+#define TRIES		4
 
-enum moment { IDLE, INFLATING, DEFLATING };
+enum moment { IDLE, INFLATING, DEFLATING, MOVING };
 enum breach { BREAK, TWICE, OUT_OF_RANGE, NEVER_TAKEN };
 
 struct breakage {
@@ -33,6 +38,53 @@ static bool holds(struct host *h, void *arg)
 	return host_held(h, *(enum host_role *)arg);
 }
 
+/* Compaction moves pages only into blocks of memory that are partly in use. */
+static void *scatter(size_t pages)
+{
+	size_t i, page = getpagesize();
+	char *at = mmap(NULL, pages * page, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (!ktap_check(at != MAP_FAILED, "mmap: %s", strerror(errno)))
+		ktap_end_case();
+	madvise(at, pages * page, MADV_NOHUGEPAGE);
+	for (i = 0; i < pages; i++)
+		at[i * page] = 1;
+	for (i = 0; i < pages; i++)
+		if (i % SCATTER_STRIDE)
+			madvise(at + i * page, page, MADV_DONTNEED);
+	return at;
+}
+
+static void compact(struct host *h)
+{
+	struct conf_child child = { .pid = fork() };
+
+	if (!child.pid)
+		_exit(!conf_write("/proc/sys/vm/compact_memory", "1"));
+	ktap_check(!host_pump(h, conf_ended, &child, DEADLINE_MS),
+		   "compaction does not end");
+}
+
+/* The balloon is among other memory, pages of it are moved, and the host keeps them. */
+static void move(struct host *h)
+{
+	size_t whole = (host_free_memory() - SPARE) / (getpagesize() / 4096), size = SCATTER;
+	void *at = scatter(whole), *more;
+	unsigned int i;
+
+	ktap_eq(model_settle(h->model, 96 * HOST_MIB, DEADLINE_MS), 0);
+	munmap(at, whole * getpagesize());
+	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	for (i = 0; i < TRIES && !host_held(h, HOST_INFLATE); i++, size *= 2) {
+		size = MIN(size, whole);
+		more = scatter(size);
+		compact(h);
+		munmap(more, size * getpagesize());
+	}
+	ktap_check(host_held(h, HOST_INFLATE), "no page of the balloon was moved");
+}
+
 static void reach(struct host *h, enum moment moment)
 {
 	enum host_role role = moment == DEFLATING ? HOST_DEFLATE : HOST_INFLATE;
@@ -40,6 +92,10 @@ static void reach(struct host *h, enum moment moment)
 	ktap_eq(model_settle(h->model, 16 * HOST_MIB, DEADLINE_MS), 0);
 	if (moment == IDLE)
 		return;
+	if (moment == MOVING) {
+		move(h);
+		return;
+	}
 	h->policy[role].ack = HOST_ACK_HOLD;
 	host_set_target(h, moment == DEFLATING ? 0 : 64 * HOST_MIB);
 	ktap_eq(host_pump(h, holds, &role, DEADLINE_MS), 0);
@@ -105,7 +161,9 @@ static void one_round(const struct breakage *b)
 		if (err)
 			give_up(h, "shutdown", err);
 	}
-	err = host_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MS);
+	/* The deflate queue is as good as before, and the host looks after it. */
+	err = b->moment == MOVING ? host_pump_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MS) :
+				    host_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MS);
 	if (err)
 		give_up(h, "removal", err);
 	ktap_eq(model_offline(m), 0);
@@ -145,6 +203,10 @@ static const struct breakage cases[] = {
 	{ "used-out-of-range", TELL, INFLATING, OUT_OF_RANGE,
 	  BALLOON_OP_REMOVE },
 	{ "used-never-taken", TELL, INFLATING, NEVER_TAKEN,
+	  BALLOON_OP_REMOVE },
+	{ "moving,used-out-of-range", MODERN, MOVING, OUT_OF_RANGE,
+	  BALLOON_OP_REMOVE },
+	{ "moving,used-out-of-range,tell", TELL, MOVING, OUT_OF_RANGE,
 	  BALLOON_OP_REMOVE },
 	{ "deflate-used-twice", TELL, DEFLATING, TWICE, BALLOON_OP_REMOVE },
 };
