@@ -473,6 +473,11 @@ struct balloon_host_pages {
 #define BALLOON_HOST_ACK	_IOWR('b', 0xb7, struct balloon_host_ack)
 /* Raise the used-buffer interrupt of a queue, whatever the driver asked for. */
 #define BALLOON_HOST_IRQ	_IO('b', 0xb8)
+/*
+ * With the queue: the interrupt comes late. What it was for is gone when the driver's
+ * callback runs, as if another CPU had taken it since virtio_ring looked.
+ */
+#define BALLOON_IRQ_LATE	(1U << 8)
 /* Call virtio_break_device(). */
 #define BALLOON_HOST_BREAK	_IO('b', 0xb9)
 #define BALLOON_HOST_FILL	_IOWR('b', 0xba, struct balloon_host_fill)

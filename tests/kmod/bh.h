@@ -74,6 +74,7 @@ struct bh_events {
  * @out: heads taken and not acknowledged; bh_dev.lock
  * @mode: how it is served; bh_dev.lock
  * @count: what user space may ask for; bh_dev.lock
+ * @late: the next interrupt comes when there is nothing to be taken any more
  * @irq: delivers the used-buffer interrupt in hard interrupt context
  * @work: serves the queue in automatic mode
  */
@@ -92,6 +93,7 @@ struct bh_queue {
 	DECLARE_BITMAP(out, BALLOON_HOST_RING);
 	struct balloon_host_mode mode;
 	struct balloon_host_queue count;
+	bool late;
 	struct irq_work irq;
 	struct work_struct work;
 };

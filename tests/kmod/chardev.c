@@ -220,10 +220,14 @@ static int bh_ioctl_ack(struct bh_dev *bd, void __user *arg)
 	return copy_to_user(arg, &ack, sizeof(ack)) ? -EFAULT : 0;
 }
 
-static int bh_ioctl_irq(struct bh_dev *bd, unsigned long queue)
+static int bh_ioctl_irq(struct bh_dev *bd, unsigned long value)
 {
+	unsigned long queue = value & ~(unsigned long)BALLOON_IRQ_LATE;
+
 	if (queue >= BALLOON_HOST_QUEUES)
 		return -EINVAL;
+	if (value & BALLOON_IRQ_LATE)
+		WRITE_ONCE(bd->q[queue].late, true);
 	bh_irq_raise(&bd->q[queue]);
 	return 0;
 }

@@ -34,7 +34,9 @@ static void bh_queue_irq(struct irq_work *work)
 	}
 	spin_unlock_irqrestore(&bd->lock, flags);
 	/* bh_irq_sync() waits for us before the queue goes away. */
-	if (vq)
+	if (vq && xchg(&q->late, false))
+		vq->callback(vq);
+	else if (vq)
 		vring_interrupt(0, vq);
 }
 

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Compaction moves a balloon page: a new page takes the place of an old one, and
- * the host has to be told of both.
+ * Compaction moves a balloon page: a new page takes the place of an old one, and the host
+ * has to be told of both.
  *
- * Nobody waits for it. The callback posts both requests and is done: the old page
- * is out of the balloon, and the new one is on its way in like any page that is
- * being inflated. Their move keeps both until the host has acknowledged them: only
- * then the new one goes on the kernel's list, and only then the old one is free,
- * which nobody can inflate again while the host might mistake the order. So a host
- * that is slow or silent does not hold up whoever moves pages; when all moves are in
- * use, more are refused. Who tries until all pages are gone, as memory offlining does,
- * tries on until somebody interrupts it. Only who allocates a range needs its pages at
- * once, and waits for the host, for a moment.
+ * Nobody waits for it. The callback posts both requests and is done: the old page is out
+ * of the balloon, and the new one is on its way in like any page that is being inflated.
+ * Their move keeps both until the host has acknowledged them: only then the new one goes
+ * on the kernel's list, and only then the old one is free, which nobody can inflate again
+ * while the host might mistake the order. So a host that is slow or silent does not hold
+ * up whoever moves pages; when all moves are in use, more are refused. Who tries until
+ * all pages are gone, as memory offlining does, tries on until somebody interrupts it.
+ * Only who allocates a range needs its pages at once, and waits for a moment.
  *
  * Nor is anything refused because the system is about to sleep, and moves settle until
  * the device does: going to sleep needs memory, for which the kernel's own thread
- * compacts, and where pages of a block cannot be moved some kernels (7.3 is one) try
- * them again and again, until freezing that thread has taken too long.
+ * compacts, and where pages of a block cannot be moved some kernels (7.3 is one) try them
+ * again and again, until freezing that thread has taken too long.
  *
- * The callback runs in threads that allocate memory, with pages locked: it takes
- * no lock that somebody holds while allocating, and does not allocate itself.
+ * The callback runs in threads that allocate memory, with pages locked: it takes no lock
+ * that somebody holds while allocating, and allocates nothing.
  */
 #include <linux/pagemap.h>
 #include <linux/slab.h>
@@ -51,8 +50,7 @@ static struct balloon_move *balloon_move_get(struct balloon_migrate *migrate)
 	return move;
 }
 
-static void balloon_move_put(struct balloon_migrate *migrate,
-			     struct balloon_move *move)
+static void balloon_move_put(struct balloon_migrate *migrate, struct balloon_move *move)
 {
 	unsigned long flags;
 
@@ -95,8 +93,7 @@ static void balloon_move_fill(struct virtio_balloon *vb,
  * that the balloon never is smaller than the host has asked for. The second may
  * find no room, and has to wait for it.
  */
-static int balloon_move_post(struct balloon_migrate *migrate,
-			     struct balloon_move *move)
+static int balloon_move_post(struct balloon_migrate *migrate, struct balloon_move *move)
 {
 	unsigned long flags;
 	int err;
@@ -210,6 +207,7 @@ static void balloon_migrate_await_old(struct balloon_migrate *migrate,
 {
 	struct balloon_stream *deflate = &migrate->deflate;
 	unsigned long end = jiffies + BALLOON_MIGRATE_PATIENCE;
+	bool taken = false;
 
 	/* The move may be another's by then, but not with this page. */
 	while (READ_ONCE(move->old) == old && balloon_migrate_may_wait(migrate)) {
@@ -225,7 +223,11 @@ static void balloon_migrate_await_old(struct balloon_migrate *migrate,
 						!list_empty_careful(&deflate->done),
 						left);
 		balloon_migrate_settle_old(migrate);
+		taken = true;
 	}
+	/* The others' answers may have come with the same interrupt, or get none. */
+	if (taken && !balloon_queue_arm(deflate->queue, BALLOON_ARM_FIRST))
+		balloon_work_kick(&migrate->work);
 }
 
 static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
@@ -284,8 +286,7 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 	return rc;
 }
 
-static void balloon_move_enter(struct virtio_balloon *vb,
-			       struct balloon_move *move)
+static void balloon_move_enter(struct virtio_balloon *vb, struct balloon_move *move)
 {
 	LIST_HEAD(pages);
 

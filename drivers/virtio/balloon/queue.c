@@ -60,6 +60,16 @@ static void balloon_queue_notify(struct balloon_queue *queue,
 	}
 }
 
+/* Has the host interrupt; false if there is something to reap. Holds queue->lock. */
+static bool balloon_queue_enable(struct balloon_queue *queue)
+{
+	if (!queue->vq || !queue->nr_in_flight || virtqueue_is_broken(queue->vq))
+		return true;
+	return queue->arm == BALLOON_ARM_FIRST ?
+		virtqueue_enable_cb(queue->vq) :
+		virtqueue_enable_cb_delayed(queue->vq);
+}
+
 /*
  * An interrupt that comes before the queues are known, or after they are gone,
  * finds no queue: nothing was posted then, so nothing is missed.
@@ -78,6 +88,7 @@ static struct balloon_queue *balloon_queue_find(struct virtqueue *vq)
 static void balloon_queue_interrupt(struct virtqueue *vq)
 {
 	struct balloon_queue *queue = balloon_queue_find(vq);
+	unsigned int nr_in_flight;
 	unsigned long flags;
 
 	if (!queue)
@@ -85,9 +96,16 @@ static void balloon_queue_interrupt(struct virtqueue *vq)
 
 	spin_lock_irqsave(&queue->lock, flags);
 	balloon_queue_count_interrupt(queue);
+	nr_in_flight = queue->nr_in_flight;
 	if (queue->vq)
 		virtqueue_disable_cb(queue->vq);
 	balloon_queue_reap(queue);
+	/*
+	 * Another CPU reaped what this interrupt was for, and may have armed the queue for
+	 * the rest. Nobody is notified now who would do it again.
+	 */
+	if (queue->nr_in_flight == nr_in_flight && !balloon_queue_enable(queue))
+		balloon_queue_reap(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	wake_up(&queue->wait);
@@ -408,13 +426,11 @@ void balloon_queue_kick(struct balloon_queue *queue)
 bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm)
 {
 	unsigned long flags;
-	bool armed = true;
+	bool armed;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (queue->vq && queue->nr_in_flight && !virtqueue_is_broken(queue->vq))
-		armed = arm == BALLOON_ARM_FIRST ?
-			virtqueue_enable_cb(queue->vq) :
-			virtqueue_enable_cb_delayed(queue->vq);
+	queue->arm = arm;
+	armed = balloon_queue_enable(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return armed;
 }

@@ -85,6 +85,12 @@ struct balloon_queue_counts {
 	struct balloon_histogram latency;
 };
 
+/* How soon an armed queue interrupts. */
+enum balloon_arm {
+	BALLOON_ARM_FIRST,	/* when the next request is done */
+	BALLOON_ARM_MOST	/* when most of what is in flight is done */
+};
+
 /**
  * struct balloon_queue - one virtqueue
  * @vb: the balloon; set once
@@ -94,6 +100,7 @@ struct balloon_queue_counts {
  * @streams: the users; filled before the queue is first created
  * @nr_streams: how many
  * @nr_in_flight: requests the host has; guarded by @lock
+ * @arm: what the last user who armed it asked for; guarded by @lock
  * @counts: for debugfs
  */
 struct balloon_queue {
@@ -104,13 +111,8 @@ struct balloon_queue {
 	struct balloon_stream *streams[BALLOON_QUEUE_STREAMS];
 	unsigned int nr_streams;
 	unsigned int nr_in_flight;
+	enum balloon_arm arm;
 	struct balloon_queue_counts counts;
-};
-
-/* How soon an armed queue interrupts. */
-enum balloon_arm {
-	BALLOON_ARM_FIRST,	/* when the next request is done */
-	BALLOON_ARM_MOST	/* when most of what is in flight is done */
 };
 
 void balloon_queues_init(struct virtio_balloon *vb);

@@ -364,13 +364,24 @@ void host_mode(struct host *h, enum host_role role, __u32 flags,
 	host_must(h, BALLOON_HOST_MODE, &mode, "BALLOON_HOST_MODE");
 }
 
-void host_irq(struct host *h, enum host_role role)
+static void raise_irq(struct host *h, enum host_role role, long flags)
 {
 	long queue = host_queue(h, role);
 
 	if (queue >= 0)
-		host_must(h, BALLOON_HOST_IRQ, (void *)queue,
-			  "BALLOON_HOST_IRQ");
+		host_must(h, BALLOON_HOST_IRQ, (void *)(queue | flags), "BALLOON_HOST_IRQ");
+}
+
+/* One that the driver did not ask for. */
+void host_irq(struct host *h, enum host_role role)
+{
+	raise_irq(h, role, 0);
+}
+
+/* One whose requests another CPU has taken when the driver hears of it. */
+void host_irq_late(struct host *h, enum host_role role)
+{
+	raise_irq(h, role, BALLOON_IRQ_LATE);
 }
 
 /* --- elements ------------------------------------------------------------- */

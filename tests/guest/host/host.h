@@ -230,6 +230,7 @@ void host_queue_info(struct host *h, enum host_role role,
 void host_mode(struct host *h, enum host_role role, __u32 flags,
 	       __u32 delay_us);
 void host_irq(struct host *h, enum host_role role);
+void host_irq_late(struct host *h, enum host_role role);
 
 /* Elements. */
 struct host_elem *host_take(struct host *h, enum host_role role);

@@ -5,8 +5,8 @@
  *   - one buffer waits for the host from DRIVER_OK on, announced by a kick
  *     after DRIVER_OK and not before, also after a restore;
  *   - each acknowledgment brings exactly one new buffer, soon, with the same
- *     tags, each once, also when used lengths are odd, interrupts spurious, or
- *     an inflate request is stuck meanwhile;
+ *     tags, each once, also when used lengths are odd, interrupts spurious or
+ *     late, or an inflate request is stuck meanwhile;
  *   - the figures are those of the guest.
  */
 #include "life.h"
@@ -153,6 +153,22 @@ static void spurious(const void *arg)
 	finish(h);
 }
 
+/* Whoever took what it was for has armed the queue again by then. */
+static void late(const void *arg)
+{
+	struct host *h = start(*(const __u64 *)arg);
+	unsigned int i;
+
+	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	for (i = 0; i < 5; i++) {
+		host_irq_late(h, HOST_STATS);
+		host_pump_for(h, 20);
+		if (!next_stats(h))
+			break;
+	}
+	finish(h);
+}
+
 static bool holds_inflate(struct host *h, void *arg)
 {
 	(void)arg;
@@ -198,7 +214,7 @@ int main(int argc, char **argv)
 	static const __u64 modern = HOST_F_MODERN;
 	static const __u64 legacy;
 
-	ktap_plan(8, argc, argv);
+	ktap_plan(10, argc, argv);
 	if (!ktap.list)
 		host_load_driver();
 	ktap_run("first", first, &modern, CASE_S);
@@ -207,6 +223,8 @@ int main(int argc, char **argv)
 	ktap_run("rounds,legacy", rounds, &legacy, CASE_S);
 	ktap_run("figures", figures, &modern, CASE_S);
 	ktap_run("spurious", spurious, &modern, CASE_S);
+	ktap_run("late-interrupt", late, &modern, CASE_S);
+	ktap_run("late-interrupt,legacy", late, &legacy, CASE_S);
 	ktap_run("while-stuck", while_stuck, &modern, CASE_S);
 	ktap_run("restored", restored, &modern, CASE_S);
 	return ktap_exit();
