@@ -129,6 +129,9 @@ static void balloon_hint_read_command(struct virtio_balloon *vb)
 	u32 id;
 
 	if (READ_ONCE(hint->hold)) {
+		/* A command that was not answered is read again after the hold. */
+		if (hint->start_due)
+			WRITE_ONCE(hint->changed, true);
 		balloon_hint_end_round(hint);
 		/* Nothing is held: what comes next begins anew. */
 		WRITE_ONCE(hint->id, 0);
@@ -217,8 +220,11 @@ static bool balloon_hint_gather(struct balloon_hint *hint)
 		return false;
 	if (!hint->discard)
 		return balloon_hint_take_first(hint);
-	if (hint->take.judged || hint->exhausted ||
-	    !list_empty_careful(&hint->blocks.again) || !balloon_hint_next_range(hint))
+	if (hint->take.judged || hint->exhausted)
+		return false;
+	/* What is there already would be hinted, and that before the round has begun. */
+	if (!list_empty_careful(&hint->blocks.again) ||
+	    !list_empty_careful(&hint->blocks.fresh) || !balloon_hint_next_range(hint))
 		return false;
 	balloon_hint_take_judge(hint);
 	return true;
@@ -250,7 +256,8 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 		balloon_hint_count_end(hint);
 	}
 	if (hint->start_due) {
-		if (balloon_hint_take_pause(hint))
+		hint->pause = balloon_hint_take_pause(hint);
+		if (hint->pause)
 			return false;
 		if (balloon_hint_gather(hint))
 			return true;
@@ -304,7 +311,7 @@ static void balloon_hint_work(struct work_struct *work)
 						 struct balloon_hint,
 						 work.work);
 	struct virtio_balloon *vb = hint->stream.queue->vb;
-	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX, pause;
+	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX;
 	bool more = true;
 
 	while (more && time_before(jiffies, end)) {
@@ -320,14 +327,14 @@ static void balloon_hint_work(struct work_struct *work)
 	else if (hint->done && !balloon_hint_release(hint, false))
 		more = true;
 	balloon_queue_kick(hint->stream.queue);
-	pause = hint->start_due ? balloon_hint_take_pause(hint) : 0;
 	if (!balloon_hint_arm(hint) ||
 	    (READ_ONCE(hint->changed) && !READ_ONCE(hint->hold)))
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
-	else if (pause)
-		balloon_work_plan(&hint->work, pause);
+	else if (hint->start_due && hint->pause)
+		/* As long as that step found: time has gone on. */
+		balloon_work_plan(&hint->work, hint->pause);
 	else if (hint->hinting && !hint->nr_hinting && !hint->nr_discarding &&
 		 !balloon_queue_broken(hint->stream.queue))
 		/* Others are waited for, and nothing of ours will come back. */

@@ -205,6 +205,7 @@ struct balloon_hint_release {
  * @seen: when the configuration changed; written before @changed is set
  * @asked: when the device asked for the end of the round; 0 if it did not
  * @start_due: the round has to be announced
+ * @pause: how long the last step left the guest alone before that, in jiffies
  * @hinting: it was, and goes on
  * @stop_due: it was, and its end was not yet
  * @exhausted: there is no more memory to hint in this round
@@ -240,6 +241,7 @@ struct balloon_hint {
 	ktime_t seen;
 	ktime_t asked;
 	bool start_due;
+	unsigned long pause;
 	bool hinting;
 	bool stop_due;
 	bool exhausted;

@@ -204,8 +204,7 @@ static void balloon_hint_fill_new(struct balloon_hint *hint,
 	unsigned long end = jiffies + BALLOON_HINT_FILL_TIME;
 	struct page *block;
 
-	while (!balloon_hint_interrupted(hint) && !READ_ONCE(blocks->pressed) &&
-	       time_before(jiffies, end)) {
+	while (!balloon_hint_interrupted(hint) && !READ_ONCE(blocks->pressed)) {
 		block = blocks->spare;
 		blocks->spare = NULL;
 		if (!block)
@@ -217,6 +216,9 @@ static void balloon_hint_fill_new(struct balloon_hint *hint,
 			break;
 		}
 		cond_resched();
+		/* After a block: an empty range says that nothing is left. */
+		if (time_after_eq(jiffies, end))
+			break;
 	}
 }
 

@@ -229,9 +229,9 @@ bool balloon_hint_take_first(struct balloon_hint *hint)
  */
 unsigned long balloon_hint_take_pause(struct balloon_hint *hint)
 {
-	unsigned long end = hint->take.begin + BALLOON_HINT_PAUSE;
+	unsigned long end = hint->take.begin + BALLOON_HINT_PAUSE, now = jiffies;
 
-	return hint->take.large && time_before(jiffies, end) ? end - jiffies : 0;
+	return hint->take.large && time_before(now, end) ? end - now : 0;
 }
 
 /**

@@ -10,7 +10,8 @@
  *   - a round goes on until all there is was hinted, however small the ring is, and in
  *     however many pieces the memory;
  *   - where zeroed memory can be discarded it is, and all of it is hinted afterwards,
- *     also when the host takes its time;
+ *     also when the host takes its time; what it is done with when the round is over is
+ *     not hinted before the next has begun;
  *   - what has to wait for a deflation to be acknowledged is there for whoever needs
  *     memory meanwhile.
  */
@@ -204,6 +205,43 @@ static void discarded(const void *arg)
 	finish(h, total, free);
 }
 
+static bool is_discarding(struct host *h, void *arg)
+{
+	(void)arg;
+	return host_held(h, HOST_REPORT);
+}
+
+/* A discard comes back when the round it was for is over, and the next has not begun. */
+static void discarded_late(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal"), free, hinted;
+	struct host *h = life_start(FEATURES | HOST_F_REPORTING, DEADLINE_MS);
+	struct sight sight = { .id = ID + 1 };
+
+	(void)arg;
+	if (!zeroes())
+		ktap_skip_case("this kernel does not zero what is taken");
+	free = host_free_memory();
+	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+	host_set_command(h, ID);
+	ktap_eq(host_pump(h, is_discarding, NULL, DEADLINE_MS), 0);
+	host_pump_for(h, LOOK_MS);
+	host_set_command(h, HOST_CMD_DONE);
+	host_pump_for(h, LOOK_MS);
+	hinted = h->model->hinted;
+	h->on_take = see;
+	h->arg = &sight;
+	host_set_command(h, ID + 1);
+	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
+	host_release(h, HOST_REPORT);
+	ktap_check(!host_pump(h, is_over, &sight, DEADLINE_MS), "the round does not end");
+	ktap_note("%llu pages hinted before the round began, %llu in it",
+		  sight.hinted - hinted, h->model->hinted - sight.hinted);
+	ktap_eq(sight.hinted, hinted);
+	h->on_take = NULL;
+	finish(h, total, free);
+}
+
 /* Most of the memory: every other piece is free again. */
 static char *make_holes(size_t bytes)
 {
@@ -288,6 +326,7 @@ int main(int argc, char **argv)
 		{ "in-pieces,2", in_pieces, &tiny },
 		{ "in-pieces,16", in_pieces, &small },
 		{ "discarded", discarded, NULL },
+		{ "discarded-late", discarded_late, NULL },
 		{ "done-and-again", done_and_again, NULL },
 	};
 
