@@ -14,6 +14,7 @@
 
 #define FUZZ_LIMIT_MS		fuzz_ms(3000)	/* for letting go of the device */
 #define FUZZ_PATIENT_MS		fuzz_ms(8000)	/* the same with a host that dawdles */
+#define FUZZ_NEXT		8
 #define FUZZ_SETTLE_MS		fuzz_ms(10000)
 #define FUZZ_TRACE		40	/* last steps that are shown */
 #define FUZZ_TRACE_TEXT		72
@@ -81,6 +82,7 @@ struct fuzz_books {
  * @broken: the device is, or its driver gave up
  * @starved: memory was short at some time in this life
  * @pressure: child that holds memory, or 0
+ * @next: children that are killed after it, if the kernel does not wait for its end
  * @compact: child that has memory compacted, or 0
  * @wrong: something is, and was said
  * @damaged: and the guest is of no use any more
@@ -101,6 +103,7 @@ struct fuzz {
 	bool broken;
 	bool starved;
 	pid_t pressure;
+	pid_t next[FUZZ_NEXT];
 	pid_t compact;
 	bool wrong;
 	bool damaged;

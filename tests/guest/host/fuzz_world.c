@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -142,32 +143,59 @@ static pid_t child(void)
 	return pid;
 }
 
+static void end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* A child that the OOM killer takes before others. */
+static pid_t victim(void)
+{
+	pid_t pid = child();
+
+	if (!pid)
+		put("/proc/self/oom_score_adj", "1000");
+	return pid;
+}
+
+static noreturn void stay(void)
+{
+	for (;;)
+		pause();
+}
+
 /**
  * fuzz_press - have a child use memory until fuzz_relieve()
  * @f: the life
  * @mib: how much
  *
- * It is the first one that the OOM killer takes.
+ * It is the first one that the OOM killer takes. On a slow kernel another one may be
+ * looked for while the memory of the first still is being freed: there are some.
  */
 void fuzz_press(struct fuzz *f, unsigned int mib)
 {
+	unsigned int i;
 	char *p;
 
 	if (f->pressure)
 		return;
 	f->starved = true;
-	f->pressure = child();
+	for (i = 0; i < FUZZ_NEXT; i++) {
+		f->next[i] = victim();
+		if (!f->next[i])
+			stay();
+	}
+	f->pressure = victim();
 	if (f->pressure)
 		return;
-	put("/proc/self/oom_score_adj", "1000");
 	while (mib--) {
 		p = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (p != MAP_FAILED)
 			memset(p, 0x5a, CHUNK);
 	}
-	for (;;)
-		pause();
+	stay();
 }
 
 /**
@@ -176,11 +204,14 @@ void fuzz_press(struct fuzz *f, unsigned int mib)
  */
 void fuzz_relieve(struct fuzz *f)
 {
+	unsigned int i;
+
 	if (!f->pressure)
 		return;
-	kill(f->pressure, SIGKILL);
-	waitpid(f->pressure, NULL, 0);
+	end_child(f->pressure);
 	f->pressure = 0;
+	for (i = 0; i < FUZZ_NEXT; i++)
+		end_child(f->next[i]);
 }
 
 /**
