@@ -8,8 +8,9 @@
  * it, and what was hinted is held; DONE ends it all, and what is held is free again.
  * A round that has hinted everything ends itself with STOP.
  *
- * The id is read when the device says that its configuration changed, and never
- * else: QEMU shows STOP there while hints are coming in.
+ * The id is read when the device says that its configuration changed, when the part
+ * starts, and after a hold if the command was not answered before it; and never else:
+ * QEMU shows STOP there while hints are coming in.
  *
  * What is done differently here than one might expect, each for a reason:
  * - Adjacent blocks go into one descriptor, and many descriptors are sent with one

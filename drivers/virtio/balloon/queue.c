@@ -267,8 +267,10 @@ static bool balloon_stream_ready(struct balloon_stream *stream)
 	ready = !list_empty(&stream->done);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
-	if (reaped)
+	if (reaped) {
+		wake_up(&queue->wait);
 		balloon_queue_notify(queue, stream);
+	}
 	return ready;
 }
 

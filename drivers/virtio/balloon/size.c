@@ -391,9 +391,14 @@ static void balloon_size_work(struct work_struct *work)
 		answered |= balloon_inflate_settle(vb);
 		answered |= balloon_pages_settle(vb);
 		answered |= balloon_oom_settle(vb);
-		if (balloon_size_broken(vb) ||
-		    !balloon_work_running(&vb->size.work))
+		if (!balloon_work_running(&vb->size.work))
 			return;
+		if (balloon_size_broken(vb)) {
+			/* Queues that are whole have other users, whose answers were reaped. */
+			if (!balloon_size_arm(vb))
+				balloon_size_kick(vb);
+			return;
+		}
 		balloon_size_read_target(vb);
 		state = balloon_size_step(vb);
 		if (balloon_size_moving(state))
