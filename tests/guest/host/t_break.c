@@ -12,6 +12,7 @@
 #include "conf.h"
 
 #define LIMIT_MS	3000
+#define LIMIT_MOVING_MS	4000	/* the balloon is given back before that */
 #define DEADLINE_MS	10000
 #define CASE_S		120
 #define ROUNDS		3
@@ -69,10 +70,15 @@ static void compact(struct host *h)
 /* The balloon is among other memory, pages of it are moved, and the host keeps them. */
 static void move(struct host *h)
 {
-	size_t whole = (host_free_memory() - SPARE) / (getpagesize() / 4096), size = SCATTER;
-	void *at = scatter(whole), *more;
+	size_t whole, size = SCATTER;
+	__u64 free = host_free_memory();
+	void *at, *more;
 	unsigned int i;
 
+	if (free < 2 * SPARE)
+		ktap_skip_case("%llu of the %d pages that it takes are free", free, 2 * SPARE);
+	whole = (free - SPARE) / (getpagesize() / 4096);
+	at = scatter(whole);
 	ktap_eq(model_settle(h->model, 96 * HOST_MIB, DEADLINE_MS), 0);
 	munmap(at, whole * getpagesize());
 	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
@@ -162,7 +168,7 @@ static void one_round(const struct breakage *b)
 			give_up(h, "shutdown", err);
 	}
 	/* The deflate queue is as good as before, and the host looks after it. */
-	err = b->moment == MOVING ? host_pump_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MS) :
+	err = b->moment == MOVING ? host_pump_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MOVING_MS) :
 				    host_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MS);
 	if (err)
 		give_up(h, "removal", err);
@@ -175,10 +181,14 @@ static void breakage(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal");
 	__u64 free = host_free_memory();
-	unsigned int i;
+	unsigned int i, rounds = ROUNDS;
+	const struct breakage *b = arg;
 
-	for (i = 0; i < ROUNDS && !ktap.wrong; i++) {
-		one_round(arg);
+	/* Moving takes a while, and too few pages at a time for them to add up. */
+	if (b->moment == MOVING)
+		rounds = 1;
+	for (i = 0; i < rounds && !ktap.wrong; i++) {
+		one_round(b);
 		ktap_eq(host_meminfo("MemTotal"), total);
 	}
 	ktap_ge(host_wait_free(free - FREE_SLACK, 2000) + FREE_SLACK, free);

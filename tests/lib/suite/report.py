@@ -59,6 +59,7 @@ class Report:
     def pytest_collectreport(self, report):
         if report.failed:
             self._note(report.nodeid, "failed")
+            self.failures.append((report.nodeid, _failure(report)))
 
     def pytest_terminal_summary(self, terminalreporter):
         line = terminalreporter.write_line
