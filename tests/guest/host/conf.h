@@ -276,6 +276,16 @@ static inline bool conf_ended(struct host *h, void *arg)
 	return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
 }
 
+/* Have memory compacted, with the host served meanwhile. */
+static inline void conf_compact(struct host *h, unsigned int ms)
+{
+	struct conf_child child = { .pid = fork() };
+
+	if (!child.pid)
+		_exit(!conf_write("/proc/sys/vm/compact_memory", "1"));
+	ktap_check(!host_pump(h, conf_ended, &child, ms), "compaction does not end");
+}
+
 /*
  * Start an OOM kill, which asks the notifiers for memory first. Its victim is
  * a process made for it; conf_oom_end() waits for its death.

@@ -177,15 +177,6 @@ static bool holds_deflate(struct host *h, void *arg)
 	return host_held(h, HOST_DEFLATE);
 }
 
-static void compact(struct host *h)
-{
-	struct conf_child child = { .pid = fork() };
-
-	if (!child.pid)
-		_exit(!conf_write("/proc/sys/vm/compact_memory", "1"));
-	ktap_check(!host_pump(h, conf_ended, &child, MS), "compaction does not end");
-}
-
 /*
  * Half the balloon goes, the host does not look, and compaction looks for free
  * pages: what moves must not move into those that have just become free.
@@ -202,7 +193,7 @@ static void unseen(const void *arg)
 		h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
 		host_set_target(h, 80 * HOST_MIB + i);
 		ktap_eq(host_pump(h, holds_deflate, NULL, MS), 0);
-		compact(h);
+		conf_compact(h, MS);
 	}
 	h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(model_settle(h->model, 0, MS), 0);

@@ -25,12 +25,30 @@ FREED_MIB = 2048
 LEFT_MIB = FREED_MIB // 20
 # Passes of up to some hundred MiB, one every two seconds.
 TIMEOUT = 120
+# A little more than a pass and the pause after it.
+QUIET_SECONDS = 3
+KICKS = "virtio_queue_notify"
 
 CHURN_MIB = 600
 CHURN_ROUNDS = 30
 CHURN = (f"mount -o remount,size=95% /tmp; for i in $(seq {CHURN_ROUNDS}); do "
          f"dd if=/dev/zero of=/tmp/used bs=1M count={CHURN_MIB} 2>/dev/null; "
          f"rm /tmp/used; done")
+
+
+def _settle(guest):
+    """Wait until what was free at boot is reported.
+
+    Before that passes are under way, and how soon after the memory was freed the next
+    one begins would be a matter of luck.
+    """
+    def quiet():
+        guest.trace_reset()
+        time.sleep(QUIET_SECONDS)
+        return not guest.trace_counts()
+
+    guest.wait_for(quiet, TIMEOUT, lambda: (
+        f"{QUIET_SECONDS} s without a report; the last had {guest.trace_counts()[KICKS]}"))
 
 
 def _return(guest, reports):
@@ -64,7 +82,8 @@ def measure(kernel, case, contestant):
     driver, balloon = CONTESTANTS[contestant]
     memory, function = CASES[case]
     with Guest(kernel, driver, memory_mib=memory, smp=1, balloon=balloon,
-               files=hog.FILES) as guest:
+               files=hog.FILES, traces=[KICKS]) as guest:
+        _settle(guest)
         began, cpu, left = function(guest, bool(balloon))
         return {"time": time.monotonic() - began, "cpu": guest.cpu_seconds() - cpu,
                 "left": left}
