@@ -6,6 +6,7 @@
 
 #include "guest.h"
 #include "ktap.h"
+#include "zoneinfo.h"
 
 #define DEVICES		"/sys/bus/virtio/devices/*"
 #define BALLOON_ID	5
@@ -70,23 +71,6 @@ long long guest_available(void)
 	return sum_of("/proc/meminfo", "MemAvailable:") << 10;
 }
 
-/* Both numbers of a zone from one file: pages wander between the two. */
-static long long free_pages(void)
-{
-	FILE *file = fopen("/proc/zoneinfo", "r");
-	long long sum = 0, nr;
-	char line[256];
-
-	if (!file)
-		return -1;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " pages free %lld", &nr) == 1 ||
-		    sscanf(line, " count: %lld", &nr) == 1)
-			sum += nr;
-	fclose(file);
-	return sum;
-}
-
 void guest_books(struct books *books)
 {
 	long long page = sysconf(_SC_PAGESIZE);
@@ -94,7 +78,7 @@ void guest_books(struct books *books)
 	guest_write("/proc/sys/vm/drop_caches", "3");
 	guest_write("/proc/sys/vm/stat_refresh", "1");
 	books->total = sum_of("/proc/meminfo", "MemTotal:") << 10;
-	books->free = free_pages() * page;
+	books->free = zoneinfo_free_pages() * page;
 	books->balloon = (guest_vmstat("balloon_inflate") -
 			  guest_vmstat("balloon_deflate")) * page;
 }

@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../zoneinfo.h"
 #include "host.h"
 #include "internal.h"
 #include "ram.h"
@@ -135,23 +136,6 @@ __u64 host_meminfo(const char *field)
 	return kib / (HOST_PAGE / 1024);
 }
 
-/* Pages on the free lists of CPUs: MemFree does not have them. */
-static __u64 cpu_free_pages(void)
-{
-	char line[IOMEM_LINE];
-	__u64 sum = 0;
-	__u64 pages;
-	FILE *f = fopen("/proc/zoneinfo", "r");
-
-	if (!f)
-		host_die("/proc/zoneinfo");
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, " count: %llu", &pages) == 1)
-			sum += pages;
-	fclose(f);
-	return sum;
-}
-
 /**
  * host_free_memory - free memory, to the page
  *
@@ -159,11 +143,13 @@ static __u64 cpu_free_pages(void)
  */
 __u64 host_free_memory(void)
 {
-	__u64 free;
+	long long pages;
 
 	refresh_stat();
-	free = host_meminfo("MemFree");
-	return free + cpu_free_pages() * (sysconf(_SC_PAGESIZE) / HOST_PAGE);
+	pages = zoneinfo_free_pages();
+	if (pages < 0)
+		host_die("/proc/zoneinfo");
+	return pages * (sysconf(_SC_PAGESIZE) / HOST_PAGE);
 }
 
 /**
