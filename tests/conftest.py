@@ -9,8 +9,7 @@ from _pytest.runner import runtestprotocol
 
 from lab import DEBUG_SERIES, SERIES, Kernel
 from lab.deadline import SCALE
-from suite import guests
-from suite.books import Books
+from suite import books, guests
 from suite.kernels import left_out
 from suite.report import Report
 
@@ -176,4 +175,4 @@ def boot(request, kernel, driver):
 @pytest.fixture
 def start(guest):
     """The books of the shared guest before the test."""
-    return Books.read(guest)
+    return books.at_rest(guest)

@@ -10,7 +10,7 @@ import time
 
 from lab import MIB
 from suite import books, compaction, debug, debugfs, hog, migration, seeds
-from suite.books import PAGE, Books
+from suite.books import PAGE
 from suite.guests import full_size
 from suite.programs import count
 
@@ -63,7 +63,7 @@ def one_step(guest, rng, migrations):
 
 def test_books_balance(request, guest, driver, record_property):
     rng = seeds.numbers(request, record_property)
-    start = Books.read(guest)
+    start = books.at_rest(guest)
     end = time.monotonic() + count(request.config, SECONDS, SECONDS_FULL)
     migrations, steps = Migrations(guest), 0
     with compaction.always(guest) as compacting:

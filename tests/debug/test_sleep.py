@@ -10,7 +10,6 @@ import pytest
 
 from lab import MIB
 from suite import books, debug, hibernation, suspend
-from suite.books import Books
 from suite.guests import full_size
 
 GUEST = {"memory_mib": 1536, **suspend.MACHINE, "append": "init_on_alloc=0",
@@ -35,7 +34,7 @@ def test_stages(boot, tmp_path, state):
     guest = boot(**GUEST, disks=[str(disk)])
     hibernation.prepare(guest)
     guest.check(PREPARE)
-    start = Books.read(guest)
+    start = books.at_rest(guest)
     guest.resize(full_size(guest) - BALLOON)
     for stage in STAGES:
         guest.trace_reset()

@@ -123,7 +123,7 @@ def test_no_floor_takes_more(boot):
     The target leaves enough to survive and is below the default floor.
     """
     guest = boot(memory_mib=320, module_params="floor=0")
-    start = Books.read(guest)
+    start = books.at_rest(guest)
     reserve = 40 * MIB
     target = full_size(guest) - (start.free - reserve)
     guest.resize(target - target % 4096, timeout=90)

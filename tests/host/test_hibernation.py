@@ -12,7 +12,6 @@ import pytest
 
 from lab import MIB
 from suite import books, churn, hibernation
-from suite.books import Books
 from suite.guests import full_size
 from suite.programs import count
 from suite.suspend import wake
@@ -51,7 +50,7 @@ def sleeper(boot, tmp_path, ours):      # pylint: disable=unused-argument
         guest = boot(**GUEST, disks=[str(disk)], **options)
         hibernation.prepare(guest, mode)
         guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={KEPT_MIB} 2>/dev/null")
-        return guest, Books.read(guest)
+        return guest, books.at_rest(guest)
     return function
 
 
@@ -222,7 +221,7 @@ def test_hibernation_that_fails_moves_nothing(sleeper):
     """The swap is too small, which is found out when the image was made."""
     guest, start = sleeper(disk_mib=8)
     guest.resize(full_size(guest) - 600 * MIB)
-    then = Books.read(guest)
+    then = books.at_rest(guest)
     watch(guest)
     failed = guest.sh("echo disk > /sys/power/state", 120)
     assert not failed.ok, "the image found room"
@@ -238,7 +237,7 @@ def test_another_driver_refuses(sleeper, state, at):
     """
     guest, start = sleeper(test_modules=["sleep_refuser"])
     guest.resize(full_size(guest) - 600 * MIB)
-    then = Books.read(guest)
+    then = books.at_rest(guest)
     watch(guest)
     guest.check(f"modprobe sleep_refuser at={at}")
     refused = guest.sh(f"echo {state} > /sys/power/state", 120)
@@ -253,7 +252,7 @@ def test_power_off_is_refused(kernel, sleeper):
         pytest.skip(f"{kernel} powers off all the same, whatever a device says")
     guest, start = sleeper(mode="platform", test_modules=["sleep_refuser"])
     guest.resize(full_size(guest) - 600 * MIB)
-    then = Books.read(guest)
+    then = books.at_rest(guest)
     watch(guest)
     guest.check("modprobe sleep_refuser at=poweroff")
     guest.sh("echo disk > /sys/power/state", 120)
@@ -267,7 +266,7 @@ def test_image_and_then_a_suspend(sleeper):
     """Not powered off, and woken up: the image is not needed, and the balloon still there."""
     guest, start = sleeper(mode="suspend", machine="pc")
     guest.resize(full_size(guest) - 600 * MIB)
-    then = Books.read(guest)
+    then = books.at_rest(guest)
     watch(guest)
     guest.monitor.clear_events()
     guest.channel.send("echo disk > /sys/power/state", 120)

@@ -10,7 +10,6 @@ import pytest
 
 from lab import MIB
 from suite import books, guests
-from suite.books import Books
 from suite.guests import full_size
 from suite.libvirt import Domain, Host
 
@@ -61,7 +60,7 @@ def kept(domain):
 
 
 def test_memory(domain):
-    before = Books.read(domain)
+    before = books.at_rest(domain)
     domain.check("dd if=/dev/zero of=/tmp/used bs=1M count=300 2>/dev/null; rm /tmp/used")
     domain.resize(full_size(domain) - GIVEN)
     books.check(domain, before, total_falls=False)
@@ -85,7 +84,7 @@ def test_statistics(domain):
 
 
 def test_managed_save(domain, kept):
-    before = Books.read(domain)
+    before = books.at_rest(domain)
     domain.resize(full_size(domain) - GIVEN)
     domain.managed_save()
     domain.start_again()
@@ -96,7 +95,7 @@ def test_managed_save(domain, kept):
 
 
 def test_migrate(domain, kept, hosts):
-    before = Books.read(domain)
+    before = books.at_rest(domain)
     domain.resize(full_size(domain) - GIVEN)
     domain.migrate(hosts[1])
     domain.wait_actual(full_size(domain) - GIVEN)

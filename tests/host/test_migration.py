@@ -11,7 +11,7 @@ import pytest
 
 from lab import MIB
 from suite import books, churn, debugfs, hog, migration, trace
-from suite.books import SYSFS, Books
+from suite.books import SYSFS
 from suite.guests import full_size
 from suite.programs import count
 
@@ -111,7 +111,7 @@ def test_several_rounds(boot):
 def test_memory_comes_back_on_the_other_side(boot):
     """The driver holds hinted memory until DONE, which comes after the arrival."""
     guest = boot(**GUEST)
-    before = Books.read(guest)
+    before = books.at_rest(guest)
     with migration.destination(guest) as dest:
         migration.set_bandwidth(guest, FAST)
         migration.migrate(guest, dest)
@@ -184,7 +184,7 @@ def test_large_guest_is_left_alone_at_first(boot, ours):
 
 def test_cancelled_and_tried_again(boot):
     guest = boot(**GUEST)
-    before = Books.read(guest)
+    before = books.at_rest(guest)
     pid = churn.start(guest, CHURN_MIB)
     for _ in range(3):
         with migration.destination(guest) as dest:
@@ -205,7 +205,7 @@ def test_cancelled_and_tried_again(boot):
 
 def test_destination_dies(boot):
     guest = boot(**GUEST)
-    before = Books.read(guest)
+    before = books.at_rest(guest)
     pid = churn.start(guest, CHURN_MIB)
     with migration.destination(guest) as dest:
         migration.set_bandwidth(guest, 20)

@@ -13,7 +13,6 @@ import pytest
 from lab import MIB
 from lab.errors import QMPError
 from suite import books, churn, debugfs, hog, migration
-from suite.books import Books
 from suite.guests import full_size, plugged
 
 ENDS_OF_RANGE = True
@@ -59,7 +58,7 @@ def check_repeated(dest, record_property):
 def test_postcopy_hints_nothing(boot, ours, record_property):
     """The destination would have to ask for pages that nobody sends."""
     guest = boot(**GUEST)
-    before = Books.read(guest)
+    before = books.at_rest(guest)
     migration.leave_stale_memory(guest, STALE_MIB)
     pid = churn.start(guest, CHURN_MIB)
     with migration.destination(guest) as dest:
@@ -100,7 +99,7 @@ def test_unplugged_memory_stays_unplugged(boot, driver):
                                             "requested-size": f"{PLUGGED_MIB}M"}}))
     guest.wait_for(lambda: plugged(guest) == PLUGGED_MIB * MIB, 60,
                    "the virtio-mem device to be plugged")
-    before = Books.read(guest)
+    before = books.at_rest(guest)
     pid = churn.start(guest, CHURN_MIB)
     with migration.destination(guest) as dest:
         migration.set_bandwidth(guest, SLOW)
@@ -131,7 +130,7 @@ def test_unplugged_memory_stays_unplugged(boot, driver):
 def test_snapshot_in_the_background(boot, tmp_path):
     """The guest goes on; the file has it as it was, with what it had in memory."""
     guest = boot(**GUEST)
-    before = Books.read(guest)
+    before = books.at_rest(guest)
     guest.resize(full_size(guest) - 100 * MIB)
     path = tmp_path / "snapshot"
     try:

@@ -11,7 +11,6 @@ import pytest
 
 from lab import MIB
 from suite import books, hog
-from suite.books import Books
 from suite.guests import full_size
 
 ENDS_OF_RANGE = True
@@ -61,7 +60,7 @@ def test_nodes_give_alike(boot, driver, mode, record_property):
     if driver != "ours" and mode != "auto":
         pytest.skip("the in-tree driver has one way to inflate")
     guest = boot(**(GUEST | {"module_params": f"inflate={mode}"}))
-    start, before = Books.read(guest), free(guest)
+    start, before = books.at_rest(guest), free(guest)
     assert len(before) == NODES, f"the guest has nodes with {before} bytes free"
     guest.resize(full_size(guest) - BALLOON)
     left = free(guest)
@@ -76,7 +75,7 @@ def test_nodes_give_alike(boot, driver, mode, record_property):
 def test_nodes_give_single_pages_alike(boot, record_property):
     """No node has more than single pages, and all give of theirs."""
     guest = boot(**GUEST)
-    start = Books.read(guest)
+    start = books.at_rest(guest)
     guest.check(TIDY)
     size_mib = guest.meminfo()["MemAvailable"] // MIB - WHOLE_MIB
     with hog.holding(guest, size_mib, 2):

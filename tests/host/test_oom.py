@@ -12,7 +12,7 @@ import pytest
 
 from lab import MIB
 from suite import books, hog
-from suite.books import SYSFS, Books
+from suite.books import SYSFS
 from suite.guests import full_size
 from suite.programs import count
 from suite.trace import busy_share
@@ -91,7 +91,7 @@ def test_balloon_gives_way(guest, start, pytestconfig, record_property):
 def test_one_demand_many_calls(boot):
     """More than twenty times what one call of the notifier gives back."""
     guest = boot(**MANY)
-    before = Books.read(guest)
+    before = books.at_rest(guest)
     inflate(guest, MANY_BALLOON)
     assert demand(guest, MANY_DEMAND_MIB, 120) >= 1200 * MIB
     guest.resize(full_size(guest))
@@ -130,7 +130,7 @@ def test_worker_sleeps_at_the_floor(boot, ours):
 @pytest.mark.allow_log(r"Out of memory", r"oom-kill:")
 def test_without_the_feature_nothing_comes_back(boot):
     guest = boot(memory_mib=768, files=hog.FILES)
-    before = Books.read(guest)
+    before = books.at_rest(guest)
     inflate(guest, BALLOON)
     actual = guest.actual()
     mark = guest.log_mark()

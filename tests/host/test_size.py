@@ -62,7 +62,7 @@ def give_up_on_the_way(guest, goal):
     by its requests, which are alike.
     """
     full = full_size(guest)
-    start, first = books.Books.read(guest), inflations(guest)
+    start, first = books.at_rest(guest), inflations(guest)
     guest.set_target(full - goal)
     guest.wait_for(lambda: inflations(guest) != first, 30, "the balloon to grow")
     guest.qmp("stop")

@@ -9,7 +9,6 @@ import pytest
 
 from lab import MIB
 from suite import books
-from suite.books import Books
 from suite.guests import full_size
 
 ENDS_OF_RANGE = True
@@ -55,7 +54,7 @@ def snapshot(guest, what):
     pytest.param(0, id="deflated"), pytest.param(LATER, id="inflated", marks=pytest.mark.rare)])
 def test_set_back(boot, tmp_path, later):
     guest = boot(**GUEST)
-    full, before = full_size(guest), Books.read(guest)
+    full, before = full_size(guest), books.at_rest(guest)
     add_image(guest, tmp_path / "image")
     guest.check("dd if=/dev/urandom of=/tmp/kept bs=1M count=32 2>/dev/null")
     kept = guest.check("md5sum /tmp/kept", 60)

@@ -11,7 +11,6 @@ import pytest
 
 from lab import MIB
 from suite import books, trace
-from suite.books import Books
 from suite.guests import full_size
 from suite.stats import next_stats
 from suite.suspend import MACHINE, suspend, wake
@@ -177,7 +176,7 @@ def test_device_that_keeps_its_state(boot, reset):
     """
     guest = boot(**(GUEST | {"machine": "q35", "balloon": {
         "root_port": True, "x_pcie_pm_no_soft_reset": reset}}))
-    start = Books.read(guest)
+    start = books.at_rest(guest)
     guest.resize(full_size(guest) - BALLOON)
     idle_and_wake(guest)
     guest.wait_actual(full_size(guest) - BALLOON)

@@ -9,7 +9,6 @@ import pytest
 
 from lab import MIB
 from suite import books
-from suite.books import Books
 from suite.guests import full_size
 from suite.stats import last_update, next_stats
 
@@ -29,7 +28,7 @@ GUESTS = {
 @pytest.mark.parametrize("name", GUESTS)
 def test_transport(boot, name):
     guest = boot(memory_mib=256, **GUESTS[name])
-    start = Books.read(guest)
+    start = books.at_rest(guest)
     full = full_size(guest)
     guest.resize(full - BALLOON)
     books.check(guest, start)

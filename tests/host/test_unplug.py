@@ -13,7 +13,6 @@ import pytest
 
 from lab import MIB
 from suite import books
-from suite.books import Books
 from suite.guests import full_size, plugged
 from suite.zones import managed, managed_in, wait_managed
 
@@ -51,7 +50,7 @@ def plugged_and_full(guest, zone):
     # QEMU has plugged it a while before the guest has it all in its zones.
     guest.wait_for(lambda: managed_in(guest, zone) * books.PAGE == MEM_MIB * MIB, 60,
                    "memory to be plugged")
-    start, zones = Books.read(guest), managed(guest)
+    start, zones = books.at_rest(guest), managed(guest)
     full = full_size(guest)
 
     guest.resize(full - BALLOON)

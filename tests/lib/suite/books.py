@@ -3,8 +3,10 @@
 
 MemFree alone says little: some 10 to 30 MiB wander between it and the lists
 that each CPU keeps, so both are added up, as they stand in one file: between two
-files they wander too. The rest of the guest lives on meanwhile, hence a
-tolerance; what the balloon itself counts is exact.
+files they wander too. Free memory that is just being reported to the host, up to
+128 MiB at a time, is on no list at all; so the books to compare with are those of a
+guest at rest. The rest of the guest lives on meanwhile, hence a tolerance; what the
+balloon itself counts is exact.
 """
 
 from dataclasses import dataclass, field
@@ -19,6 +21,9 @@ from .guests import full_size
 PAGE = 4096
 # What the rest of the guest takes and gives while a test runs.
 TOLERANCE = 2 * MIB
+# At rest: so many looks in a row differ by less than so much.
+LOOKS = 3
+RESTLESS = MIB // 2
 # What a loaded driver may have for itself.
 DRIVER_MEMORY = 4 * MIB
 
@@ -90,6 +95,21 @@ def differences(start, now, balloon, tolerance=TOLERANCE, total_falls=True):
         *_compare("nr_balloon_pages of /proc/vmstat", now.node, balloon),
         *_compare("actual of sysfs", now.sysfs, balloon),
     ]
+
+
+def at_rest(guest, timeout=10):
+    """The books of a guest in which no memory is on its way: those to start from."""
+    looks = []
+
+    def resting():
+        looks.append(Books.read(guest))
+        free = [look.free for look in looks[-LOOKS:]]
+        return len(free) == LOOKS and max(free) - min(free) < RESTLESS
+
+    poll(resting, timeout, lambda: "free memory to come to rest; the last looks had "
+         + ", ".join(f"{look.free / MIB:.1f}" for look in looks[-LOOKS:]) + " MiB",
+         interval=0.15)
+    return looks[-1]
 
 
 def check(guest, start, tolerance=TOLERANCE, total_falls=True, timeout=10):

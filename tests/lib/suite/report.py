@@ -13,6 +13,8 @@ import pytest
 RANK = ("passed", "skipped", "failed")
 SKIPPED_CASE = "skipped case"
 FIGURE = "figure"
+# Of a failure, in the summary.
+REASON_LINES = 8
 
 
 def _skip_reason(report):
@@ -22,10 +24,12 @@ def _skip_reason(report):
 
 
 def _failure(report):
-    """The one line that says most; the whole of it was shown above."""
+    """What says most; the whole of it was shown above."""
     crash = getattr(report.longrepr, "reprcrash", None)
     lines = (crash.message if crash else report.longreprtext).strip().splitlines()
-    return lines[0 if crash else -1] if lines else "no reason given"
+    if not lines:
+        return "no reason given"
+    return "\n    ".join(lines[:REASON_LINES]) if crash else lines[-1]
 
 
 class Report:
