@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from lab import MIB
+from lab.deadline import Deadline
 from lab.paths import LAB
 from lab.units import mib
-from suite import hog
+from suite import books, hog
 from suite.guests import full_size
 
 ENDS_OF_RANGE = True
@@ -78,8 +79,8 @@ def reserve():
 
 def wait_free_pages(least, timeout=20):
     """Wait until so many are free; how many there are, at the end as well."""
-    end = time.monotonic() + timeout
-    while huge_pages("HugePages_Free") < least and time.monotonic() < end:
+    deadline = Deadline(timeout)
+    while huge_pages("HugePages_Free") < least and not deadline.expired():
         time.sleep(0.1)
     return huge_pages("HugePages_Free")
 
@@ -90,7 +91,7 @@ def use_all_memory(guest):
     Returns how many the host has left meanwhile: later would be too late, as a guest
     that reports free pages gives the first of them back after two seconds.
     """
-    size = guest.meminfo()["MemAvailable"] // MIB - RESERVE_MIB
+    size = books.at_rest(guest).available // MIB - RESERVE_MIB
     with hog.holding(guest, size, timeout=120):
         return huge_pages("HugePages_Free")
 

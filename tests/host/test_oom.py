@@ -34,6 +34,7 @@ MANY_DEMAND_MIB = 1450
 MAX_LINES = 5
 # Of one CPU, while there is nothing to inflate.
 MAX_BUSY = 0.01
+BUSY_LOOKS = 3
 # Writes down every state that the driver is in.
 WATCH = (f"setsid sh -c 'while :; do cat {SYSFS}/state >> /tmp/states; "
          "usleep 50000; done' >/dev/null 2>&1 & echo $!")
@@ -110,21 +111,29 @@ def test_pause_is_visible(guest, ours):
     assert "paused-after-oom" in states, f"states were {states}"
 
 
+def check_sleeps(guest):
+    """One that spins does so in each look; once it may have work, or lose its CPU."""
+    shares = []
+    for _ in range(BUSY_LOOKS):
+        shares.append(busy_share(guest, "balloon_size_work", 5))
+        if shares[-1] <= MAX_BUSY:
+            return
+    text = ", ".join(f"{share:.2%}" for share in shares)
+    raise AssertionError(
+        f"the worker was busy for {text} of the time, expected {MAX_BUSY:.0%}")
+
+
 def test_worker_sleeps_while_memory_is_short(guest, ours):
     inflate(guest, BALLOON)
     with hog.holding(guest, DEMAND_MIB):
-        busy = busy_share(guest, "balloon_size_work", 5)
-    assert busy <= MAX_BUSY, (
-        f"the worker was busy for {busy:.2%} of the time, expected {MAX_BUSY:.0%}")
+        check_sleeps(guest)
 
 
 def test_worker_sleeps_at_the_floor(boot, ours):
     guest = boot(memory_mib=320, files=hog.FILES)
     guest.set_target(4096)
     guest.wait_for(lambda: guest.read(f"{SYSFS}/state") == "floor", 60, "state 'floor'")
-    busy = busy_share(guest, "balloon_size_work", 5)
-    assert busy <= MAX_BUSY, (
-        f"the worker was busy for {busy:.2%} of the time, expected {MAX_BUSY:.0%}")
+    check_sleeps(guest)
 
 
 @pytest.mark.allow_log(r"Out of memory", r"oom-kill:")

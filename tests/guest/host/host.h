@@ -274,6 +274,7 @@ __u64 host_vm_events(const char *prefix);
 __u64 host_meminfo(const char *field);
 __u64 host_free_memory(void);
 __u64 host_slack(__u64 pages);
+unsigned int host_patience(unsigned int ms);
 __u64 host_wait_free(__u64 pages, unsigned int ms);
 
 #endif /* _HOST_H */

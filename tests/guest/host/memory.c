@@ -152,6 +152,13 @@ __u64 host_free_memory(void)
 	return pages * (sysconf(_SC_PAGESIZE) / HOST_PAGE);
 }
 
+static bool is_debug_kernel(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && strstr(name.release, "-debug");
+}
+
 /**
  * host_slack - how much free memory may wander
  * @pages: on an ordinary kernel
@@ -162,11 +169,18 @@ __u64 host_free_memory(void)
  */
 __u64 host_slack(__u64 pages)
 {
-	struct utsname name;
+	return is_debug_kernel() ? pages * 8 : pages;
+}
 
-	if (!uname(&name) && strstr(name.release, "-debug"))
-		return pages * 8;
-	return pages;
+/**
+ * host_patience - how long something may take that the driver has to do
+ * @ms: on an ordinary kernel
+ *
+ * Return: on this one.
+ */
+unsigned int host_patience(unsigned int ms)
+{
+	return is_debug_kernel() ? ms * 2 : ms;
 }
 
 /**

@@ -15,7 +15,7 @@
 #define LIMIT_MS	3000
 #define LIMIT_MOVING_MS	4000	/* the balloon is given back before that */
 #define DEADLINE_MS	10000
-#define CASE_S		120
+#define CASE_S		240
 #define ROUNDS		3
 #define FREE_SLACK	host_slack(2 * HOST_MIB)
 /* Memory to scatter, in 4 KiB pages: one of so many stays; and what is left alone. */
@@ -154,13 +154,16 @@ static void one_round(const struct breakage *b)
 	/* From here on the rings may be nonsense: judge memory only. */
 	do_break(h, b);
 	if (b->op == BALLOON_OP_SHUTDOWN) {
-		err = host_op(h, BALLOON_OP_SHUTDOWN, 0, LIMIT_MS);
+		err = host_op(h, BALLOON_OP_SHUTDOWN, 0, host_patience(LIMIT_MS));
 		if (err)
 			give_up(h, "shutdown", err);
 	}
 	/* The deflate queue is as good as before, and the host looks after it. */
-	err = b->moment == MOVING ? host_pump_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MOVING_MS) :
-				    host_op(h, BALLOON_OP_REMOVE, 0, LIMIT_MS);
+	if (b->moment == MOVING)
+		err = host_pump_op(h, BALLOON_OP_REMOVE, 0,
+				   host_patience(LIMIT_MOVING_MS));
+	else
+		err = host_op(h, BALLOON_OP_REMOVE, 0, host_patience(LIMIT_MS));
 	if (err)
 		give_up(h, "removal", err);
 	ktap_eq(model_offline(m), 0);

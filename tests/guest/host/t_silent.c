@@ -90,11 +90,11 @@ static int let_go(struct host *h, enum way way)
 	case REMOVE:
 	case SURPRISE:
 		return host_pump_op(h, BALLOON_OP_REMOVE, way == SURPRISE ?
-				    BALLOON_OPF_SURPRISE : 0, LIMIT_MS);
+				    BALLOON_OPF_SURPRISE : 0, host_patience(LIMIT_MS));
 	case UNBIND:
-		return host_unbind(h, LIMIT_MS);
+		return host_unbind(h, host_patience(LIMIT_MS));
 	case UNLOAD:
-		return host_unload_driver(LIMIT_MS);
+		return host_unload_driver(host_patience(LIMIT_MS));
 	}
 	return -1;
 }
