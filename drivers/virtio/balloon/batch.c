@@ -137,6 +137,25 @@ bool balloon_pool_full(struct balloon_pool *pool)
 }
 
 /**
+ * balloon_pool_has() - whether balloon_pool_get() would return so many batches
+ * @pool: the pool
+ * @nr: at least 1
+ *
+ * Context: the pool's user.
+ */
+bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr)
+{
+	struct balloon_batch *batch;
+
+	if (balloon_pool_full(pool))
+		return false;
+	list_for_each_entry(batch, &pool->free, node)
+		if (!--nr)
+			return true;
+	return false;
+}
+
+/**
  * balloon_pool_get() - an unused batch
  * @pool: the pool
  *

@@ -83,6 +83,7 @@ struct balloon_batch *balloon_pool_take(struct balloon_pool *pool);
 struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool);
 void balloon_pool_kick(struct balloon_pool *pool);
 bool balloon_pool_full(struct balloon_pool *pool);
+bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr);
 
 void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
 		       struct page *page);

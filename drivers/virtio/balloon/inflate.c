@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How memory gets into the balloon: what take.c finds is told to the host at once;
- * nothing is allocated in between.
+ * nothing is allocated in between. Fragments are told by number in every mode; what
+ * follows is the way of whole blocks.
  *
  * pfn: the plain protocol. A batch of page numbers goes on the inflate queue; the
  *	numbers of a block stand together and ascend, which is what a host with
@@ -136,43 +137,6 @@ const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
 	return "free pages must keep their contents (init_on_free or page_poison)";
 }
 
-/* One block of pages, as they ascend; false if there are none. */
-static bool balloon_batch_fill_block(struct virtio_balloon *vb,
-				     struct balloon_batch *batch,
-				     unsigned int nr_room)
-{
-	unsigned int order, i;
-	struct page *page = balloon_take_pages(vb, nr_room, &order);
-
-	if (!page)
-		return false;
-	for (i = 0; i < 1U << order; i++)
-		balloon_batch_add(vb, batch, page + i);
-	return true;
-}
-
-/* Whether the batch is one block that the host can discard in one piece. */
-static bool balloon_batch_is_block(struct virtio_balloon *vb,
-				   struct balloon_batch *batch)
-{
-	return batch->nr_pages == balloon_element_nr_pages(vb) &&
-	       batch->nr_pages == 1UL << vb->take.order;
-}
-
-/* Tells the inflate queue, or lets the block be discarded before that. */
-static void balloon_batch_tell(struct virtio_balloon *vb,
-			       struct balloon_batch *batch, bool discard)
-{
-	balloon_batch_hold(&vb->pages.inflate, batch);
-	if (!discard || !balloon_batch_is_block(vb, batch)) {
-		balloon_batch_post(&vb->pages.inflate, batch);
-		return;
-	}
-	list_add_tail(&batch->node, &vb->reporting->open->batches);
-	balloon_discard_add(vb, list_first_entry(&batch->pages, struct page, lru),
-			    ilog2(batch->nr_pages));
-}
-
 /*
  * While memory was taken the guest ran out of it, and has got some of the balloon's:
  * that may be what was taken, and the host, which did not see it leave, must not
@@ -183,25 +147,37 @@ static bool balloon_inflate_overtaken(struct virtio_balloon *vb)
 	return balloon_pages_deflating(vb);
 }
 
+/*
+ * Adds pieces of memory until the batch has @nr_max pages. A batch that begins with
+ * fragments ends with the last of them. It must not go on with a part of a block: the
+ * rest of that block would fit no batch, and a host with huge pages gets one back only
+ * if a single batch names all of it.
+ */
+static void balloon_batch_fill(struct virtio_balloon *vb,
+			       struct balloon_batch *batch, unsigned int nr_max)
+{
+	unsigned int order, i;
+	struct page *page;
+
+	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb)) {
+		page = balloon_take_pages(vb, nr_max - batch->nr_pages, &order);
+		if (!page)
+			break;
+		for (i = 0; i < 1U << order; i++)
+			balloon_batch_add(vb, batch, page + i);
+	}
+}
+
 static long balloon_inflate_batch(struct virtio_balloon *vb,
-				  unsigned long nr_pages, bool discard)
+				  unsigned long nr_pages)
 {
 	struct balloon_pool *pool = &vb->pages.inflate;
-	struct balloon_batch *batch;
-	unsigned int nr_max;
+	struct balloon_batch *batch = balloon_pool_get(pool);
 
-	if (discard && !balloon_discard_get(vb))
-		return -EBUSY;
-	batch = balloon_pool_get(pool);
 	if (!batch)
 		return -EBUSY;
-
-	nr_max = min_t(unsigned long, nr_pages, balloon_element_nr_pages(vb));
-	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb))
-		if (!balloon_batch_fill_block(vb, batch,
-					      nr_max - batch->nr_pages))
-			break;
-
+	balloon_batch_fill(vb, batch, min_t(unsigned long, nr_pages,
+					    balloon_element_nr_pages(vb)));
 	if (balloon_inflate_overtaken(vb)) {
 		balloon_free_list(&batch->pages);
 		balloon_pool_put(pool, batch);
@@ -209,11 +185,45 @@ static long balloon_inflate_batch(struct virtio_balloon *vb,
 	}
 	nr_pages = batch->nr_pages;
 	if (nr_pages) {
-		balloon_batch_tell(vb, batch, discard);
+		balloon_batch_hold(pool, batch);
+		balloon_batch_post(pool, batch);
 		return nr_pages;
 	}
 	balloon_pool_put(pool, batch);
 	return balloon_size_interrupted(vb) ? 0 : -ENOMEM;
+}
+
+/* A block that the host discards in one piece, and is told of by number after that. */
+static long balloon_inflate_told_block(struct virtio_balloon *vb)
+{
+	const unsigned int nr_pages = 1U << BALLOON_BLOCK_ORDER_MIN;
+	unsigned int i, nr_element = balloon_element_nr_pages(vb);
+	struct balloon_pool *pool = &vb->pages.inflate;
+	struct balloon_batch *batch = NULL;
+	struct page *block;
+
+	if (!balloon_discard_get(vb) ||
+	    !balloon_pool_has(pool, DIV_ROUND_UP(nr_pages, nr_element)))
+		return -EBUSY;
+	block = balloon_take_split_block(vb);
+	if (!block)
+		return 0;
+	if (balloon_inflate_overtaken(vb)) {
+		for (i = 0; i < nr_pages; i++)
+			__free_page(block + i);
+		return -EBUSY;
+	}
+	for (i = 0; i < nr_pages; i++) {
+		if (i % nr_element == 0) {
+			batch = balloon_pool_get(pool);
+			list_add_tail(&batch->node, &vb->reporting->open->batches);
+		}
+		balloon_batch_add(vb, batch, block + i);
+		if (batch->nr_pages == nr_element || i + 1 == nr_pages)
+			balloon_batch_hold(pool, batch);
+	}
+	balloon_discard_add(vb, block, BALLOON_BLOCK_ORDER_MIN);
+	return nr_pages;
 }
 
 /* Pages of blocks that are being discarded. */
@@ -259,6 +269,22 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 	return nr;
 }
 
+/* Whole blocks, unless the host is told by number alone; 0 if there are none. */
+static long balloon_inflate_whole(struct virtio_balloon *vb,
+				  unsigned long nr_pages)
+{
+	if (nr_pages < 1UL << BALLOON_BLOCK_ORDER_MIN)
+		return 0;
+	switch (balloon_inflate_mode(vb)) {
+	case BALLOON_MODE_RANGE:
+		return balloon_inflate_blocks(vb, nr_pages);
+	case BALLOON_MODE_AUTO:
+		return balloon_inflate_told_block(vb);
+	default:
+		return 0;
+	}
+}
+
 /**
  * balloon_inflate() - take some memory and tell the host
  * @vb: the balloon
@@ -270,15 +296,15 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
  */
 long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 {
-	enum balloon_mode mode = balloon_inflate_mode(vb);
-	long rc = 0;
+	long rc;
 
-	if (mode == BALLOON_MODE_RANGE &&
-	    nr_pages >= 1UL << BALLOON_BLOCK_ORDER_MIN)
-		rc = balloon_inflate_blocks(vb, nr_pages);
-	if (rc)
-		return rc;
-	return balloon_inflate_batch(vb, nr_pages, mode == BALLOON_MODE_AUTO);
+	if (vb->take.fragments) {
+		rc = balloon_inflate_batch(vb, nr_pages);
+		if (rc != -ENOMEM)
+			return rc;
+	}
+	rc = balloon_inflate_whole(vb, nr_pages);
+	return rc ? rc : balloon_inflate_batch(vb, nr_pages);
 }
 
 /**

@@ -386,7 +386,7 @@ static void balloon_size_work(struct work_struct *work)
 	enum balloon_size_state state;
 	bool answered = false;
 
-	balloon_take_try_large(vb);
+	balloon_take_restart(vb);
 	do {
 		answered |= balloon_inflate_settle(vb);
 		answered |= balloon_pages_settle(vb);

@@ -77,6 +77,13 @@ static ssize_t inflate_reason_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(inflate_reason);
 
+static ssize_t take_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%s\n", balloon_take_name());
+}
+static DEVICE_ATTR_RO(take);
+
 static ssize_t element_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
 {
@@ -147,6 +154,7 @@ static struct attribute *balloon_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_inflate.attr,
 	&dev_attr_inflate_reason.attr,
+	&dev_attr_take.attr,
 	&dev_attr_element.attr,
 	&dev_attr_whole_blocks.attr,
 	&dev_attr_hint_held.attr,

@@ -2,11 +2,24 @@
 /*
  * Where memory for the balloon comes from.
  *
- * The largest blocks that lie there are taken first, then smaller ones, then single
- * pages. In a guest with several nodes each piece is taken from the one that has most
- * free memory, so that they all shrink alike: the host names a size, and no node.
+ * Free memory is of two kinds. Fragments are free pieces smaller than a block
+ * (BALLOON_BLOCK_ORDER_MIN): somebody has used that memory, so the host has pages for
+ * it, free page reporting cannot return it, and the guest cannot use it as a huge
+ * page. Whole blocks are the guest's stock of huge pages, and the host may not have a
+ * single page for them. So the balloon takes, in this order:
+ *
+ * 1. fragments, the largest first, as long as they last;
+ * 2. whole blocks;
+ * 3. single pages, for which the kernel reclaims.
+ *
+ * With take=blocks step 1 is left out. A host that backs the guest with hugetlbfs
+ * wants that: it gets back whole blocks or nothing.
+ *
+ * In a guest with several nodes each piece comes from the node that has most free
+ * memory, so that all nodes shrink alike: the host names a size and no node.
  */
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/nodemask.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
@@ -30,15 +43,63 @@
 #define BALLOON_BLOCK_ORDER_MAX	\
 	min(BALLOON_COMPAT_MAX_ORDER, get_order(BALLOON_DISCARD_BYTES))
 
+/*
+ * Fragments of one order that stay in each zone, in pages: a block's worth. The
+ * kernel's next small allocations find them and split no block. Only small orders
+ * need this. The kernel moves those to its per-CPU lists several at a time, and splits
+ * a block for what it does not find.
+ */
+#define BALLOON_FRAGMENT_STOCK	(1UL << BALLOON_BLOCK_ORDER_MIN)
+
+static const char * const balloon_take_names[] = { "fragments", "blocks" };
+
+static bool balloon_take_blocks_first;
+
+static int balloon_take_set(const char *val, const struct kernel_param *kp)
+{
+	int which = sysfs_match_string(balloon_take_names, val);
+
+	if (which < 0)
+		return which;
+	WRITE_ONCE(balloon_take_blocks_first, which);
+	return 0;
+}
+
+static int balloon_take_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", balloon_take_name());
+}
+
+static const struct kernel_param_ops balloon_take_ops = {
+	.set = balloon_take_set,
+	.get = balloon_take_get,
+};
+
+module_param_cb(take, &balloon_take_ops, NULL, 0644);
+MODULE_PARM_DESC(take,
+		 "Which free memory goes first: 'fragments' (default: pieces smaller than a huge page, so that the guest keeps its huge pages and the host gets memory that it really holds) or 'blocks' (for hosts that back the guest with hugetlbfs, which get back whole huge pages only)");
+
 /**
- * balloon_take_try_large() - look for the largest blocks again
+ * balloon_take_name() - which memory goes first, in a word
+ *
+ * Context: any.
+ */
+const char *balloon_take_name(void)
+{
+	return balloon_take_names[READ_ONCE(balloon_take_blocks_first)];
+}
+
+/**
+ * balloon_take_restart() - look for fragments and for the largest blocks again
  * @vb: the balloon
  *
  * Context: the size worker.
  */
-void balloon_take_try_large(struct virtio_balloon *vb)
+void balloon_take_restart(struct virtio_balloon *vb)
 {
-	vb->take.order = ilog2(balloon_element_nr_pages(vb));
+	vb->take.fragments = !READ_ONCE(balloon_take_blocks_first);
+	vb->take.fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
+	vb->take.order = BALLOON_BLOCK_ORDER_MIN;
 	vb->take.block_order = BALLOON_BLOCK_ORDER_MAX;
 }
 
@@ -110,19 +171,184 @@ static void balloon_take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 	}
 }
 
-static bool balloon_take_fits(struct page *page, unsigned int order)
+/* Counts what was allocated; NULL if it was nothing, or the device cannot name it. */
+static struct page *balloon_take_accept(struct balloon_take *take,
+					struct page *page, unsigned int order)
 {
-	return balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1,
-				PAGE_SHIFT);
+	if (!page)
+		return NULL;
+	if (!balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1, PAGE_SHIFT)) {
+		__free_pages(page, order);
+		return NULL;
+	}
+	balloon_histogram_count(&take->orders, order);
+	return page;
+}
+
+/*
+ * The free lists that fragments are taken from, with the flags of an allocation that
+ * the kernel serves from them first. What lies in blocks for unmovable and for
+ * reclaimable memory can never become a huge page; its small pieces are left to the
+ * kernel, which would turn another block into such a one to get more.
+ */
+static const struct balloon_fragment_list {
+	enum migratetype type;
+	gfp_t gfp;
+	unsigned int min_order;
+} balloon_fragment_lists[] = {
+#ifdef BALLOON_MIGRATION
+	{ MIGRATE_MOVABLE, __GFP_MOVABLE, 0 },
+#endif
+	{ MIGRATE_RECLAIMABLE, __GFP_RECLAIMABLE, PAGE_ALLOC_COSTLY_ORDER + 1 },
+	{ MIGRATE_UNMOVABLE, 0, PAGE_ALLOC_COSTLY_ORDER + 1 },
+};
+
+/* The flags by which the allocator starts with this zone. */
+static gfp_t balloon_take_zone_gfp(enum zone_type zone)
+{
+	switch (zone) {
+#ifdef CONFIG_ZONE_DMA
+	case ZONE_DMA:
+		return __GFP_DMA;
+#endif
+#ifdef CONFIG_ZONE_DMA32
+	case ZONE_DMA32:
+		return __GFP_DMA32;
+#endif
+#ifdef CONFIG_HIGHMEM
+	case ZONE_HIGHMEM:
+		return __GFP_HIGHMEM;
+#endif
+	case ZONE_MOVABLE:
+		return __GFP_HIGHMEM;
+	default:
+		return 0;
+	}
+}
+
+/* Whether this CPU's list of freed pages has more than the stock, one of them single. */
+static bool balloon_take_has_freed_pages(struct zone *zone, enum migratetype type)
+{
+	struct per_cpu_pages *pcp = raw_cpu_ptr(zone->per_cpu_pageset);
+
+	return READ_ONCE(pcp->count) > BALLOON_FRAGMENT_STOCK &&
+	       !list_empty(&pcp->lists[type]);
+}
+
+/*
+ * Whether a piece of this order can be had without splitting a block. Looks without
+ * the kernel's locks: a wrong guess costs one block.
+ */
+static bool balloon_take_has_fragment(struct zone *zone, unsigned int order,
+				      const struct balloon_fragment_list *list)
+{
+	struct free_area *area = &zone->free_area[order];
+
+	if (order < list->min_order)
+		return false;
+	if (!order && balloon_take_has_freed_pages(zone, list->type))
+		return true;
+	if (list_empty(&area->free_list[list->type]))
+		return false;
+	return order > PAGE_ALLOC_COSTLY_ORDER ||
+	       READ_ONCE(area->nr_free) << order > BALLOON_FRAGMENT_STOCK;
+}
+
+static struct page *balloon_take_zone_fragment(struct zone *zone,
+					       unsigned int list_order,
+					       unsigned int order)
+{
+	enum zone_type highest = gfp_zone(BALLOON_GFP_MOVABLE);
+	struct page *page = NULL;
+	unsigned int i;
+
+	if (balloon_take_zone_spare(zone, highest, true) < 1UL << order)
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(balloon_fragment_lists) && !page; i++) {
+		const struct balloon_fragment_list *list = &balloon_fragment_lists[i];
+		gfp_t gfp = list->gfp | balloon_take_zone_gfp(zone_idx(zone));
+
+		/* ZONE_MOVABLE has nothing for allocations that are not movable. */
+		if (gfp_zone(gfp) >= zone_idx(zone) &&
+		    balloon_take_has_fragment(zone, list_order, list))
+			page = alloc_pages_node(zone_to_nid(zone), gfp |
+						__GFP_THISNODE | BALLOON_GFP_COMMON,
+						order);
+	}
+	return page;
+}
+
+static struct page *balloon_take_node_fragment(int node, unsigned int list_order,
+					       unsigned int order)
+{
+	struct zone *zones = NODE_DATA(node)->node_zones;
+	struct page *page = NULL;
+	int i;
+
+	for (i = MAX_NR_ZONES - 1; i >= 0 && !page; i--)
+		page = balloon_take_zone_fragment(&zones[i], list_order, order);
+	return page;
+}
+
+/*
+ * A fragment of up to @nr_room pages, from the chosen node if it has one. Orders are
+ * tried from the largest down.
+ */
+static struct page *balloon_take_fragment(struct virtio_balloon *vb,
+					  unsigned int nr_room,
+					  unsigned int *order)
+{
+	struct balloon_take *take = &vb->take;
+	struct page *page = NULL;
+	int node;
+
+	for (; take->fragment_order >= 0; take->fragment_order--) {
+		*order = min_t(unsigned int, take->fragment_order, ilog2(nr_room));
+		if (take->node != NUMA_NO_NODE)
+			page = balloon_take_node_fragment(take->node,
+							  take->fragment_order,
+							  *order);
+		if (page)
+			return page;
+		for_each_node_state(node, N_MEMORY) {
+			page = balloon_take_node_fragment(node,
+							  take->fragment_order,
+							  *order);
+			if (page)
+				return page;
+		}
+	}
+	take->fragments = false;
+	return NULL;
+}
+
+/* A piece of the wanted order, or the largest below that is to be had. */
+static struct page *balloon_take_piece(struct virtio_balloon *vb,
+				       unsigned int nr_room, unsigned int *order)
+{
+	struct balloon_take *take = &vb->take;
+	struct page *page;
+
+	for (;;) {
+		*order = min_t(unsigned int, take->order, ilog2(nr_room));
+		if (!*order)
+			return alloc_pages_node(take->node, BALLOON_GFP_PAGE, 0);
+		page = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE, *order);
+		if (page)
+			return page;
+		take->order = *order - 1;
+	}
 }
 
 /**
- * balloon_take_pages() - one block, split into pages that can be moved
+ * balloon_take_pages() - one block or fragment, split into pages that can be moved
  * @vb: the balloon
  * @nr_room: pages at most
  * @order: of the block
  *
- * An order that is not to be had is not tried again before balloon_take_try_large().
+ * Fragments as long as @vb->take.fragments is set. It is cleared, and nothing returned,
+ * when there are no more. An order that is not to be had is not tried again before
+ * balloon_take_restart().
  *
  * Context: the size worker, without locks: single pages are reclaimed for, and
  *	    reclaim may come back to the balloon.
@@ -135,27 +361,39 @@ struct page *balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 	struct page *page;
 
 	balloon_take_choose_node(vb, BALLOON_GFP_MOVABLE);
-	for (;;) {
-		*order = min_t(unsigned int, take->order, ilog2(nr_room));
-		if (!*order) {
-			page = alloc_pages_node(take->node, BALLOON_GFP_PAGE, 0);
-			break;
-		}
-		page = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE, *order);
-		if (page)
-			break;
-		take->order = *order - 1;
-	}
-	if (!page)
-		return NULL;
-	if (!balloon_take_fits(page, *order)) {
-		__free_pages(page, *order);
-		return NULL;
-	}
-	balloon_histogram_count(&take->orders, *order);
-	if (*order)
+	if (take->fragments)
+		page = balloon_take_fragment(vb, nr_room, order);
+	else
+		page = balloon_take_piece(vb, nr_room, order);
+	page = balloon_take_accept(take, page, *order);
+	if (page && *order)
 		split_page(page, *order);
 	return page;
+}
+
+/**
+ * balloon_take_split_block() - a block of BALLOON_BLOCK_ORDER_MIN, split into pages
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: its first page, or NULL.
+ */
+struct page *balloon_take_split_block(struct virtio_balloon *vb)
+{
+	struct balloon_take *take = &vb->take;
+	struct page *block;
+
+	if (take->order < BALLOON_BLOCK_ORDER_MIN)
+		return NULL;
+	balloon_take_choose_node(vb, BALLOON_GFP_MOVABLE);
+	block = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE,
+				 BALLOON_BLOCK_ORDER_MIN);
+	if (!block)
+		take->order = BALLOON_BLOCK_ORDER_MIN - 1;
+	block = balloon_take_accept(take, block, BALLOON_BLOCK_ORDER_MIN);
+	if (block)
+		split_page(block, BALLOON_BLOCK_ORDER_MIN);
+	return block;
 }
 
 /**
@@ -192,12 +430,9 @@ struct page *balloon_take_block(struct virtio_balloon *vb,
 			break;
 		take->block_order = order - 1;
 	}
-	if (!balloon_take_fits(page, order)) {
-		__free_pages(page, order);
-		return NULL;
-	}
-	balloon_histogram_count(&take->orders, order);
-	set_page_private(page, order);
+	page = balloon_take_accept(take, page, order);
+	if (page)
+		set_page_private(page, order);
 	return page;
 }
 

@@ -15,7 +15,9 @@ struct virtio_balloon;
 
 /**
  * struct balloon_take - how memory is taken from the allocator
- * @order: the largest order worth trying for pages
+ * @fragments: fragments are taken; otherwise blocks, and pages when there are none
+ * @fragment_order: the largest order worth trying for a fragment, or -1
+ * @order: likewise for pages when there are no fragments
  * @block_order: likewise for a whole block
  * @node: where to look first, or NUMA_NO_NODE
  * @orders: blocks and pages taken, by their order
@@ -23,16 +25,20 @@ struct virtio_balloon;
  * All of it is the size worker's; @orders is read by anybody.
  */
 struct balloon_take {
+	bool fragments;
+	int fragment_order;
 	unsigned int order;
 	unsigned int block_order;
 	int node;
 	struct balloon_histogram orders;
 };
 
-void balloon_take_try_large(struct virtio_balloon *vb);
+const char *balloon_take_name(void);
+void balloon_take_restart(struct virtio_balloon *vb);
 unsigned long balloon_take_spare(gfp_t gfp);
 struct page *balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				unsigned int *order);
+struct page *balloon_take_split_block(struct virtio_balloon *vb);
 struct page *balloon_take_block(struct virtio_balloon *vb,
 				unsigned long nr_pages);
 void balloon_take_show_orders(struct seq_file *file, struct virtio_balloon *vb);
