@@ -4,8 +4,9 @@
  * pages it names. While the host has it, the pages are the batch's: nobody can
  * free, deflate or move them, because nobody else knows them.
  *
- * All batches are allocated at probe. What inflates or deflates later needs no
- * memory for it, which matters most when there is none.
+ * Batches are allocated at probe. What inflates or deflates later needs no memory for
+ * it, which matters most when there is none. Where that many are not enough, a page
+ * that leaves the balloon becomes a batch until the host was told of it.
  */
 #include <linux/slab.h>
 
@@ -182,6 +183,10 @@ struct balloon_batch *balloon_pool_get(struct balloon_pool *pool)
  */
 void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch)
 {
+	if (batch->home) {
+		put_page(batch->home);
+		return;
+	}
 	batch->nr_pages = 0;
 	batch->nr_4k = 0;
 	batch->again = false;
@@ -258,6 +263,39 @@ void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,
 		pfns[i] = cpu_to_virtio32(vb->vdev, first + i);
 }
 
+/* Adds a page's numbers to what the batch tells the host. */
+static void balloon_batch_name(struct virtio_balloon *vb,
+			       struct balloon_batch *batch, struct page *page)
+{
+	balloon_fill_pfns(vb, batch->pfns + batch->nr_4k, page);
+	batch->nr_4k += balloon_4k_per_page(PAGE_SHIFT);
+	batch->nr_pages++;
+}
+
+/**
+ * balloon_batch_borrow() - make a batch of a page that leaves the balloon
+ * @vb: the balloon, without VIRTIO_BALLOON_F_MUST_TELL_HOST
+ * @page: the page, on no list, in the kernel's direct mapping
+ *
+ * The batch names that page, and balloon_pool_put() frees it.
+ *
+ * Context: any.
+ */
+struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb,
+					   struct page *page)
+{
+	struct balloon_batch *batch = page_address(page);
+
+	BUILD_BUG_ON(sizeof(*batch) + BALLOON_ELEMENT_NR_4K_MAX *
+		     sizeof(*batch->pfns) > PAGE_SIZE);
+	memset(batch, 0, sizeof(*batch));
+	INIT_LIST_HEAD(&batch->pages);
+	batch->pfns = (__virtio32 *)(batch + 1);
+	batch->home = page;
+	balloon_batch_name(vb, batch, page);
+	return batch;
+}
+
 /**
  * balloon_batch_add() - make a page the batch's
  * @vb: the balloon
@@ -269,9 +307,7 @@ void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,
 void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
 		       struct page *page)
 {
-	balloon_fill_pfns(vb, batch->pfns + batch->nr_4k, page);
-	batch->nr_4k += balloon_4k_per_page(PAGE_SHIFT);
-	batch->nr_pages++;
+	balloon_batch_name(vb, batch, page);
 	list_add_tail(&page->lru, &batch->pages);
 }
 

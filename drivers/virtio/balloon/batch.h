@@ -37,6 +37,8 @@
  * @nr_pages: how many pages the element names; @pages may be empty already
  * @nr_4k: how many entries of @pfns are used
  * @again: its pages were in the balloon before, and count as such
+ * @home: the page that this structure lies in, one of those that it names; NULL if it
+ *	  was allocated at probe
  * @pfns: what the host reads
  *
  * No lock: a batch has one owner at a time.
@@ -49,6 +51,7 @@ struct balloon_batch {
 	unsigned int nr_pages;
 	unsigned int nr_4k;
 	bool again;
+	struct page *home;
 	__virtio32 *pfns;
 };
 
@@ -62,6 +65,7 @@ struct balloon_batch {
  * @nr_pages_held: pages of batches that are neither free nor being filled; written
  *		   by the user, read by anybody
  * @nr_unkicked: elements posted since the last kick
+ * @may_borrow: a page that leaves the balloon may serve as a batch when none is free
  *
  * No lock but the queue's: one thread uses a pool at a time.
  */
@@ -72,6 +76,7 @@ struct balloon_pool {
 	struct balloon_batch *batches[BALLOON_POOL_NR_BATCHES];
 	unsigned long nr_pages_held;
 	unsigned int nr_unkicked;
+	bool may_borrow;
 };
 
 int balloon_pool_init(struct balloon_pool *pool, struct balloon_queue *queue,
@@ -85,6 +90,8 @@ void balloon_pool_kick(struct balloon_pool *pool);
 bool balloon_pool_full(struct balloon_pool *pool);
 bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr);
 
+struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb,
+					   struct page *page);
 void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
 		       struct page *page);
 void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch);

@@ -208,6 +208,7 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb,
 		balloon_block_free(block);
 		cond_resched();
 	}
+	atomic_long_add(freed, &vb->pages.nr_freed);
 	return freed;
 }
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VIRTIO_BALLOON_F_DEFLATE_ON_OOM: before the kernel kills a process it asks
- * here, and the balloon gives some memory back.
+ * VIRTIO_BALLOON_F_DEFLATE_ON_OOM: before the kernel kills a process it asks here, and
+ * the balloon gives some memory back.
  *
- * The caller is a thread that could not allocate, so nothing here allocates, and
- * no lock is waited for that somebody holds while allocating. Batches and all are
- * its own. Where the host must be told first, it is waited for, but not for long:
- * only what it acknowledged counts.
+ * The caller is a thread that could not allocate. So nothing here allocates, and no
+ * lock is taken under which anybody allocates.
+ *
+ * A page is free as soon as it has left the balloon, however slow the host is. What
+ * does not fit the ring is told later: a page that leaves the balloon holds the
+ * numbers of the others until then. With VIRTIO_BALLOON_F_MUST_TELL_HOST a page is free
+ * only when the host has acknowledged it, and the host is waited for.
  *
  * Inflating rests afterwards, or it would take the same memory again. A shortage
  * inside a memory cgroup does not come here; the kernel settles it without asking.
@@ -19,55 +22,91 @@
 
 /* Bytes given back at a time. The kernel tries long and hard before it asks again. */
 #define BALLOON_OOM_BYTES	SZ_64M
-/* How long a host that must be told first may take. */
-#define BALLOON_OOM_WAIT	(HZ / 10)
+/*
+ * How long the call lasts when nothing is free yet: a host that answers at all takes
+ * 0.1 s for it in the worst case known, and ten times that is the end. Once there is
+ * something, more of it is waited for no longer than one answer takes.
+ */
+#define BALLOON_OOM_WAIT	HZ
+#define BALLOON_OOM_WAIT_MORE	(HZ / 10)
 /* Before others that the kernel may ask. */
 #define BALLOON_OOM_PRIORITY	80
 
-/* Posts deflations of up to @nr_pages; returns how many pages were posted. */
-static unsigned long balloon_oom_deflate(struct balloon_oom *oom,
-					 unsigned long nr_pages)
+/* A figure that changes whenever the host answers on one of the two queues. */
+static unsigned long balloon_oom_answers(struct virtio_balloon *vb)
 {
-	unsigned long nr = 0;
-	long rc;
+	return READ_ONCE(vb->queues[BALLOON_QUEUE_INFLATE].counts.answers) +
+	       READ_ONCE(vb->queues[BALLOON_QUEUE_DEFLATE].counts.answers);
+}
 
-	while (nr < nr_pages) {
-		rc = balloon_pages_deflate_batch(oom->vb, &oom->pool,
-						 nr_pages - nr);
-		if (rc <= 0)
+/* Takes up to @nr_pages out of the balloon, as long as that needs no answer. */
+static void balloon_oom_deflate(struct balloon_oom *oom, long nr_pages)
+{
+	while (nr_pages > 0) {
+		long nr = balloon_pages_deflate_batch(oom->vb, &oom->pool, nr_pages);
+
+		if (nr <= 0)
 			break;
-		nr += rc;
+		nr_pages -= nr;
 	}
 	balloon_pool_kick(&oom->pool);
-	return nr;
 }
 
-/* Waits for what was posted; returns how many pages are free by that. */
-static unsigned long balloon_oom_wait(struct balloon_oom *oom,
-				      unsigned long nr_pages)
+/* Pages of this part that the host has to acknowledge before they are free. */
+static unsigned long balloon_oom_awaited(struct balloon_oom *oom)
 {
-	unsigned long end = jiffies + BALLOON_OOM_WAIT;
-	unsigned long nr = 0;
-
-	while (nr < nr_pages && time_before(jiffies, end) &&
-	       balloon_stream_wait(&oom->pool.stream, end - jiffies))
-		nr += balloon_pages_settle_deflated(&oom->pool);
-	return nr;
+	return balloon_must_tell_host(oom->vb) ? oom->pool.nr_pages_held : 0;
 }
 
+/*
+ * Whether memory comes without a further step of this thread: another one is about to
+ * free it, compaction has it, or the host has to acknowledge it first, be it on the
+ * way out of the balloon or into it.
+ */
+static bool balloon_oom_coming(struct virtio_balloon *vb)
+{
+	if (atomic_read(&vb->pages.nr_leaving) || balloon_size_actual(vb))
+		return true;
+	return balloon_size_inflating(vb) ||
+	       (balloon_must_tell_host(vb) && balloon_pages_deflating(vb));
+}
+
+/* Whether to wait a little, @nr_freed pages being free since @begin, in jiffies. */
+static bool balloon_oom_may_wait(struct balloon_oom *oom, unsigned long nr_freed,
+				 unsigned long begin)
+{
+	unsigned long answers = balloon_oom_answers(oom->vb);
+
+	if (nr_freed)
+		return balloon_oom_awaited(oom) &&
+		       time_before(jiffies, begin + BALLOON_OOM_WAIT_MORE);
+	/* A host that did not answer the last time is not waited for again. */
+	if (answers == oom->answers_in_vain || !balloon_oom_coming(oom->vb))
+		return false;
+	if (time_before(jiffies, begin + BALLOON_OOM_WAIT))
+		return true;
+	oom->answers_in_vain = answers;
+	return false;
+}
+
+/* Returns how many pages became free meanwhile, no matter which thread freed them. */
 static unsigned long balloon_oom_release(struct balloon_oom *oom)
 {
-	unsigned long nr_pages = BALLOON_OOM_BYTES >> PAGE_SHIFT;
-	unsigned long nr = balloon_blocks_release(oom->vb, nr_pages);
-	unsigned long posted;
+	atomic_long_t *nr_freed = &oom->vb->pages.nr_freed;
+	unsigned long want = BALLOON_OOM_BYTES >> PAGE_SHIFT;
+	unsigned long nr, begin = jiffies;
+	long before = atomic_long_read(nr_freed);
 
-	balloon_pages_settle_deflated(&oom->pool);
-	if (nr >= nr_pages)
-		return nr;
-	posted = balloon_oom_deflate(oom, nr_pages - nr);
-	if (balloon_must_tell_host(oom->vb))
-		posted = balloon_oom_wait(oom, posted);
-	return nr + posted;
+	balloon_blocks_release(oom->vb, want);
+	for (;;) {
+		balloon_pages_settle_deflated(&oom->pool);
+		nr = atomic_long_read(nr_freed) - before;
+		balloon_oom_deflate(oom, want - nr - balloon_oom_awaited(oom));
+		nr = atomic_long_read(nr_freed) - before;
+		if (nr >= want || !balloon_oom_may_wait(oom, nr, begin))
+			return nr;
+		schedule_timeout_uninterruptible(1);
+	}
 }
 
 static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
@@ -77,8 +116,8 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
 	unsigned long *freed = parm;
 	unsigned long nr;
 
-	if (!mutex_trylock(&oom->lock))
-		return NOTIFY_OK;
+	/* The worker holds it for as long as it takes to free a few batches. */
+	mutex_lock(&oom->lock);
 	nr = balloon_oom_release(oom);
 	if (nr) {
 		balloon_event(oom->vb, BALLOON_EVENT_OOM, nr, 0);
@@ -98,14 +137,14 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
  */
 bool balloon_oom_settle(struct virtio_balloon *vb)
 {
-	unsigned long nr;
+	bool any;
 
 	/* Whoever has the lock does it. */
 	if (!vb->oom || !mutex_trylock(&vb->oom->lock))
 		return false;
-	nr = balloon_pages_settle_deflated(&vb->oom->pool);
+	any = balloon_pages_settle_deflated(&vb->oom->pool);
 	mutex_unlock(&vb->oom->lock);
-	return nr > 0;
+	return any;
 }
 
 /**
@@ -139,8 +178,12 @@ int balloon_oom_init(struct virtio_balloon *vb)
 		kfree(oom);
 		return err;
 	}
+	/* Batches have to lie in the kernel's direct mapping. */
+	oom->pool.may_borrow = !balloon_must_tell_host(vb) &&
+			       !IS_ENABLED(CONFIG_HIGHMEM);
 	mutex_init(&oom->lock);
 	oom->vb = vb;
+	oom->answers_in_vain = ULONG_MAX;
 	oom->nb.notifier_call = balloon_oom_notify;
 	oom->nb.priority = BALLOON_OOM_PRIORITY;
 	vb->oom = oom;

@@ -14,14 +14,17 @@
  * struct balloon_oom - the OOM notifier
  * @nb: the notifier
  * @vb: the balloon; set once
- * @lock: one thread at a time; only ever tried
+ * @lock: one thread at a time; nobody allocates under it
  * @pool: batches of the deflate queue; guarded by @lock
+ * @answers_in_vain: what balloon_oom_answers() said when the host was last waited for in
+ *		     vain; guarded by @lock
  */
 struct balloon_oom {
 	struct notifier_block nb;
 	struct virtio_balloon *vb;
 	struct mutex lock;
 	struct balloon_pool pool;
+	unsigned long answers_in_vain;
 };
 
 int balloon_oom_init(struct virtio_balloon *vb);

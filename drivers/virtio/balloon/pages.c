@@ -219,6 +219,51 @@ void balloon_free_list(struct list_head *pages)
 	}
 }
 
+/* Frees the pages of a batch that left the balloon, but for the one it lies in. */
+static void balloon_pages_free(struct virtio_balloon *vb,
+			       struct balloon_batch *batch)
+{
+	if (list_empty(&batch->pages))
+		return;
+	balloon_free_list(&batch->pages);
+	atomic_long_add(batch->nr_pages - !!batch->home, &vb->pages.nr_freed);
+}
+
+/* As balloon_pages_deflate_batch(). */
+static long balloon_pages_deflate(struct virtio_balloon *vb,
+				  struct balloon_pool *pool,
+				  unsigned long nr_pages)
+{
+	struct balloon_batch *batch = balloon_pool_get(pool);
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	if (!batch && !pool->may_borrow)
+		return -EBUSY;
+	nr_pages = balloon_pages_dequeue(vb, min_t(unsigned long, nr_pages,
+						   balloon_element_nr_pages(vb)),
+					 &pages);
+	if (!nr_pages) {
+		if (batch)
+			balloon_pool_put(pool, batch);
+		return -EAGAIN;
+	}
+	atomic_long_sub(nr_pages, &vb->pages.nr_pages);
+	if (!batch) {
+		page = list_first_entry(&pages, struct page, lru);
+		list_del(&page->lru);
+		batch = balloon_batch_borrow(vb, page);
+	}
+	list_for_each_entry_safe(page, next, &pages, lru)
+		balloon_batch_add(vb, batch, page);
+
+	balloon_batch_hold(pool, batch);
+	balloon_batch_post(pool, batch);
+	if (!balloon_must_tell_host(vb))
+		balloon_pages_free(vb, batch);
+	return nr_pages;
+}
+
 /**
  * balloon_pages_deflate_batch() - take one batch of memory back
  * @vb: the balloon
@@ -236,33 +281,15 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb,
 				 struct balloon_pool *pool,
 				 unsigned long nr_pages)
 {
-	struct balloon_batch *batch;
-	struct page *page, *next;
-	LIST_HEAD(pages);
+	long rc;
 
 	/* What is on the list may be stale, and is not in the balloon then. */
 	if (balloon_pages_stale(vb))
 		return -EAGAIN;
-	batch = balloon_pool_get(pool);
-	if (!batch)
-		return -EBUSY;
-
-	nr_pages = balloon_pages_dequeue(vb, min_t(unsigned long, nr_pages,
-						   balloon_element_nr_pages(vb)),
-					 &pages);
-	if (!nr_pages) {
-		balloon_pool_put(pool, batch);
-		return -EAGAIN;
-	}
-	atomic_long_sub(nr_pages, &vb->pages.nr_pages);
-	list_for_each_entry_safe(page, next, &pages, lru)
-		balloon_batch_add(vb, batch, page);
-
-	balloon_batch_hold(pool, batch);
-	balloon_batch_post(pool, batch);
-	if (!balloon_must_tell_host(vb))
-		balloon_free_list(&batch->pages);
-	return nr_pages;
+	atomic_inc(&vb->pages.nr_leaving);
+	rc = balloon_pages_deflate(vb, pool, nr_pages);
+	atomic_dec(&vb->pages.nr_leaving);
+	return rc;
 }
 
 /**
@@ -270,19 +297,20 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb,
  * @pool: batches of the deflate queue
  *
  * Context: the pool's user.
- * Return: pages of the elements that came back.
+ * Return: whether there was anything.
  */
-unsigned long balloon_pages_settle_deflated(struct balloon_pool *pool)
+bool balloon_pages_settle_deflated(struct balloon_pool *pool)
 {
+	struct virtio_balloon *vb = pool->stream.queue->vb;
 	struct balloon_batch *batch;
-	unsigned long nr = 0;
+	bool any = false;
 
 	while ((batch = balloon_pool_take(pool))) {
-		nr += batch->nr_pages;
-		balloon_free_list(&batch->pages);
+		balloon_pages_free(vb, batch);
 		balloon_pool_put(pool, batch);
+		any = true;
 	}
-	return nr;
+	return any;
 }
 
 /**

@@ -16,6 +16,8 @@
  * @info: the kernel's list of balloon pages; its own lock
  * @nr_pages: pages in the balloon, those that compaction isolated or moves
  *	      included
+ * @nr_freed: pages that went back to the allocator because the balloon shrank
+ * @nr_leaving: threads that have taken pages out of the balloon and not freed them yet
  * @nr_stale: isolated pages that the host knows nothing of any more: they are
  *	      freed when compaction puts them back
  * @aside: pages of the balloon that were announced again, until all are
@@ -27,6 +29,8 @@
 struct balloon_pages {
 	struct balloon_dev_info info;
 	atomic_long_t nr_pages;
+	atomic_long_t nr_freed;
+	atomic_t nr_leaving;
 	atomic_long_t nr_stale;
 	struct list_head aside;
 	spinlock_t lock;
@@ -59,7 +63,7 @@ void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
 unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
 unsigned long balloon_pages_aside(struct virtio_balloon *vb);
 
-unsigned long balloon_pages_settle_deflated(struct balloon_pool *pool);
+bool balloon_pages_settle_deflated(struct balloon_pool *pool);
 void balloon_pages_cancel_deflated(struct balloon_pool *pool);
 bool balloon_pages_settle(struct virtio_balloon *vb);
 

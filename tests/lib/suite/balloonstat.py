@@ -29,6 +29,7 @@ ATTRIBUTES = {
     "target": 4096 * MIB, "actual": 1024 * MIB, "in_flight": 8 * KIB, "floor": 64 * MIB,
     "state": "inflating", "inflate": "pfn",
     "inflate_reason": "the device offers no free page reporting", "element": 2 * MIB,
+    "take": "fragments",
     "whole_blocks": 512 * MIB, "hint_held": 96 * MIB, "hint_state": "holding",
     "reported": 2048 * MIB, "report_state": "idle",
 }
