@@ -99,7 +99,8 @@ static int balloon_pool_send(struct balloon_pool *pool,
 {
 	int err = balloon_queue_post(&pool->stream, &batch->request);
 
-	if (!err && ++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES)
+	if (!err && ++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES &&
+	    !pool->take_turns)
 		balloon_pool_kick(pool);
 	return err;
 }

@@ -21,9 +21,8 @@
 #define BALLOON_ELEMENT_NR_4K_MAX	(BALLOON_DESC_NR_4K * BALLOON_ELEMENT_DESCS)
 
 /*
- * Batches of one pool, 64 MiB where elements are longest, and after how many
- * posted ones the host is notified: it works on most while the guest prepares
- * the rest.
+ * Batches of one pool, 64 MiB where elements are longest, and after how many posted ones
+ * the host is notified: it works on most while the guest prepares the rest.
  */
 #define BALLOON_POOL_NR_BATCHES		32
 #define BALLOON_POOL_KICK_BATCHES	(BALLOON_POOL_NR_BATCHES * 3 / 4)
@@ -65,6 +64,7 @@ struct balloon_batch {
  * @nr_pages_held: pages of batches that are neither free nor being filled; written
  *		   by the user, read by anybody
  * @nr_unkicked: elements posted since the last kick
+ * @take_turns: leave the host in peace until balloon_pool_kick()
  * @may_borrow: a page that leaves the balloon may serve as a batch when none is free
  *
  * No lock but the queue's: one thread uses a pool at a time.
@@ -76,6 +76,7 @@ struct balloon_pool {
 	struct balloon_batch *batches[BALLOON_POOL_NR_BATCHES];
 	unsigned long nr_pages_held;
 	unsigned int nr_unkicked;
+	bool take_turns;
 	bool may_borrow;
 };
 

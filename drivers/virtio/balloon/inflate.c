@@ -156,18 +156,23 @@ static bool balloon_inflate_overtaken(struct virtio_balloon *vb)
 static void balloon_batch_fill(struct virtio_balloon *vb,
 			       struct balloon_batch *batch, unsigned int nr_max)
 {
-	unsigned int order, i;
-	struct page *page;
+	struct page *page, *next;
 
 	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb)) {
-		page = balloon_take_pages(vb, nr_max - batch->nr_pages, &order);
-		if (!page)
+		LIST_HEAD(pages);
+
+		if (!balloon_take_pages(vb, nr_max - batch->nr_pages, &pages))
 			break;
-		for (i = 0; i < 1U << order; i++)
-			balloon_batch_add(vb, batch, page + i);
+		list_for_each_entry_safe(page, next, &pages, lru)
+			balloon_batch_add(vb, batch, page);
 	}
 }
 
+/*
+ * To gather fragments takes the guest about as long as the host needs for them, and each
+ * discard on the host interrupts the virtual CPUs that run at the moment. At the same
+ * time both cost half as much again; so guest and host take turns.
+ */
 static long balloon_inflate_batch(struct virtio_balloon *vb,
 				  unsigned long nr_pages)
 {
@@ -184,6 +189,7 @@ static long balloon_inflate_batch(struct virtio_balloon *vb,
 		return -EBUSY;
 	}
 	nr_pages = batch->nr_pages;
+	pool->take_turns = vb->take.fragments;
 	if (nr_pages) {
 		balloon_batch_hold(pool, batch);
 		balloon_batch_post(pool, batch);
@@ -197,30 +203,33 @@ static long balloon_inflate_batch(struct virtio_balloon *vb,
 static long balloon_inflate_told_block(struct virtio_balloon *vb)
 {
 	const unsigned int nr_pages = 1U << BALLOON_BLOCK_ORDER_MIN;
-	unsigned int i, nr_element = balloon_element_nr_pages(vb);
+	unsigned int nr_element = balloon_element_nr_pages(vb);
 	struct balloon_pool *pool = &vb->pages.inflate;
 	struct balloon_batch *batch = NULL;
-	struct page *block;
+	struct page *block, *page, *next;
+	unsigned int nr_left = nr_pages;
+	LIST_HEAD(pages);
 
 	if (!balloon_discard_get(vb) ||
 	    !balloon_pool_has(pool, DIV_ROUND_UP(nr_pages, nr_element)))
 		return -EBUSY;
-	block = balloon_take_split_block(vb);
-	if (!block)
+	if (!balloon_take_split_block(vb, &pages))
 		return 0;
 	if (balloon_inflate_overtaken(vb)) {
-		for (i = 0; i < nr_pages; i++)
-			__free_page(block + i);
+		balloon_free_list(&pages);
 		return -EBUSY;
 	}
-	for (i = 0; i < nr_pages; i++) {
-		if (i % nr_element == 0) {
+	block = list_first_entry(&pages, struct page, lru);
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		if (!batch) {
 			batch = balloon_pool_get(pool);
 			list_add_tail(&batch->node, &vb->reporting->open->batches);
 		}
-		balloon_batch_add(vb, batch, block + i);
-		if (batch->nr_pages == nr_element || i + 1 == nr_pages)
-			balloon_batch_hold(pool, batch);
+		balloon_batch_add(vb, batch, page);
+		if (--nr_left && batch->nr_pages < nr_element)
+			continue;
+		balloon_batch_hold(pool, batch);
+		batch = NULL;
 	}
 	balloon_discard_add(vb, block, BALLOON_BLOCK_ORDER_MIN);
 	return nr_pages;

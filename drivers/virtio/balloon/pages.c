@@ -42,7 +42,11 @@ bool balloon_must_tell_host(struct virtio_balloon *vb)
 	return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_MUST_TELL_HOST);
 }
 
-/* Corrects the managed pages of each zone, in as few steps as there are runs. */
+/*
+ * Corrects the managed pages of each zone, in as few steps as there are runs. Newer
+ * kernels can do that themselves, but page by page, and each time compute the watermarks
+ * of all zones anew: so they are not asked to.
+ */
 static unsigned long balloon_account_list(struct virtio_balloon *vb,
 					  struct list_head *pages, int sign)
 {
@@ -56,14 +60,14 @@ static unsigned long balloon_account_list(struct virtio_balloon *vb,
 		if (!adjust)
 			continue;
 		if (first && page_zone(first) != page_zone(page)) {
-			balloon_compat_account(first, sign * run);
+			adjust_managed_page_count(first, sign * run);
 			run = 0;
 		}
 		if (!run++)
 			first = page;
 	}
 	if (run)
-		balloon_compat_account(first, sign * run);
+		adjust_managed_page_count(first, sign * run);
 	return nr;
 }
 
@@ -414,8 +418,6 @@ int balloon_pages_init(struct virtio_balloon *vb)
 	INIT_LIST_HEAD(&pages->aside);
 	spin_lock_init(&pages->lock);
 	balloon_devinfo_init(&pages->info);
-	balloon_compat_set_accounting(&pages->info,
-				      balloon_pages_adjust_managed(vb));
 	err = balloon_pool_init(&pages->inflate,
 				&vb->queues[BALLOON_QUEUE_INFLATE],
 				balloon_size_notify);

@@ -51,6 +51,9 @@
  */
 #define BALLOON_FRAGMENT_STOCK	(1UL << BALLOON_BLOCK_ORDER_MIN)
 
+/* Single pages that are allocated in one go: an array of them fits the stack. */
+#define BALLOON_TAKE_BULK	32U
+
 static const char * const balloon_take_names[] = { "fragments", "blocks" };
 
 static bool balloon_take_blocks_first;
@@ -171,18 +174,32 @@ static void balloon_take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 	}
 }
 
-/* Counts what was allocated; NULL if it was nothing, or the device cannot name it. */
-static struct page *balloon_take_accept(struct balloon_take *take,
-					struct page *page, unsigned int order)
+/* Whether the device can name a block; frees it if not. */
+static bool balloon_take_fits(struct page *page, unsigned int order)
 {
-	if (!page)
-		return NULL;
-	if (!balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1, PAGE_SHIFT)) {
-		__free_pages(page, order);
-		return NULL;
-	}
+	if (balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1, PAGE_SHIFT))
+		return true;
+	__free_pages(page, order);
+	return false;
+}
+
+/*
+ * Counts what was allocated, splits it into pages and adds them to a list. Nothing if it
+ * is none, or if the device cannot name it. Returns how many pages there are.
+ */
+static unsigned int balloon_take_accept(struct balloon_take *take, struct page *page,
+					unsigned int order, struct list_head *pages)
+{
+	unsigned int i;
+
+	if (!page || !balloon_take_fits(page, order))
+		return 0;
 	balloon_histogram_count(&take->orders, order);
-	return page;
+	if (order)
+		split_page(page, order);
+	for (i = 0; i < 1U << order; i++)
+		list_add_tail(&page[i].lru, pages);
+	return 1U << order;
 }
 
 /*
@@ -254,146 +271,147 @@ static bool balloon_take_has_fragment(struct zone *zone, unsigned int order,
 	       READ_ONCE(area->nr_free) << order > BALLOON_FRAGMENT_STOCK;
 }
 
-static struct page *balloon_take_zone_fragment(struct zone *zone,
-					       unsigned int list_order,
-					       unsigned int order)
+/* Allocates one fragment, or of single pages several; returns how many pages. */
+static unsigned int balloon_take_alloc(struct balloon_take *take, gfp_t gfp, int node,
+				       unsigned int order, unsigned int nr_room,
+				       struct list_head *pages)
 {
-	enum zone_type highest = gfp_zone(BALLOON_GFP_MOVABLE);
-	struct page *page = NULL;
-	unsigned int i;
+	struct page *bulk[BALLOON_TAKE_BULK] = {};
+	unsigned int i, nr;
 
-	if (balloon_take_zone_spare(zone, highest, true) < 1UL << order)
-		return NULL;
-	for (i = 0; i < ARRAY_SIZE(balloon_fragment_lists) && !page; i++) {
+	if (order)
+		return balloon_take_accept(take, alloc_pages_node(node, gfp, order),
+					   order, pages);
+	nr = balloon_compat_alloc_bulk(gfp, node, min(nr_room, BALLOON_TAKE_BULK), bulk);
+	nr_room = 0;
+	for (i = 0; i < nr; i++)
+		nr_room += balloon_take_accept(take, bulk[i], 0, pages);
+	return nr_room;
+}
+
+static unsigned int balloon_take_zone_fragment(struct balloon_take *take,
+					       struct zone *zone, unsigned int nr_room,
+					       struct list_head *pages)
+{
+	unsigned int i, nr = 0, order = min_t(unsigned int, take->fragment_order,
+					      ilog2(nr_room));
+	enum zone_type highest = gfp_zone(BALLOON_GFP_MOVABLE);
+
+	if (balloon_take_zone_spare(zone, highest, true) < nr_room)
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(balloon_fragment_lists) && !nr; i++) {
 		const struct balloon_fragment_list *list = &balloon_fragment_lists[i];
 		gfp_t gfp = list->gfp | balloon_take_zone_gfp(zone_idx(zone));
 
 		/* ZONE_MOVABLE has nothing for allocations that are not movable. */
 		if (gfp_zone(gfp) >= zone_idx(zone) &&
-		    balloon_take_has_fragment(zone, list_order, list))
-			page = alloc_pages_node(zone_to_nid(zone), gfp |
-						__GFP_THISNODE | BALLOON_GFP_COMMON,
-						order);
+		    balloon_take_has_fragment(zone, take->fragment_order, list))
+			nr = balloon_take_alloc(take, gfp | __GFP_THISNODE |
+						BALLOON_GFP_COMMON, zone_to_nid(zone),
+						order, nr_room, pages);
 	}
-	return page;
+	return nr;
 }
 
-static struct page *balloon_take_node_fragment(int node, unsigned int list_order,
-					       unsigned int order)
+static unsigned int balloon_take_node_fragment(struct balloon_take *take, int node,
+					       unsigned int nr_room,
+					       struct list_head *pages)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
-	struct page *page = NULL;
+	unsigned int nr = 0;
 	int i;
 
-	for (i = MAX_NR_ZONES - 1; i >= 0 && !page; i--)
-		page = balloon_take_zone_fragment(&zones[i], list_order, order);
-	return page;
+	for (i = MAX_NR_ZONES - 1; i >= 0 && !nr; i--)
+		nr = balloon_take_zone_fragment(take, &zones[i], nr_room, pages);
+	return nr;
 }
 
 /*
- * A fragment of up to @nr_room pages, from the chosen node if it has one. Orders are
- * tried from the largest down.
+ * Fragments of the chosen node if it has one. Orders are tried from the largest down.
  */
-static struct page *balloon_take_fragment(struct virtio_balloon *vb,
-					  unsigned int nr_room,
-					  unsigned int *order)
+static unsigned int balloon_take_fragments(struct balloon_take *take,
+					   unsigned int nr_room,
+					   struct list_head *pages)
 {
-	struct balloon_take *take = &vb->take;
-	struct page *page = NULL;
+	unsigned int nr = 0;
 	int node;
 
 	for (; take->fragment_order >= 0; take->fragment_order--) {
-		*order = min_t(unsigned int, take->fragment_order, ilog2(nr_room));
 		if (take->node != NUMA_NO_NODE)
-			page = balloon_take_node_fragment(take->node,
-							  take->fragment_order,
-							  *order);
-		if (page)
-			return page;
+			nr = balloon_take_node_fragment(take, take->node, nr_room, pages);
+		if (nr)
+			return nr;
 		for_each_node_state(node, N_MEMORY) {
-			page = balloon_take_node_fragment(node,
-							  take->fragment_order,
-							  *order);
-			if (page)
-				return page;
+			nr = balloon_take_node_fragment(take, node, nr_room, pages);
+			if (nr)
+				return nr;
 		}
 	}
 	take->fragments = false;
-	return NULL;
+	return 0;
 }
 
 /* A piece of the wanted order, or the largest below that is to be had. */
-static struct page *balloon_take_piece(struct virtio_balloon *vb,
-				       unsigned int nr_room, unsigned int *order)
+static unsigned int balloon_take_piece(struct balloon_take *take, unsigned int nr_room,
+				       struct list_head *pages)
 {
-	struct balloon_take *take = &vb->take;
+	unsigned int order;
 	struct page *page;
 
 	for (;;) {
-		*order = min_t(unsigned int, take->order, ilog2(nr_room));
-		if (!*order)
-			return alloc_pages_node(take->node, BALLOON_GFP_PAGE, 0);
-		page = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE, *order);
-		if (page)
-			return page;
-		take->order = *order - 1;
+		order = min_t(unsigned int, take->order, ilog2(nr_room));
+		page = alloc_pages_node(take->node, order ? BALLOON_GFP_MOVABLE :
+					BALLOON_GFP_PAGE, order);
+		if (page || !order)
+			return balloon_take_accept(take, page, order, pages);
+		take->order = order - 1;
 	}
 }
 
 /**
- * balloon_take_pages() - one block or fragment, split into pages that can be moved
+ * balloon_take_pages() - memory in pages that can be moved
  * @vb: the balloon
  * @nr_room: pages at most
- * @order: of the block
+ * @pages: where they go, linked by lru; those of a block or fragment in ascending order
  *
  * Fragments as long as @vb->take.fragments is set. It is cleared, and nothing returned,
- * when there are no more. An order that is not to be had is not tried again before
- * balloon_take_restart().
+ * when there are no more; then one block, or what there is. An order that is not to be
+ * had is not tried again before balloon_take_restart().
  *
  * Context: the size worker, without locks: single pages are reclaimed for, and
  *	    reclaim may come back to the balloon.
- * Return: the first page, or NULL if there is none that the device could name.
+ * Return: how many pages; 0 if there are none that the device could name.
  */
-struct page *balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
-				unsigned int *order)
+unsigned int balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
+				struct list_head *pages)
 {
-	struct balloon_take *take = &vb->take;
-	struct page *page;
-
 	balloon_take_choose_node(vb, BALLOON_GFP_MOVABLE);
-	if (take->fragments)
-		page = balloon_take_fragment(vb, nr_room, order);
-	else
-		page = balloon_take_piece(vb, nr_room, order);
-	page = balloon_take_accept(take, page, *order);
-	if (page && *order)
-		split_page(page, *order);
-	return page;
+	return vb->take.fragments ?
+		balloon_take_fragments(&vb->take, nr_room, pages) :
+		balloon_take_piece(&vb->take, nr_room, pages);
 }
 
 /**
- * balloon_take_split_block() - a block of BALLOON_BLOCK_ORDER_MIN, split into pages
+ * balloon_take_split_block() - a block of BALLOON_BLOCK_ORDER_MIN in pages
  * @vb: the balloon
+ * @pages: where they go, linked by lru in ascending order
  *
  * Context: the size worker.
- * Return: its first page, or NULL.
+ * Return: whether there was one.
  */
-struct page *balloon_take_split_block(struct virtio_balloon *vb)
+bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages)
 {
+	const unsigned int order = BALLOON_BLOCK_ORDER_MIN;
 	struct balloon_take *take = &vb->take;
 	struct page *block;
 
-	if (take->order < BALLOON_BLOCK_ORDER_MIN)
-		return NULL;
+	if (take->order < order)
+		return false;
 	balloon_take_choose_node(vb, BALLOON_GFP_MOVABLE);
-	block = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE,
-				 BALLOON_BLOCK_ORDER_MIN);
+	block = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE, order);
 	if (!block)
-		take->order = BALLOON_BLOCK_ORDER_MIN - 1;
-	block = balloon_take_accept(take, block, BALLOON_BLOCK_ORDER_MIN);
-	if (block)
-		split_page(block, BALLOON_BLOCK_ORDER_MIN);
-	return block;
+		take->order = order - 1;
+	return balloon_take_accept(take, block, order, pages);
 }
 
 /**
@@ -430,9 +448,10 @@ struct page *balloon_take_block(struct virtio_balloon *vb,
 			break;
 		take->block_order = order - 1;
 	}
-	page = balloon_take_accept(take, page, order);
-	if (page)
-		set_page_private(page, order);
+	if (!balloon_take_fits(page, order))
+		return NULL;
+	balloon_histogram_count(&take->orders, order);
+	set_page_private(page, order);
 	return page;
 }
 

@@ -36,9 +36,9 @@ struct balloon_take {
 const char *balloon_take_name(void);
 void balloon_take_restart(struct virtio_balloon *vb);
 unsigned long balloon_take_spare(gfp_t gfp);
-struct page *balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
-				unsigned int *order);
-struct page *balloon_take_split_block(struct virtio_balloon *vb);
+unsigned int balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
+				struct list_head *pages);
+bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages);
 struct page *balloon_take_block(struct virtio_balloon *vb,
 				unsigned long nr_pages);
 void balloon_take_show_orders(struct seq_file *file, struct virtio_balloon *vb);

@@ -18,32 +18,6 @@
 #include <linux/balloon_compaction.h>
 #endif
 
-/*
- * Who corrects the managed page count when a page enters or leaves the balloon:
- * the core, if asked to at the start, or on older kernels the driver.
- */
-#ifdef BALLOON_HAVE_CORE_ACCOUNTING
-static inline void balloon_compat_set_accounting(struct balloon_dev_info *info,
-						 bool adjust)
-{
-	info->adjust_managed_page_count = adjust;
-}
-
-static inline void balloon_compat_account(struct page *page, long nr_pages)
-{
-}
-#else
-static inline void balloon_compat_set_accounting(struct balloon_dev_info *info,
-						 bool adjust)
-{
-}
-
-static inline void balloon_compat_account(struct page *page, long nr_pages)
-{
-	adjust_managed_page_count(page, nr_pages);
-}
-#endif
-
 /* The node's counter of balloon pages, where there is one. */
 #ifdef BALLOON_HAVE_CORE_ACCOUNTING
 static inline void balloon_compat_count_node(struct page *page, long nr_pages)
@@ -97,6 +71,13 @@ static inline bool balloon_compat_may_enqueue(struct page *page)
 	return page_ref_count(page) == 1;
 }
 
+/* Single pages in one go, into the empty places of an array. */
+#ifdef alloc_pages_bulk_node
+#define balloon_compat_alloc_bulk	alloc_pages_bulk_node
+#else
+#define balloon_compat_alloc_bulk	alloc_pages_bulk_array_node
+#endif
+
 /* The largest order of the allocator; MAX_ORDER once was one more than that. */
 #ifdef MAX_PAGE_ORDER
 #define BALLOON_COMPAT_MAX_ORDER	MAX_PAGE_ORDER
@@ -125,6 +106,8 @@ static inline int balloon_compat_moved_out(struct balloon_dev_info *info,
 					   struct page *old, bool adjust)
 {
 	dec_node_page_state(old, NR_BALLOON_PAGES);
+	if (adjust)
+		adjust_managed_page_count(old, 1);
 	return -ENOENT;
 }
 #else
