@@ -18,7 +18,7 @@ from suite.guests import full_size
 
 ENDS_OF_RANGE = True
 
-GUEST = {"memory_mib": 320}
+GUEST = {"memory_mib": 384}
 PARAMETER = "/sys/module/virtio_balloon/parameters/floor"
 # A process with memory of its own, on swapless tmpfs: it cannot be reclaimed.
 HELD = 24 * MIB
