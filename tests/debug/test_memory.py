@@ -2,8 +2,9 @@
 """What only a debug kernel lets one try with a balloon's memory.
 
 A contiguous range is taken from where balloon pages lie: the kernel moves them. Free
-memory that only such ranges may have is no floor for the guest. And free pages are filled with a pattern, which the kernel looks at when it gives them out:
-whoever changed or lost it meanwhile, be it the host, is reported.
+memory of an area for such ranges does not count for the floor. And free pages are filled
+with a pattern, which the kernel looks at when it gives them out: whoever changed or lost
+it meanwhile, be it the host, is reported.
 """
 
 import pytest
