@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What only a debug kernel lets one try with a balloon's memory.
 
-A contiguous range is taken from where balloon pages lie: the kernel moves them. And
-free pages are filled with a pattern, which the kernel looks at when it gives them out:
-whoever changed or lost it meanwhile, be it the host, is reported.
+A contiguous range is taken from where balloon pages lie: the kernel moves them. Free
+memory of an area for such ranges does not count for the floor. And free pages are filled
+with a pattern, which the kernel looks at when it gives them out: whoever changed or lost
+it meanwhile, be it the host, is reported.
 """
 
 import pytest
 
 from lab import MIB
 from suite import hog
-from suite.books import PAGE
+from suite.books import PAGE, SYSFS
 from suite.guests import full_size
 
 # The kernel keeps about as much free in the area as elsewhere: half of what is left.
@@ -68,6 +69,22 @@ def test_all_of_an_area(boot, record_property):
     moved = guest.vmstat()["balloon_migrate"] - before
     record_property("figure", f"{ROUNDS} times {WHOLE_MIB} MiB in one piece, "
                               f"{moved} pages moved")
+
+
+def test_floor_without_the_area(boot, ours, record_property):
+    """Free memory of the area is not available to the kernel, and none of the floor."""
+    guest = boot(memory_mib=640, append=f"cma={WHOLE_MIB}M")
+    mark = guest.log_mark()
+    guest.set_target(PAGE)
+    guest.wait_for(lambda: guest.read(f"{SYSFS}/state") == "floor", 120, "state 'floor'")
+    meminfo, floor = guest.meminfo(), int(guest.read(f"{SYSFS}/floor"))
+    usable = meminfo["MemAvailable"] - meminfo["CmaFree"]
+    figure = (f"{usable // MIB} MiB available and {meminfo['CmaFree'] // MIB} MiB of CMA "
+              f"free, the floor is {floor // MIB} MiB")
+    # What this test runs in the guest takes its part.
+    assert usable > floor * 3 // 4, figure
+    assert "oom-kill" not in guest.log_since(mark)
+    record_property("figure", figure)
 
 
 @pytest.mark.parametrize("told", (False, True), ids=("not-told", "told"))

@@ -100,9 +100,12 @@ static void pfns_fit_or_not(const void *arg)
 static void floor_default(const void *arg)
 {
 	(void)arg;
-	ktap_eq(balloon_default_floor(0), 8ULL << 20);
-	ktap_eq(balloon_default_floor(128ULL << 20), 8ULL << 20);
-	ktap_eq(balloon_default_floor(1ULL << 30), 16ULL << 20);
+	ktap_eq(balloon_default_floor(0), 32ULL << 20);
+	ktap_eq(balloon_default_floor(128ULL << 20), 34ULL << 20);
+	ktap_eq(balloon_default_floor(512ULL << 20), 40ULL << 20);
+	ktap_eq(balloon_default_floor(1ULL << 30), 48ULL << 20);
+	ktap_eq(balloon_default_floor((2ULL << 30) - 64), (64ULL << 20) - 1);
+	ktap_eq(balloon_default_floor(2ULL << 30), 64ULL << 20);
 	ktap_eq(balloon_default_floor(4ULL << 30), 64ULL << 20);
 	ktap_eq(balloon_default_floor(1ULL << 40), 64ULL << 20);
 }

@@ -283,6 +283,10 @@ static int balloon_blocks_memory_event(struct notifier_block *nb,
 		if (!balloon_free_report_answered(vb, BALLOON_OFFLINE_TIMEOUT))
 			return notifier_from_errno(-EBUSY);
 	}
+	if (action == MEM_ONLINE)
+		balloon_shortage_memory(vb, range->nr_pages);
+	if (action == MEM_OFFLINE)
+		balloon_shortage_memory(vb, -(long)range->nr_pages);
 	/* The balloon may be smaller now than it should be. */
 	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE) {
 		WRITE_ONCE(vb->blocks.leaving, false);

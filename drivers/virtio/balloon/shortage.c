@@ -52,7 +52,7 @@ static const struct kernel_param_ops balloon_floor_ops = {
 
 module_param_cb(floor, &balloon_floor_ops, NULL, 0644);
 MODULE_PARM_DESC(floor,
-		 "Memory that inflating leaves available to the guest, in bytes (K, M and G are understood); 'auto' is 1/64 of RAM between 8M and 64M; 0 leaves none");
+		 "Memory that inflating leaves available to the guest, in bytes (K, M and G are understood); 'auto' is 32M and 1/64 of RAM, at most 64M; 0 leaves none");
 
 /**
  * balloon_floor() - what inflating leaves available to the guest
@@ -66,8 +66,18 @@ unsigned long balloon_floor(struct virtio_balloon *vb)
 	unsigned long long bytes = READ_ONCE(balloon_floor_bytes);
 
 	if (bytes == BALLOON_FLOOR_AUTO)
-		bytes = balloon_default_floor((u64)vb->shortage.ram << PAGE_SHIFT);
+		bytes = balloon_default_floor((u64)READ_ONCE(vb->shortage.ram)
+					      << PAGE_SHIFT);
 	return bytes >> PAGE_SHIFT;
+}
+
+/*
+ * MemAvailable without free CMA pages: kernel allocations cannot have those. Where
+ * they were all that the floor left, fork() found no memory, and init died.
+ */
+static long balloon_shortage_available(void)
+{
+	return si_mem_available() - global_zone_page_state(NR_FREE_CMA_PAGES);
 }
 
 /**
@@ -81,7 +91,7 @@ unsigned long balloon_floor(struct virtio_balloon *vb)
 unsigned long balloon_shortage_room(struct virtio_balloon *vb,
 				    unsigned long nr_pages)
 {
-	long nr_available = si_mem_available();
+	long nr_available = balloon_shortage_available();
 
 	/* The kernel can have it back, and it is going to be free again anyway. */
 	if (vb->hint)
@@ -107,6 +117,10 @@ static unsigned long balloon_until(unsigned long when)
  */
 bool balloon_shortage_pausing(struct virtio_balloon *vb)
 {
+	if (READ_ONCE(vb->shortage.memory_came)) {
+		WRITE_ONCE(vb->shortage.memory_came, false);
+		vb->shortage.backoff_ms = 0;
+	}
 	return vb->shortage.backoff_ms && balloon_shortage_pause(vb);
 }
 
@@ -178,6 +192,24 @@ void balloon_shortage_forget(struct virtio_balloon *vb)
 {
 	vb->shortage.backoff_ms = 0;
 	vb->shortage.logged = false;
+}
+
+/**
+ * balloon_shortage_memory() - memory has come online, or has gone offline
+ * @vb: the balloon
+ * @nr_pages: how much; negative if it has gone
+ *
+ * The default floor follows. Memory that came ends the pause: the worker uses it at
+ * once.
+ *
+ * Context: the memory notifier, which is serialized by the kernel.
+ */
+void balloon_shortage_memory(struct virtio_balloon *vb, long nr_pages)
+{
+	WRITE_ONCE(vb->shortage.ram, vb->shortage.ram + nr_pages);
+	if (nr_pages > 0)
+		WRITE_ONCE(vb->shortage.memory_came, true);
+	balloon_size_kick(vb);
 }
 
 /**

@@ -11,7 +11,9 @@ struct virtio_balloon;
 
 /**
  * struct balloon_shortage - why inflating pauses, and until when
- * @ram: pages the guest had when the device was found; set once
+ * @ram: pages the guest had when the device was found, and what was plugged and
+ *	 unplugged since then; the memory notifier's
+ * @memory_came: some came online; set by the memory notifier, cleared by the worker
  * @backoff_ms: the present pause for want of memory, 0 without
  * @retry_at: jiffies when that pause ends
  * @at_floor: memory is left, but for the guest
@@ -21,10 +23,11 @@ struct virtio_balloon;
  *	       the OOM notifier
  * @oom_pause_ms: how long that is; the OOM notifier's
  *
- * The size worker's, but for what the OOM notifier writes.
+ * The size worker's, but for what the notifiers write.
  */
 struct balloon_shortage {
 	unsigned long ram;
+	bool memory_came;
 	unsigned int backoff_ms;
 	unsigned long retry_at;
 	bool at_floor;
@@ -46,6 +49,8 @@ unsigned long balloon_shortage_pause(struct virtio_balloon *vb);
 void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor);
 void balloon_shortage_end(struct virtio_balloon *vb);
 void balloon_shortage_forget(struct virtio_balloon *vb);
+
+void balloon_shortage_memory(struct virtio_balloon *vb, long nr_pages);
 
 void balloon_shortage_oom(struct virtio_balloon *vb);
 bool balloon_shortage_after_oom(struct virtio_balloon *vb);
