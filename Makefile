@@ -24,6 +24,7 @@ help:
 	@echo '    K=6.1|6.12|7.2   for a kernel that is fetched, in its own root'
 	@echo '    KDIR=DIR         for the kernel whose headers are in DIR'
 	@echo '  install        install it for the running kernel, into updates/, and balloonstat'
+	@echo '    KVER=RELEASE     for another kernel that is installed here'
 	@echo '  uninstall      remove it again: modprobe takes the in-tree driver'
 	@echo '  deb            a Debian package that builds it for each kernel (DKMS);  DIR=path'
 	@echo '  dkms-install   the same on other distributions;  dkms-uninstall'
@@ -65,16 +66,26 @@ modules:
 	  echo 'Install them (Debian: apt install linux-headers-$(KVER)), name others'; \
 	  echo 'with KDIR=, or build for a fetched kernel: make K=6.1, K=6.12 or K=7.2'; \
 	  exit 1; }
+	@scripts/stale $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	@scripts/fits $(MODULE) $(KDIR)
 endif
 
+ifdef K
+install:
+	@echo 'make install K=$(K): K= names a kernel of the lab, which is not installed on'
+	@echo 'this machine. Install in the guest that runs it, or give KVER= and KDIR=.'
+	@exit 1
+else
 install: modules
+	@scripts/fits $(MODULE) $(KDIR) $(KVER)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
 	@# Without a System.map, as with a distribution's headers, kbuild leaves it out.
 	depmod $(KVER)
 	install -D -m 755 scripts/balloonstat $(PREFIX)/bin/balloonstat
 	install -D -m 644 Documentation/balloonstat.8 $(PREFIX)/share/man/man8/balloonstat.8
 	@scripts/installed $(KVER)
+endif
 
 uninstall:
 	rm -f /lib/modules/$(KVER)/updates/$(MODULE)* \
@@ -146,8 +157,7 @@ guest: fetch
 	scripts/guest --kernel $(or $(K),7.2) --driver $(DRIVER)
 
 clean:
-	@if [ -e $(KDIR)/Makefile ]; then \
-	  $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
+	@scripts/stale --all
 	$(MAKE) -C tests/unit clean
 	rm -rf .lab/build .lab/runs
 

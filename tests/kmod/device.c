@@ -16,7 +16,8 @@
 
 #include "bh.h"
 
-#define BH_FEATURES	(GENMASK_ULL(23, 0) | BIT_ULL(27) | \
+/* Of the device type, reserved, and what a split ring can have. */
+#define BH_FEATURES	(GENMASK_ULL(27, 0) | GENMASK_ULL(63, 42) | \
 			 BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) | \
 			 BIT_ULL(VIRTIO_RING_F_EVENT_IDX) | \
 			 BIT_ULL(VIRTIO_F_VERSION_1) | \

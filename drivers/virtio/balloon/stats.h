@@ -17,6 +17,8 @@
  * @stream: the statistics queue
  * @request: the one request of it
  * @sg: its descriptor
+ * @nr_tags: tags from this on are not sent; never changes, since each buffer has to
+ *	     have the same ones
  * @stat: what the host reads; the worker's while the host does not have it
  * @events: room for the kernel's event counters, too large for a stack
  */
@@ -25,6 +27,7 @@ struct balloon_stats {
 	struct balloon_stream stream;
 	struct balloon_request request;
 	struct scatterlist sg;
+	unsigned int nr_tags;
 	struct virtio_balloon_stat stat[VIRTIO_BALLOON_S_NR];
 	unsigned long events[NR_VM_EVENT_ITEMS];
 };

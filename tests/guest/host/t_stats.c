@@ -7,8 +7,13 @@
  *   - each acknowledgment brings exactly one new buffer, soon, with the same
  *     tags, each once, also when used lengths are odd, interrupts spurious or
  *     late, or an inflate request is stuck meanwhile;
- *   - the figures are those of the guest.
+ *   - the figures are those of the guest;
+ *   - a host that keeps buffers with a tag which the kernel's own driver does not
+ *     send, as Firecracker up to 1.13 does with tags above 9, gets all it asks for;
+ *     the parameter "stats" sends fewer tags, or all of them.
  */
+#include <sys/utsname.h>
+
 #include "life.h"
 
 #define DEADLINE_MS	5000
@@ -17,7 +22,13 @@
 #define STAT_BYTES	10
 #define SLACK		(16 * (__s64)HOST_MIB)
 
+#define PARAMETER	"/sys/module/virtio_balloon/parameters/stats"
+
 enum { MEMFREE = 4, MEMTOT = 5, AVAIL = 6, CACHES = 7 };
+
+/* The tags below these numbers. */
+#define TAGS_SPEC	10
+#define TAGS_ALL	16
 
 static struct host *start(__u64 features)
 {
@@ -209,12 +220,75 @@ static void restored(const void *arg)
 	finish(h);
 }
 
+/* What the kernel's own driver sends: 6.12 brought those above 9. */
+static unsigned int kernel_tags(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	uname(&name);
+	sscanf(name.release, "%u.%u", &major, &minor);
+	return major > 6 || (major == 6 && minor >= 12) ? TAGS_ALL : TAGS_SPEC;
+}
+
+/* Keeps a buffer with a tag that it does not know, for ever. */
+static bool keep_unknown(struct host *h, struct host_elem *e, void *arg)
+{
+	unsigned int known = *(unsigned int *)arg;
+	__u16 tag;
+	__u32 at;
+
+	for (at = 0; e->role == HOST_STATS && at + STAT_BYTES <= e->out_len;
+	     at += STAT_BYTES) {
+		memcpy(&tag, e->data + at, sizeof(tag));
+		if (tag >= known) {
+			ktap_check(false, "tag %u, which this host does not know", tag);
+			return true;
+		}
+	}
+	(void)h;
+	return false;
+}
+
+struct tags {
+	const char *parameter;	/* or NULL */
+	unsigned int known;	/* or 0: those of the kernel's own driver */
+};
+
+static void strict_host(const void *arg)
+{
+	const struct tags *t = arg;
+	unsigned int known = t->known ? t->known : kernel_tags();
+	struct host_offer offer = { .features = HOST_F_MODERN | HOST_F_STATS_VQ };
+	struct host *h;
+	unsigned int i;
+
+	if (t->parameter && !conf_write(PARAMETER, t->parameter))
+		ktap_skip_case("the driver has no parameter stats");
+	h = host_new(&offer);
+	model_new(h);
+	h->on_take = keep_unknown;
+	h->arg = &known;
+	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
+	if (t->parameter)
+		conf_write(PARAMETER, "kernel");
+	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	for (i = 0; i < ROUNDS && !ktap.wrong; i++)
+		next_stats(h);
+	ktap_check(ktap.wrong || stat_pages(h, known - 1) >= 0,
+		   "no tag %u", known - 1);
+	finish(h);
+}
+
 int main(int argc, char **argv)
 {
 	static const __u64 modern = HOST_F_MODERN;
 	static const __u64 legacy;
+	static const struct tags kernel = { NULL, 0 };
+	static const struct tags spec = { "spec", TAGS_SPEC };
+	static const struct tags all = { "all", TAGS_ALL };
 
-	ktap_plan(10, argc, argv);
+	ktap_plan(13, argc, argv);
 	if (!ktap.list)
 		host_load_driver();
 	ktap_run("first", first, &modern, CASE_S);
@@ -227,5 +301,8 @@ int main(int argc, char **argv)
 	ktap_run("late-interrupt,legacy", late, &legacy, CASE_S);
 	ktap_run("while-stuck", while_stuck, &modern, CASE_S);
 	ktap_run("restored", restored, &modern, CASE_S);
+	ktap_run("strict-host", strict_host, &kernel, CASE_S);
+	ktap_run("strict-host,spec", strict_host, &spec, CASE_S);
+	ktap_run("strict-host,all", strict_host, &all, CASE_S);
 	return ktap_exit();
 }

@@ -56,13 +56,18 @@ def program():
             "-L", str(ROOT / "usr/share/seabios")]
 
 
+# The few names of QEMU that are written so.
+UNDERSCORED = ("in_order",)
+
+
 def properties(first, props):
     """QEMU's "first,name=value,..."; deflate_on_oom=True is deflate-on-oom=on."""
     words = {True: "on", False: "off"}
     parts = [first]
     for name, value in props.items():
         text = words[value] if isinstance(value, bool) else str(value)
-        parts.append(f"{name.replace('_', '-')}={text.replace(',', ',,')}")
+        name = name if name in UNDERSCORED else name.replace("_", "-")
+        parts.append(f"{name}={text.replace(',', ',,')}")
     return ",".join(parts)
 
 
