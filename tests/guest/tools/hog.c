@@ -4,6 +4,8 @@
  *
  *	hog MIB		take so much anonymous memory, page by page, and keep it
  *	hog MIB STRIDE	then give all but one of so many pages back: holes
+ *	hog MIB STRIDE PIECE
+ *			the same with pieces of so many pages instead of single ones
  *
  * Says "has N MiB" when it has it, and stays until it is killed. It is the first
  * that the kernel kills when there is no memory.
@@ -52,29 +54,31 @@ static char *take(size_t bytes)
 	return at;
 }
 
-static void leave_holes(char *at, size_t bytes, size_t stride)
+/* stride, kept: bytes. */
+static void leave_holes(char *at, size_t bytes, size_t stride, size_t kept)
 {
-	size_t page = sysconf(_SC_PAGESIZE), offset;
+	size_t offset;
 
-	stride *= page;
 	for (offset = 0; offset + stride <= bytes; offset += stride)
-		madvise(at + offset + page, stride - page, MADV_DONTNEED);
+		madvise(at + offset + kept, stride - kept, MADV_DONTNEED);
 }
 
 int main(int argc, char **argv)
 {
 	size_t bytes = argc > 1 ? strtoul(argv[1], NULL, 0) * MIB : 0;
 	size_t stride = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
+	size_t piece = argc > 3 ? strtoul(argv[3], NULL, 0) : 1;
 	char *at;
 
 	if (!bytes) {
-		fprintf(stderr, "usage: hog MIB [STRIDE]\n");
+		fprintf(stderr, "usage: hog MIB [STRIDE [PIECE]]\n");
 		return 2;
 	}
 	be_the_victim();
 	at = take(bytes);
+	piece *= sysconf(_SC_PAGESIZE);
 	if (stride)
-		leave_holes(at, bytes, stride);
+		leave_holes(at, bytes, stride * piece, piece);
 	printf("has %zu MiB\n", bytes / MIB);
 	fflush(stdout);
 	for (;;)

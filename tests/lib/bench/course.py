@@ -8,8 +8,9 @@ that what else the machine does meets all of them.
 import time
 
 from lab import MIB, Guest
+from lab.paths import LAB
 
-from . import contest, hugepages, phase, prepare
+from . import contest, hugepages, left, phase, prepare
 from .samples import Place
 
 # Orders of the blocks whose bare cost is measured: a page, a huge page, and the
@@ -18,13 +19,24 @@ BARE_ORDERS = (0, 9, 10)
 ALLOC_COST = "/sys/module/alloc_cost/parameters"
 
 
+def disks(run, size_mib):
+    """One for the page cache, full of zeros that take no room, if a memory needs it."""
+    if not any(memory.disk for memory in run.memories):
+        return []
+    path = LAB / "bench/disk.img"
+    with open(path, "wb") as image:
+        image.truncate(size_mib * MIB)
+    return [path]
+
+
 def boot(kernel, run, plan):
     """A guest with both drivers in it and none loaded."""
     icount = run.kind == "icount"
     traces = phase.COUNT_EVENTS if run.kind == "count" else phase.TIME_EVENTS
+    memory_mib = int(plan.guest_mib(run))
     return Guest(
         kernel, "ours", load=False, name=f"bench-{kernel}-{run.name}",
-        memory_mib=int(plan.guest_mib(run)), smp=1 if icount else 2,
+        memory_mib=memory_mib, smp=1 if icount else 2, disks=disks(run, memory_mib),
         # The same device for all: reporting is there for who wants it.
         balloon={"free_page_reporting": True},
         append=f"init_on_alloc={run.init_on_alloc}",
@@ -66,7 +78,10 @@ class Course:
             hugepages.collapse(guest)
         contest.load(guest, driver)
         amount = self._plan.size_of(run, memory)
-        inflated = self._measure(guest, run, amount, deflate=False)
+        before = left.before(guest) if memory.used else {}
+        inflated = before | self._measure(guest, run, amount, deflate=False)
+        if memory.used:
+            inflated |= left.after(guest, inflated)
         deflated = self._measure(guest, run, amount, deflate=True)
         contest.unload(guest)
         undo()

@@ -2,8 +2,13 @@
 /*
  * The benchmark's hands in the guest.
  *
- *   fragment MIB FILE	write to that much, give back every other page, create
- *			FILE and keep the rest until killed
+ *   fragment MIB FILE [PAGES]
+ *			write to that much, give back every other page, or every
+ *			other piece of so many pages, create FILE and keep the rest
+ *			until killed
+ *   cache DISK MIB FILE	read that much of a disk, drop every other piece of
+ *			CACHE_PIECE from the page cache, create FILE and keep the
+ *			rest until killed
  *   watch MIB		say "armed", and "usable" when that much more is free
  *   worktime		for each thread of workqueues, its pid and the nanoseconds it
  *			has run so far
@@ -21,6 +26,7 @@
 
 #define MIB		(1024ul * 1024)
 #define PAGE		4096ul
+#define CACHE_PIECE	(64 * 1024ul)
 #define LISTS_MAX	(256 * MIB)
 #define WATCH_US	1000	/* between two looks at the free memory */
 
@@ -40,21 +46,52 @@ static char *small_pages(unsigned long size)
 	return memory;
 }
 
-/* Two mappings that get their pages by turns, and one is given back. */
-static void fragment(unsigned long size, const char *file)
+static void touch(char *memory, unsigned long size)
 {
-	char *kept = small_pages(size / 2), *dropped = small_pages(size / 2);
 	unsigned long at;
 
-	for (at = 0; at < size / 2; at += PAGE) {
-		kept[at] = 1;
-		dropped[at] = 1;
-	}
-	munmap(dropped, size / 2);
+	for (at = 0; at < size; at += PAGE)
+		memory[at] = 1;
+}
+
+static void stay(const char *file)
+{
 	if (creat(file, 0600) < 0)
 		err(1, "%s", file);
 	for (;;)
 		pause();
+}
+
+/* Two mappings that get their pieces by turns, and one is given back. */
+static void fragment(unsigned long size, const char *file, unsigned long piece)
+{
+	char *kept = small_pages(size / 2), *dropped = small_pages(size / 2);
+	unsigned long at;
+
+	for (at = 0; at + piece <= size / 2; at += piece) {
+		touch(kept + at, piece);
+		touch(dropped + at, piece);
+	}
+	munmap(dropped, size / 2);
+	stay(file);
+}
+
+/* Without read-ahead, which makes large folios that are not dropped in part. */
+static void cache(const char *disk, unsigned long size, const char *file)
+{
+	int fd = open(disk, O_RDONLY);
+	static char piece[CACHE_PIECE];
+	unsigned long at;
+
+	if (fd < 0)
+		err(1, "%s", disk);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	for (at = 0; at < size; at += CACHE_PIECE)
+		if (pread(fd, piece, CACHE_PIECE, at) != CACHE_PIECE)
+			err(1, "%s", disk);
+	for (at = 0; at < size; at += 2 * CACHE_PIECE)
+		posix_fadvise(fd, at, CACHE_PIECE, POSIX_FADV_DONTNEED);
+	stay(file);
 }
 
 static unsigned long free_bytes(void)
@@ -136,8 +173,11 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
-	if (!strcmp(what, "fragment") && argc == 4)
-		fragment(size_of(argv[2]), argv[3]);
+	if (!strcmp(what, "fragment") && (argc == 4 || argc == 5))
+		fragment(size_of(argv[2]), argv[3],
+			 (argc == 5 ? strtoul(argv[4], NULL, 0) : 1) * PAGE);
+	else if (!strcmp(what, "cache") && argc == 5)
+		cache(argv[2], size_of(argv[3]), argv[4]);
 	else if (!strcmp(what, "watch") && argc == 3)
 		watch(size_of(argv[2]));
 	else if (!strcmp(what, "worktime") && argc == 2)

@@ -69,6 +69,21 @@ def _huge_pages_lost(results, place, driver):
     return None if before is None else (before - after) / place.size_mib
 
 
+def _not_got(results, place, driver):
+    """The part of what was asked for that did not come to the host."""
+    got = results.median(place, driver, "host_got")
+    return None if got is None else 1 - got / place.size_mib
+
+
+def _fewer(metric):
+    """The in-tree driver's to this one's, where more is better."""
+    def value(results, place, driver):
+        ours = results.median(place, driver, metric)
+        theirs = results.median(place, IN_TREE, metric)
+        return None if None in (ours, theirs) else theirs / max(ours, 1)
+    return value
+
+
 def _time(init_on_alloc, memory, phase):
     return {"run": "time", "init_on_alloc": init_on_alloc, "memory": memory,
             "phase": phase}
@@ -120,7 +135,34 @@ def _quieter():
                 "huge_before", _huge_pages_lost)
 
 
-LIMITS = (*_faster(), *_smaller(), *_quieter())
+def _fragments():
+    """Where what is free lies in fragments."""
+    for init_on_alloc in (0, 1):
+        for metric, most, what in (("wall", 0.9, "wall time"),
+                                   ("cpu", 1, "processor time of QEMU")):
+            yield Limit(f"inflate fragmented memory, init_on_alloc={init_on_alloc}: {what}",
+                        dict.fromkeys(MODES, most),
+                        _time(init_on_alloc, "fragmented", "inflate"), metric,
+                        _ratio(metric))
+
+
+def _used():
+    """What the host gets, and what the guest keeps."""
+    for memory in ("used", "cached"):
+        for init_on_alloc in (0, 1):
+            about = f"inflate {memory} memory, init_on_alloc={init_on_alloc}"
+            where = _time(init_on_alloc, memory, "inflate")
+            yield Limit(f"{about}: not come to the host, of what was asked",
+                        dict.fromkeys(MODES, 0.03), where, "host_got", _not_got)
+            yield Limit(f"{about}: whole blocks, the in-tree driver's to ours",
+                        dict.fromkeys(MODES, 1.05), where, "blocks_after",
+                        _fewer("blocks_after"))
+            yield Limit(f"{about}: huge pages, the in-tree driver's to ours",
+                        dict.fromkeys(MODES, 1.02), where, "pages_got",
+                        _fewer("pages_got"))
+
+
+LIMITS = (*_faster(), *_smaller(), *_quieter(), *_fragments(), *_used())
 
 
 def _matches(place, kernel, find):
@@ -146,7 +188,8 @@ def judge(results):
 def beside(results, judgement):
     """What the in-tree driver has where the limit is not a ratio to it."""
     for limit in LIMITS:
-        if limit.text != judgement.text or limit.value.__qualname__.startswith("_ratio"):
+        if limit.text != judgement.text or limit.value.__qualname__.startswith(
+                ("_ratio", "_fewer")):
             continue
         for place in results.places(limit.metric):
             if _matches(place, judgement.kernel, limit.find):

@@ -19,6 +19,8 @@ class Memory:
     share: float = 1.0      # of the plan's size
     need: int = 1           # free memory that preparing needs for each MiB of it
     held: bool = False      # by the host, all of it
+    disk: bool = False      # preparing reads one
+    used: bool = False      # what is left to the guest is looked at
 
 
 POPULATED = Memory("populated", prepare.populated, held=True)
@@ -26,6 +28,9 @@ UNTOUCHED = Memory("untouched", prepare.untouched)
 # Half of what a process has had cannot be ballooned while it lives.
 FRAGMENTED = Memory("fragmented", prepare.fragmented, 0.5, need=2, held=True)
 COMPACTED = Memory("compacted", prepare.compacted, 0.25, need=2, held=True)
+# Less than what is in fragments then, with whole blocks beside it.
+USED = Memory("used", prepare.used_by_process, 0.5, need=3, used=True)
+CACHED = Memory("cached", prepare.used_by_cache, 0.5, need=3, used=True, disk=True)
 AS_IS = Memory("any", prepare.as_is)
 
 
@@ -42,10 +47,13 @@ class Run:
         return f"{self.kind}-{self.init_on_alloc}"
 
     def only(self, wanted):
-        """The part whose names begin with one of these words, or None."""
+        """The part whose names begin with one of these words, or None.
+
+        A memory alone is a name, too.
+        """
         memories = tuple(memory for memory in self.memories
-                         if any(f"{self.name}-{memory.name}".startswith(word)
-                                for word in wanted))
+                         if any(name.startswith(word) for word in wanted
+                                for name in (f"{self.name}-{memory.name}", memory.name)))
         return Run(self.kind, self.init_on_alloc, memories) if memories else None
 
 
@@ -54,7 +62,9 @@ RUNS = (Run("count", 0, (POPULATED,)),
         Run("icount", 0, (AS_IS,)),
         Run("icount", 1, (AS_IS,)),
         Run("time", 0, (POPULATED, UNTOUCHED, FRAGMENTED)),
-        Run("time", 1, (POPULATED, UNTOUCHED, FRAGMENTED)))
+        Run("time", 1, (POPULATED, UNTOUCHED, FRAGMENTED)),
+        Run("time", 0, (USED, CACHED)),
+        Run("time", 1, (USED, CACHED)))
 
 
 def select(wanted):
@@ -91,6 +101,6 @@ class Plan:
         return int(size * memory.share)
 
     def guest_mib(self, run):
-        """The guest: what is fragmented has to fit twice its size."""
+        """The guest: what is fragmented or used has to fit a multiple of its size."""
         return max(self.size_of(run, memory) * memory.need
                    for memory in run.memories) + REST_MIB

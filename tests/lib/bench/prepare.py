@@ -11,6 +11,7 @@ from pathlib import Path
 from lab import MIB
 from lab.cache import cached, digest
 from lab.units import mib
+from suite import used
 
 from . import contest
 
@@ -21,6 +22,11 @@ HELD = "/tmp/held"
 # stops before: with transparent huge pages the kernel wants some 100 MiB free itself.
 RESERVE_MIB = 192
 TIMEOUT = 180           # seconds
+# What a used guest has used of its spare memory: half of that is more than the balloon
+# gets, and what is left are whole blocks that nobody has touched.
+USED_SHARE = 0.7
+PIECE_PAGES = 16        # every other 64 KiB is free
+DISK = "/dev/vda"
 
 
 def tool():
@@ -67,15 +73,44 @@ def untouched(guest):
     return _nothing
 
 
+def _hold(guest, command, what):
+    """A process that creates HELD when it has done its work, and keeps the result.
+
+    Returns what ends it.
+    """
+    pid = guest.check(f"rm -f {HELD}; setsid {TOOL} {command} >/dev/null 2>&1 "
+                      "& echo $!").strip()
+    guest.wait_for(lambda: guest.sh(f"test -e {HELD}").ok, TIMEOUT, what)
+    return lambda: guest.check(
+        f"kill {pid}; while kill -0 {pid} 2>/dev/null; do usleep 10000; done")
+
+
 def fragmented(guest):
     """Every other page is free, and those between belong to a process."""
     size = _spare_mib(guest)
-    pid = guest.check(f"rm -f {HELD}; setsid {TOOL} fragment {size} {HELD} "
-                      ">/dev/null 2>&1 & echo $!").strip()
-    guest.wait_for(lambda: guest.sh(f"test -e {HELD}").ok, TIMEOUT,
-                   f"every other page of {mib(size * MIB)} to be free")
-    return lambda: guest.check(
-        f"kill {pid}; while kill -0 {pid} 2>/dev/null; do usleep 10000; done")
+    return _hold(guest, f"fragment {size} {HELD}",
+                 f"every other page of {mib(size * MIB)} to be free")
+
+
+def _to_be_used(guest):
+    """MiB to use; nobody has touched the rest, and it is not made into blocks later."""
+    untouched(guest)
+    used.without_compaction(guest)
+    return int(USED_SHARE * _spare_mib(guest))
+
+
+def used_by_process(guest):
+    """A process has every other 64 KiB of what was used."""
+    size = _to_be_used(guest)
+    return _hold(guest, f"fragment {size} {HELD} {PIECE_PAGES}",
+                 f"every other 64 KiB of {mib(size * MIB)} to be free")
+
+
+def used_by_cache(guest):
+    """The page cache has every other 64 KiB of what was used."""
+    size = _to_be_used(guest)
+    return _hold(guest, f"cache {DISK} {size} {HELD}",
+                 f"every other 64 KiB of {mib(size * MIB)} of page cache to be free")
 
 
 def compacted(guest):

@@ -17,9 +17,19 @@ RATIOS = {
     "discards": "Discards on the host",
 }
 PLAIN = {
+    "host_got": "Memory that the host got",
     "rss_peak": "Peak resident memory above the start",
 }
-HUGE = "Transparent huge pages of the host"
+# What is shown before and after: (metrics, unit), heading and meaning.
+PAIRS = (
+    (("blocks_before", "blocks_after"), " MiB", "Whole blocks of the guest",
+     "free memory in blocks of 2 MiB and more, before and after"),
+    (("pages_asked", "pages_got"), "", "Huge pages for the guest",
+     "how many it asks for with the balloon inflated, and how many it gets, without "
+     "compaction"),
+    (("huge_before", "huge_after"), " MiB",
+     "Transparent huge pages of the host", "before and after, of QEMU's memory"),
+)
 COLUMNS = (IN_TREE, *MODES)
 
 
@@ -78,12 +88,13 @@ def _plain_cell(results, place, driver, metric):
     return number(results.median(place, driver, metric), METRICS[metric][0])
 
 
-def _huge_cell(results, place, driver, _metric):
-    values = [results.median(place, driver, f"huge_{when}")
-              for when in ("before", "after")]
-    if None in values:
-        return "-"
-    return f"{values[0]:,.0f} → {values[1]:,.0f} MiB"
+def _pair_cell(metrics, unit):
+    def cell(results, place, driver, _metric):
+        values = [results.median(place, driver, metric) for metric in metrics]
+        if None in values:
+            return "-"
+        return f"{values[0]:,.0f} → {values[1]:,.0f}{unit}"
+    return cell
 
 
 def _sections(results, kernel):
@@ -96,8 +107,9 @@ def _sections(results, kernel):
     for metric, title in PLAIN.items():
         yield title, METRICS[metric][1], _metric_table(
             results, kernel, metric, COLUMNS, _plain_cell)
-    yield HUGE, "before and after, of QEMU's memory", _metric_table(
-        results, kernel, "huge_before", COLUMNS, _huge_cell)
+    for metrics, unit, title, meaning in PAIRS:
+        yield title, meaning, _metric_table(
+            results, kernel, metrics[0], COLUMNS, _pair_cell(metrics, unit))
 
 
 def _limit_rows(results, judged):
