@@ -124,7 +124,7 @@ static void balloon_block_free(struct page *block)
 	unsigned int order = balloon_block_order(block);
 
 	set_page_private(block, 0);
-	__free_pages(block, order);
+	balloon_free_block(block, order);
 }
 
 /**
