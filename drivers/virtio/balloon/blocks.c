@@ -22,9 +22,39 @@
 /* Longer than that no memory is put offline for a host that does not answer. */
 #define BALLOON_OFFLINE_TIMEOUT	HZ
 
+/*
+ * The private field of a block's first page is its order, and above that, while the
+ * block is at rest, the round in which it came.
+ */
+#define BALLOON_BLOCK_ORDER_MASK	0xffUL
+#define BALLOON_BLOCK_ROUND_STEP	(BALLOON_BLOCK_ORDER_MASK + 1)
+
 static unsigned int balloon_block_order(struct page *block)
 {
-	return page_private(block);
+	return page_private(block) & BALLOON_BLOCK_ORDER_MASK;
+}
+
+static unsigned long balloon_block_round(struct page *block)
+{
+	return page_private(block) & ~BALLOON_BLOCK_ORDER_MASK;
+}
+
+/* The lock is held. */
+static void balloon_block_rest(struct balloon_blocks *blocks, struct page *block)
+{
+	unsigned int order = balloon_block_order(block);
+
+	set_page_private(block, blocks->round | order);
+	list_move_tail(&block->lru, &blocks->lists[order]);
+	blocks->nr_blocks++;
+}
+
+/* The lock is held. */
+static void balloon_block_pick(struct balloon_blocks *blocks, struct page *block)
+{
+	set_page_private(block, balloon_block_order(block));
+	list_del(&block->lru);
+	blocks->nr_blocks--;
 }
 
 /* What the kernel's statistics say; @nr_pages is negative on the way out. */
@@ -80,31 +110,32 @@ unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
 unsigned long balloon_blocks_put_back(struct virtio_balloon *vb,
 				      struct list_head *blocks)
 {
+	struct page *block, *next;
 	unsigned long nr = 0;
-	struct page *block;
 
-	list_for_each_entry(block, blocks, lru)
-		nr += 1UL << balloon_block_order(block);
 	spin_lock(&vb->blocks.lock);
-	list_splice_tail_init(blocks, &vb->blocks.list);
+	list_for_each_entry_safe(block, next, blocks, lru) {
+		nr += 1UL << balloon_block_order(block);
+		balloon_block_rest(&vb->blocks, block);
+	}
 	spin_unlock(&vb->blocks.lock);
 	return nr;
 }
 
 /**
- * balloon_blocks_number() - how many blocks there are at rest
+ * balloon_blocks_new_round() - all blocks at rest are to be announced again
  * @vb: the balloon
  *
- * Context: any.
+ * Context: the size worker.
+ * Return: how many there are.
  */
-unsigned long balloon_blocks_number(struct virtio_balloon *vb)
+unsigned long balloon_blocks_new_round(struct virtio_balloon *vb)
 {
-	struct page *block;
-	unsigned long nr = 0;
+	unsigned long nr;
 
 	spin_lock(&vb->blocks.lock);
-	list_for_each_entry(block, &vb->blocks.list, lru)
-		nr++;
+	vb->blocks.round += BALLOON_BLOCK_ROUND_STEP;
+	nr = vb->blocks.nr_blocks;
 	spin_unlock(&vb->blocks.lock);
 	return nr;
 }
@@ -124,7 +155,7 @@ static void balloon_block_free(struct page *block)
 	unsigned int order = balloon_block_order(block);
 
 	set_page_private(block, 0);
-	__free_pages(block, order);
+	balloon_free_block(block, order);
 }
 
 /**
@@ -144,27 +175,35 @@ void balloon_blocks_free_list(struct list_head *blocks)
 	}
 }
 
-/* The next block of at most @nr_pages that lies in a range, off the list. */
-static struct page *balloon_blocks_take(struct virtio_balloon *vb,
-					unsigned long nr_pages,
-					unsigned long start_pfn,
-					unsigned long end_pfn)
+/* One of the largest blocks of @nr_pages at most. */
+static struct page *balloon_blocks_take(struct balloon_blocks *blocks,
+					unsigned long nr_pages)
 {
-	struct page *block, *found = NULL;
+	int order = min_t(int, ilog2(nr_pages), BALLOON_COMPAT_MAX_ORDER);
+	struct page *block = NULL;
 
-	spin_lock(&vb->blocks.lock);
-	list_for_each_entry(block, &vb->blocks.list, lru) {
-		unsigned long pfn = page_to_pfn(block);
-		unsigned long nr = 1UL << balloon_block_order(block);
+	spin_lock(&blocks->lock);
+	for (; order >= 0 && !block; order--)
+		block = list_first_entry_or_null(&blocks->lists[order], struct page, lru);
+	if (block)
+		balloon_block_pick(blocks, block);
+	spin_unlock(&blocks->lock);
+	return block;
+}
 
-		if (nr <= nr_pages && pfn < end_pfn && pfn + nr > start_pfn) {
-			list_del(&block->lru);
-			found = block;
-			break;
-		}
-	}
-	spin_unlock(&vb->blocks.lock);
-	return found;
+/* One of the smallest blocks. */
+static struct page *balloon_blocks_take_small(struct balloon_blocks *blocks)
+{
+	struct page *block = NULL;
+	int order;
+
+	spin_lock(&blocks->lock);
+	for (order = 0; order <= BALLOON_COMPAT_MAX_ORDER && !block; order++)
+		block = list_first_entry_or_null(&blocks->lists[order], struct page, lru);
+	if (block)
+		balloon_block_pick(blocks, block);
+	spin_unlock(&blocks->lock);
+	return block;
 }
 
 /**
@@ -174,11 +213,24 @@ static struct page *balloon_blocks_take(struct virtio_balloon *vb,
  * It stays in the balloon, for balloon_blocks_put_back().
  *
  * Context: the size worker.
- * Return: the block that has been at rest for longest, or NULL.
+ * Return: a block of an earlier round, or NULL.
  */
 struct page *balloon_blocks_take_any(struct virtio_balloon *vb)
 {
-	return balloon_blocks_take(vb, ULONG_MAX, 0, ULONG_MAX);
+	struct balloon_blocks *blocks = &vb->blocks;
+	struct page *block = NULL;
+	int order;
+
+	spin_lock(&blocks->lock);
+	for (order = BALLOON_COMPAT_MAX_ORDER; order >= 0 && !block; order--) {
+		block = list_first_entry_or_null(&blocks->lists[order], struct page, lru);
+		if (block && balloon_block_round(block) == blocks->round)
+			block = NULL;
+	}
+	if (block)
+		balloon_block_pick(blocks, block);
+	spin_unlock(&blocks->lock);
+	return block;
 }
 
 /**
@@ -198,11 +250,8 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb,
 	unsigned long freed = 0;
 	struct page *block;
 
-	/* Not worth a look at every block. */
-	if (nr_pages < 1UL << BALLOON_BLOCK_ORDER_MIN)
-		return 0;
-	while ((block = balloon_blocks_take(vb, nr_pages - freed, 0,
-					    ULONG_MAX))) {
+	while (freed < nr_pages &&
+	       (block = balloon_blocks_take(&vb->blocks, nr_pages - freed))) {
 		freed += 1UL << balloon_block_order(block);
 		balloon_block_leave(vb, block);
 		balloon_block_free(block);
@@ -223,7 +272,7 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb,
  */
 bool balloon_blocks_break_one(struct virtio_balloon *vb)
 {
-	struct page *block = balloon_blocks_take_any(vb);
+	struct page *block = balloon_blocks_take_small(&vb->blocks);
 	unsigned int order, i;
 	LIST_HEAD(pages);
 
@@ -258,10 +307,25 @@ static void balloon_blocks_release_range(struct virtio_balloon *vb,
 					 unsigned long start_pfn,
 					 unsigned long end_pfn)
 {
-	struct page *block;
+	struct balloon_blocks *blocks = &vb->blocks;
+	struct page *block, *next;
+	LIST_HEAD(leaving);
+	int order;
 
-	while ((block = balloon_blocks_take(vb, ULONG_MAX, start_pfn,
-					    end_pfn))) {
+	spin_lock(&blocks->lock);
+	for (order = 0; order <= BALLOON_COMPAT_MAX_ORDER; order++)
+		list_for_each_entry_safe(block, next, &blocks->lists[order], lru) {
+			unsigned long pfn = page_to_pfn(block);
+
+			if (pfn >= end_pfn || pfn + (1UL << order) <= start_pfn)
+				continue;
+			balloon_block_pick(blocks, block);
+			list_add_tail(&block->lru, &leaving);
+		}
+	spin_unlock(&blocks->lock);
+
+	list_for_each_entry_safe(block, next, &leaving, lru) {
+		list_del(&block->lru);
 		balloon_block_leave(vb, block);
 		balloon_block_free(block);
 		cond_resched();
@@ -329,7 +393,10 @@ void balloon_blocks_unlisten(struct virtio_balloon *vb)
  */
 int balloon_blocks_init(struct virtio_balloon *vb)
 {
+	unsigned int order;
+
 	spin_lock_init(&vb->blocks.lock);
-	INIT_LIST_HEAD(&vb->blocks.list);
+	for (order = 0; order <= BALLOON_COMPAT_MAX_ORDER; order++)
+		INIT_LIST_HEAD(&vb->blocks.lists[order]);
 	return 0;
 }

@@ -20,15 +20,20 @@ struct virtio_balloon;
 
 /**
  * struct balloon_blocks - whole blocks in the balloon
- * @lock: guards @list; innermost, not used in interrupts
- * @list: blocks linked by the first page's lru, their order in its private field
+ * @lock: guards @lists, @nr_blocks and @round; innermost, not used in interrupts
+ * @lists: blocks of each order, linked by the first page's lru, the one that has been
+ *	   here for longest first
+ * @nr_blocks: how many there are
+ * @round: what blocks are marked with that enter or come back now
  * @nr_pages: pages of all blocks
  * @memory_nb: hears of memory that goes offline
  * @leaving: some is going offline now
  */
 struct balloon_blocks {
 	spinlock_t lock;
-	struct list_head list;
+	struct list_head lists[BALLOON_COMPAT_MAX_ORDER + 1];
+	unsigned long nr_blocks;
+	unsigned long round;
 	atomic_long_t nr_pages;
 	struct notifier_block memory_nb;
 	bool leaving;
@@ -41,7 +46,7 @@ void balloon_blocks_unlisten(struct virtio_balloon *vb);
 struct page *balloon_blocks_take_any(struct virtio_balloon *vb);
 unsigned long balloon_blocks_put_back(struct virtio_balloon *vb,
 				      struct list_head *blocks);
-unsigned long balloon_blocks_number(struct virtio_balloon *vb);
+unsigned long balloon_blocks_new_round(struct virtio_balloon *vb);
 unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
 				   struct list_head *blocks);
 unsigned long balloon_blocks_release(struct virtio_balloon *vb,

@@ -44,7 +44,7 @@ static void balloon_hint_block_free(struct page *block, bool lost)
 		clear_highpage(block + i);
 		cond_resched();
 	}
-	__free_pages(block, order);
+	balloon_free_block(block, order);
 }
 
 /*

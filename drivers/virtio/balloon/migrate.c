@@ -3,14 +3,14 @@
  * Compaction moves a balloon page: a new page takes the place of an old one, and the host
  * has to be told of both.
  *
- * Nobody waits for it. The callback posts both requests and is done: the old page is out
- * of the balloon, and the new one is on its way in like any page that is being inflated.
- * Their move keeps both until the host has acknowledged them: only then the new one goes
+ * The callback posts both requests and is done: the old page is out of the balloon, and
+ * the new one on its way in like any page that is being inflated. Their move keeps both until the host has acknowledged them: only then the new one goes
  * on the kernel's list, and only then the old one is free, which nobody can inflate again
  * while the host might mistake the order. So a host that is slow or silent does not hold
  * up whoever moves pages; when all moves are in use, more are refused. Who tries until
  * all pages are gone, as memory offlining does, tries on until somebody interrupts it.
- * Only who allocates a range needs its pages at once, and waits for a moment.
+ * The mode decides: MIGRATE_SYNC waits for a moment, since an allocator of a range needs
+ * its pages at once; nobody else does.
  *
  * Nor is anything refused because the system is about to sleep, and moves settle until
  * the device does: going to sleep needs memory, for which the kernel's own thread
@@ -29,8 +29,11 @@
 #define BALLOON_MIGRATE_RETRY		(HZ / 10)
 /* No move has ended for so long: who wants one is better told to give up. */
 #define BALLOON_MIGRATE_STALLED		(HZ / 10)
-/* Who needs the old pages at once waits so long for the host, for each of them. */
-#define BALLOON_MIGRATE_PATIENCE	(HZ / 2)
+/*
+ * A synchronous mover waits for the host, with two pages locked. It answers in 1 ms, or some
+ * 10 ms later if it does not get a processor; later than this it is silent.
+ */
+#define BALLOON_MIGRATE_PATIENCE	(HZ / 5)
 /* Moves in flight are waited for this long before the device is reset. */
 #define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
 
@@ -98,7 +101,7 @@ static int balloon_move_post(struct balloon_migrate *migrate, struct balloon_mov
 	unsigned long flags;
 	int err;
 
-	/* Both, before the first may come back on another CPU. */
+	/* Before the first may come back on another CPU. */
 	atomic_set(&move->nr_pending, 2);
 	spin_lock_irqsave(&migrate->lock, flags);
 	err = balloon_queue_post(&migrate->inflate, &move->inflate);
@@ -119,10 +122,7 @@ static bool balloon_migrate_arm(struct balloon_migrate *migrate)
 	       armed;
 }
 
-/*
- * Whoever hears -EAGAIN tries each page ten times, which helps if the host answers
- * meanwhile. With one that does not, compaction would be busy for minutes.
- */
+/* With a silent host -EAGAIN keeps mm busy for minutes: it tries each page ten times. */
 static int balloon_migrate_refuse(struct balloon_migrate *migrate)
 {
 	if (balloon_queue_broken(migrate->inflate.queue))
@@ -161,37 +161,28 @@ static void balloon_migrate_settle_old(struct balloon_migrate *migrate)
 }
 
 /*
- * Whether a range may be being allocated as a whole: newer kernels' modes do not tell.
- * Compaction has a thread of its own, or comes from somebody who is short of memory.
+ * An allocator of a range looks once, when the last page was moved, whether all of it is
+ * free. So synchronous movers wait, but not page after page for a silent host. Memory
+ * offlining looks again until all is free.
  */
-static bool balloon_migrate_for_range(void)
-{
-	if (current->flags & PF_MEMALLOC)
-		return false;
-	return !(current->flags & PF_KTHREAD) || current->flags & PF_WQ_WORKER;
-}
-
-/*
- * Such a range (CMA, virtio-mem) is looked at once, when the last page was moved: all of
- * it has to be free then. Who does that waits for the host; but not page after page for
- * one that is silent. Memory offlining looks again until all is free.
- */
-static bool balloon_migrate_may_wait(struct balloon_migrate *migrate)
+static bool balloon_migrate_may_wait(struct balloon_migrate *migrate,
+				     enum migrate_mode mode)
 {
 	struct virtio_balloon *vb = migrate->inflate.queue->vb;
 
-	return balloon_migrate_for_range() && !READ_ONCE(migrate->silent) &&
+	return mode == MIGRATE_SYNC && !READ_ONCE(migrate->silent) &&
 	       !READ_ONCE(vb->blocks.leaving) &&
 	       !balloon_queue_broken(migrate->inflate.queue) &&
 	       !balloon_queue_broken(migrate->deflate.queue);
 }
 
 /* A move to be had, when one has settled if need be. */
-static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate)
+static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate,
+					       enum migrate_mode mode)
 {
 	struct balloon_move *move = balloon_move_get(migrate);
 
-	if (move || !balloon_migrate_may_wait(migrate))
+	if (move || !balloon_migrate_may_wait(migrate, mode))
 		return move;
 	wait_event_idle_timeout(migrate->settled,
 				(move = balloon_move_get(migrate)),
@@ -203,14 +194,14 @@ static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate)
 
 /* The worker cannot be left alone with it: it may wait for the lock of a new page. */
 static void balloon_migrate_await_old(struct balloon_migrate *migrate,
-				      struct balloon_move *move, struct page *old)
+				      struct balloon_move *move, struct page *old,
+				      enum migrate_mode mode)
 {
 	struct balloon_stream *deflate = &migrate->deflate;
 	unsigned long end = jiffies + BALLOON_MIGRATE_PATIENCE;
 	bool taken = false;
 
-	/* The move may be another's by then, but not with this page. */
-	while (READ_ONCE(move->old) == old && balloon_migrate_may_wait(migrate)) {
+	while (READ_ONCE(move->old) == old && balloon_migrate_may_wait(migrate, mode)) {
 		long left = end - jiffies;
 
 		if (left <= 0) {
@@ -231,10 +222,10 @@ static void balloon_migrate_await_old(struct balloon_migrate *migrate,
 }
 
 static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
-				 struct page *old)
+				 struct page *old, enum migrate_mode mode)
 {
 	struct balloon_migrate *migrate = vb->migrate;
-	struct balloon_move *move = balloon_move_await(migrate);
+	struct balloon_move *move = balloon_move_await(migrate, mode);
 
 	if (!move)
 		return balloon_migrate_refuse(migrate);
@@ -257,10 +248,20 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
 		WRITE_ONCE(migrate->progress_at, jiffies);
 	if (!balloon_migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
-	balloon_migrate_await_old(migrate, move, old);
+	balloon_migrate_await_old(migrate, move, old, mode);
 	count_vm_event(BALLOON_MIGRATE);
 	return balloon_compat_moved_out(&vb->pages.info, old,
 					balloon_pages_adjust_managed(vb));
+}
+
+/*
+ * Since 6.3 MIGRATE_ASYNC comes first, whatever mm wants, and what is refused comes again:
+ * a move that began now would not be waited for then. Only allocations compact in this mode
+ * alone. Refuse those, and 7.3 tries the same block of memory for ever.
+ */
+static bool balloon_migrate_too_early(enum migrate_mode mode)
+{
+	return mode == MIGRATE_ASYNC && !(current->flags & PF_MEMALLOC);
 }
 
 /*
@@ -274,6 +275,8 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 						 pages.info);
 	int rc = -EBUSY;
 
+	if (balloon_migrate_too_early(mode))
+		return -EBUSY;
 	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT))
 		return -EBUSY;
 	if (!down_read_trylock(&vb->migrate->gate))
@@ -281,7 +284,7 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 	if (vb->migrate->open && balloon_pages_unseen(vb))
 		rc = balloon_size_silent(vb) ? -EBUSY : -EAGAIN;
 	else if (vb->migrate->open && !balloon_pages_stale(vb))
-		rc = balloon_migrate_begin(vb, new, old);
+		rc = balloon_migrate_begin(vb, new, old, mode);
 	up_read(&vb->migrate->gate);
 	return rc;
 }
@@ -290,10 +293,7 @@ static void balloon_move_enter(struct virtio_balloon *vb, struct balloon_move *m
 {
 	LIST_HEAD(pages);
 
-	/*
-	 * Whoever moved the page still holds its lock for a moment, and the list
-	 * takes unlocked pages only.
-	 */
+	/* Whoever moved it still has the lock; the list takes unlocked pages only. */
 	folio_wait_locked(page_folio(move->new));
 	list_add(&move->new->lru, &pages);
 	balloon_pages_replace(vb, &pages);

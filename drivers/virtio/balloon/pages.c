@@ -14,9 +14,7 @@
  * offlining, hibernation and dumps know what they are.
  */
 #include "balloon.h"
-
-/* The largest block that pages are freed as: what one batch may name. */
-#define BALLOON_LIST_ORDER_MAX	BALLOON_BLOCK_ORDER_MIN
+#include "compat/free.h"
 
 /**
  * balloon_pages_adjust_managed() - whether ballooned pages leave the guest's total
@@ -150,58 +148,26 @@ unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
 	return taken ? taken : balloon_aside_take(vb, nr, pages);
 }
 
-/*
- * The order of the largest aligned block that a list begins with, in ascending
- * order. What came as a block is in the list as one.
- */
-static unsigned int balloon_list_order(struct list_head *pages)
+/* How many pages a list begins with that are one piece of a zone, in ascending order. */
+static unsigned long balloon_list_run(struct list_head *pages)
 {
-	struct page *first = list_first_entry(pages, struct page, lru);
+	struct page *page, *first = list_first_entry(pages, struct page, lru);
 	unsigned long pfn = page_to_pfn(first), nr = 0;
-	unsigned int order = BALLOON_LIST_ORDER_MAX;
-	struct page *page;
-
-	if (!BALLOON_COMPAT_MAY_JOIN)
-		return 0;
-	if (pfn)
-		order = min_t(unsigned int, order, __ffs(pfn));
 
 	list_for_each_entry(page, pages, lru) {
-		if (nr == 1UL << order || page != first + nr ||
-		    page_zone(page) != page_zone(first))
+		if (page_to_pfn(page) != pfn + nr || page_zone(page) != page_zone(first))
 			break;
 		nr++;
 	}
-	return ilog2(nr);
-}
-
-/*
- * Takes the last reference of each page, so that they are one block again. Who
- * only looks at a page may hold a reference for a moment: then it fails.
- */
-static bool balloon_pages_join(struct page *first, unsigned long nr)
-{
-	unsigned long i;
-
-	for (i = 0; i < nr && page_ref_freeze(first + i, 1); i++)
-		;
-	if (i < nr) {
-		while (i--)
-			page_ref_unfreeze(first + i, 1);
-		return false;
-	}
-	for (i = 0; i < nr; i++)
-		balloon_compat_forget(first + i);
-	page_ref_unfreeze(first, 1);
-	return true;
+	return nr;
 }
 
 /**
  * balloon_free_list() - give pages back to the allocator
  * @pages: linked by lru, belonging to nobody else; empty afterwards
  *
- * In blocks where they are blocks: joining those page by page is what the
- * allocator takes most of the time for.
+ * Adjacent ones together where that is cheaper. A poisoned page is freed alone: only
+ * then the allocator keeps it out of use.
  *
  * Context: any.
  */
@@ -209,17 +175,11 @@ void balloon_free_list(struct list_head *pages)
 {
 	while (!list_empty(pages)) {
 		struct page *first = list_first_entry(pages, struct page, lru);
-		unsigned int order = balloon_list_order(pages);
-		unsigned long i, nr = 1UL << order;
+		unsigned long i, nr = balloon_list_run(pages);
 
 		for (i = 0; i < nr; i++)
-			list_del(&first[i].lru);
-		if (order && balloon_pages_join(first, nr)) {
-			__free_pages(first, order);
-			continue;
-		}
-		for (i = 0; i < nr; i++)
-			put_page(first + i);
+			list_del(pages->next);
+		balloon_compat_free_run(first, nr);
 	}
 }
 
@@ -266,6 +226,31 @@ static long balloon_pages_deflate(struct virtio_balloon *vb,
 	if (!balloon_must_tell_host(vb))
 		balloon_pages_free(vb, batch);
 	return nr_pages;
+}
+
+/**
+ * balloon_free_block() - give a block back to the allocator
+ * @block: its first page, as the allocator gave it
+ * @order: its order
+ *
+ * A block with a poisoned page is freed in pages, and the allocator keeps that one
+ * out of use. It would not look at the pages of a block.
+ *
+ * Context: any.
+ */
+void balloon_free_block(struct page *block, unsigned int order)
+{
+	unsigned long i, nr = 1UL << order;
+
+	for (i = 0; i < nr && !PageHWPoison(block + i); i++)
+		;
+	if (i == nr) {
+		__free_pages(block, order);
+		return;
+	}
+	split_page(block, order);
+	for (i = 0; i < nr; i++)
+		__free_page(block + i);
 }
 
 /**

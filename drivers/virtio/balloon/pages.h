@@ -81,6 +81,7 @@ bool balloon_pages_release_stale(struct virtio_balloon *vb);
 void balloon_pages_wait_stale(struct virtio_balloon *vb);
 
 void balloon_free_list(struct list_head *pages);
+void balloon_free_block(struct page *block, unsigned int order);
 bool balloon_pages_adjust_managed(struct virtio_balloon *vb);
 bool balloon_must_tell_host(struct virtio_balloon *vb);
 

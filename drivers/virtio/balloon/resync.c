@@ -107,7 +107,7 @@ static void balloon_resync_begin(struct virtio_balloon *vb)
 	WRITE_ONCE(resync->fresh, false);
 	resync->suspected = false;
 	resync->active = true;
-	resync->nr_blocks = balloon_blocks_number(vb);
+	resync->nr_blocks = balloon_blocks_new_round(vb);
 	balloon_event(vb, BALLOON_EVENT_RESYNC_BEGIN, balloon_size_actual(vb), 0);
 }
 

@@ -212,13 +212,12 @@ static enum balloon_size_state balloon_size_deflate(struct virtio_balloon *vb,
 					     BALLOON_RELEASE_STEP >>
 					     PAGE_SHIFT)))
 		return BALLOON_SIZE_DEFLATING;
-	if (!balloon_pages_count(vb))
-		balloon_blocks_break_one(vb);
 
 	rc = balloon_pages_deflate_batch(vb, &vb->pages.deflate, nr_pages);
 	if (rc == -EBUSY)
 		return BALLOON_SIZE_IDLE;
-	if (rc == -EAGAIN)
+	/* No page is there, or compaction has them all. */
+	if (rc == -EAGAIN && !balloon_blocks_break_one(vb))
 		return BALLOON_SIZE_ISOLATED;
 	return BALLOON_SIZE_DEFLATING;
 }

@@ -8,9 +8,7 @@
  * stays marked as ballooned. Each break is repeated so that even a lost batch
  * of pages shows.
  */
-#include <sys/param.h>
-
-#include "conf.h"
+#include "moving.h"
 
 #define LIMIT_MS	3000
 #define LIMIT_MOVING_MS	4000	/* the balloon is given back before that */
@@ -18,11 +16,6 @@
 #define CASE_S		240
 #define ROUNDS		3
 #define FREE_SLACK	host_slack(2 * HOST_MIB)
-/* Memory to scatter, in 4 KiB pages: one of so many stays; and what is left alone. */
-#define SCATTER		(128 * HOST_MIB)
-#define SCATTER_STRIDE	8
-#define SPARE		(160 * HOST_MIB)
-#define TRIES		4
 
 enum moment { IDLE, INFLATING, DEFLATING, MOVING };
 enum breach { BREAK, TWICE, OUT_OF_RANGE, NEVER_TAKEN };
@@ -40,48 +33,6 @@ static bool holds(struct host *h, void *arg)
 	return host_held(h, *(enum host_role *)arg);
 }
 
-/* Compaction moves pages only into blocks of memory that are partly in use. */
-static void *scatter(size_t pages)
-{
-	size_t i, page = getpagesize();
-	char *at = mmap(NULL, pages * page, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (!ktap_check(at != MAP_FAILED, "mmap: %s", strerror(errno)))
-		ktap_end_case();
-	madvise(at, pages * page, MADV_NOHUGEPAGE);
-	for (i = 0; i < pages; i++)
-		at[i * page] = 1;
-	for (i = 0; i < pages; i++)
-		if (i % SCATTER_STRIDE)
-			madvise(at + i * page, page, MADV_DONTNEED);
-	return at;
-}
-
-/* The balloon is among other memory, pages of it are moved, and the host keeps them. */
-static void move(struct host *h)
-{
-	size_t whole, size = SCATTER;
-	__u64 free = host_free_memory();
-	void *at, *more;
-	unsigned int i;
-
-	if (free < 2 * SPARE)
-		ktap_skip_case("%llu of the %d pages that it takes are free", free, 2 * SPARE);
-	whole = (free - SPARE) / (getpagesize() / 4096);
-	at = scatter(whole);
-	ktap_eq(model_settle(h->model, 96 * HOST_MIB, DEADLINE_MS), 0);
-	munmap(at, whole * getpagesize());
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
-	for (i = 0; i < TRIES && !host_held(h, HOST_INFLATE); i++, size *= 2) {
-		size = MIN(size, whole);
-		more = scatter(size);
-		conf_compact(h, DEADLINE_MS);
-		munmap(more, size * getpagesize());
-	}
-	ktap_check(host_held(h, HOST_INFLATE), "no page of the balloon was moved");
-}
-
 static void reach(struct host *h, enum moment moment)
 {
 	enum host_role role = moment == DEFLATING ? HOST_DEFLATE : HOST_INFLATE;
@@ -90,7 +41,7 @@ static void reach(struct host *h, enum moment moment)
 	if (moment == IDLE)
 		return;
 	if (moment == MOVING) {
-		move(h);
+		moving_move(h, moving_inflate(h, DEADLINE_MS), conf_compact, DEADLINE_MS);
 		return;
 	}
 	h->policy[role].ack = HOST_ACK_HOLD;

@@ -35,18 +35,6 @@ static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 #endif
 
 /*
- * Where each page of a block is somebody's account, it has to go as it came; newer
- * kernels' page_owner has one for each caller of the allocator.
- */
-#ifdef BALLOON_HAVE_PAGE_OWNER_STACKS
-#define BALLOON_COMPAT_PAGE_COUNTS	IS_ENABLED(CONFIG_PAGE_OWNER)
-#else
-#define BALLOON_COMPAT_PAGE_COUNTS	0
-#endif
-#define BALLOON_COMPAT_MAY_JOIN						\
-	(!IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && !BALLOON_COMPAT_PAGE_COUNTS)
-
-/*
  * Compaction takes a page that left the balloon for a movable one, and may lock it for
  * a moment to find out that it is not. To put a locked page back is fatal, but where
  * the core has its list of pages to itself, which locks none.
@@ -94,17 +82,6 @@ static inline size_t balloon_compat_list_enqueue(struct balloon_dev_info *info,
 
 #define balloon_page_list_enqueue balloon_compat_list_enqueue
 #endif
-
-/*
- * What a page that left the balloon still has of it: the allocator cleans that
- * up for the first page of what is freed only. The page has no reference.
- */
-static inline void balloon_compat_forget(struct page *page)
-{
-	if (PageOffline(page))
-		__ClearPageOffline(page);
-	balloon_compat_hide(page);
-}
 
 /* Whether nobody looks at a page that was hidden: then it can be put back at once. */
 static inline bool balloon_compat_may_enqueue(struct page *page)
