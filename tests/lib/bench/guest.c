@@ -6,7 +6,8 @@
  *			write to that much, give back every other page, or every
  *			other piece of so many pages, create FILE and keep the rest
  *			until killed
- *   cache DISK MIB FILE	read that much of a disk, drop every other piece of
+ *   cache SOURCE MIB FILE
+ *			read that much of a file, drop every other piece of
  *			CACHE_PIECE from the page cache, create FILE and keep the
  *			rest until killed
  *   watch MIB		say "armed", and "usable" when that much more is free
@@ -77,18 +78,18 @@ static void fragment(unsigned long size, const char *file, unsigned long piece)
 }
 
 /* Without read-ahead, which makes large folios that are not dropped in part. */
-static void cache(const char *disk, unsigned long size, const char *file)
+static void cache(const char *source, unsigned long size, const char *file)
 {
-	int fd = open(disk, O_RDONLY);
+	int fd = open(source, O_RDONLY);
 	static char piece[CACHE_PIECE];
 	unsigned long at;
 
 	if (fd < 0)
-		err(1, "%s", disk);
+		err(1, "%s", source);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 	for (at = 0; at < size; at += CACHE_PIECE)
 		if (pread(fd, piece, CACHE_PIECE, at) != CACHE_PIECE)
-			err(1, "%s", disk);
+			err(1, "%s", source);
 	for (at = 0; at < size; at += 2 * CACHE_PIECE)
 		posix_fadvise(fd, at, CACHE_PIECE, POSIX_FADV_DONTNEED);
 	stay(file);
