@@ -42,6 +42,7 @@
 #include "stats.h"
 #include "take.h"
 #include "units.h"
+#include "work.h"
 
 /**
  * struct virtio_balloon - one balloon device
@@ -49,6 +50,7 @@
  * @wq: where the parts' work runs: freezable, off the CPUs of others, and able
  *	to deflate when there is no memory for another thread
  * @queues: owned by queue.c
+ * @watch: owned by queue_watch.c
  * @pages: owned by pages.c
  * @blocks: owned by blocks.c
  * @take: owned by take.c
@@ -77,6 +79,7 @@ struct virtio_balloon {
 	struct virtio_device *vdev;
 	struct workqueue_struct *wq;
 	struct balloon_queue queues[BALLOON_QUEUE_NR];
+	struct balloon_work watch;
 	struct balloon_pages pages;
 	struct balloon_blocks blocks;
 	struct balloon_take take;

@@ -327,6 +327,19 @@ void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch)
 }
 
 /**
+ * balloon_batch_drop() - a batch is not going to the host after all
+ * @pool: the pool
+ * @batch: a batch that is held, on no list; its pages went elsewhere
+ *
+ * Context: the pool's user.
+ */
+void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch)
+{
+	balloon_pool_account(pool, -(long)batch->nr_pages);
+	balloon_pool_put(pool, batch);
+}
+
+/**
  * balloon_batch_post() - hand the batch to the host
  * @pool: the pool
  * @batch: a batch that is held

@@ -96,6 +96,7 @@ struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb,
 void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
 		       struct page *page);
 void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch);
+void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch);
 void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch);
 
 void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,

@@ -134,6 +134,8 @@ const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
 		return wanted == BALLOON_MODE_AUTO ? "default" : "parameter";
 	if (!vb->reporting_offered)
 		return "the device offers no free page reporting";
+	if (vb->reporting && READ_ONCE(vb->reporting->broken))
+		return "the reporting queue is broken";
 	return "free pages must keep their contents (init_on_free or page_poison)";
 }
 
@@ -235,13 +237,6 @@ static long balloon_inflate_told_block(struct virtio_balloon *vb)
 	return nr_pages;
 }
 
-/* Pages of blocks that are being discarded. */
-static void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
-{
-	WRITE_ONCE(vb->reporting->nr_block_pages,
-		   vb->reporting->nr_block_pages + nr_pages);
-}
-
 /* Whole blocks until one discard is full; 0 if there are none. */
 static long balloon_inflate_blocks(struct virtio_balloon *vb,
 				   unsigned long nr_pages)
@@ -332,7 +327,7 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb,
 	struct page *block;
 	long nr = 0;
 
-	if (!*nr_blocks)
+	if (!*nr_blocks || !balloon_discard_usable(vb))
 		return 0;
 	discard = balloon_discard_get(vb);
 	if (discard && discard->nr_pages && !discard->again) {
@@ -397,30 +392,6 @@ void balloon_inflate_flush(struct virtio_balloon *vb)
 	balloon_discard_flush(vb);
 	balloon_pool_kick(&vb->pages.inflate);
 	balloon_pool_kick(&vb->pages.deflate);
-}
-
-/**
- * balloon_inflate_release_all() - give back what was being discarded
- * @vb: the balloon
- *
- * Context: the device is reset and its queues cancelled.
- */
-void balloon_inflate_release_all(struct virtio_balloon *vb)
-{
-	struct balloon_discard *discard;
-	struct balloon_batch *batch, *next;
-
-	while ((discard = balloon_discard_cancelled(vb))) {
-		/* pages.c gives back what is parked. */
-		list_for_each_entry_safe(batch, next, &discard->batches, node)
-			list_move_tail(&batch->node, &vb->pages.inflate.parked);
-		if (discard->again)
-			balloon_blocks_put_back(vb, &discard->blocks);
-		balloon_blocks_free_list(&discard->blocks);
-		balloon_discard_put(vb, discard);
-	}
-	if (vb->reporting)
-		WRITE_ONCE(vb->reporting->nr_block_pages, 0);
 }
 
 /**

@@ -32,6 +32,7 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages);
 long balloon_inflate_blocks_again(struct virtio_balloon *vb,
 				  unsigned long *nr_blocks);
 bool balloon_inflate_settle(struct virtio_balloon *vb);
+void balloon_inflate_check_reporting(struct virtio_balloon *vb);
 void balloon_inflate_flush(struct virtio_balloon *vb);
 void balloon_inflate_release_all(struct virtio_balloon *vb);
 

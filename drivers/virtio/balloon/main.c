@@ -46,6 +46,12 @@ static const struct balloon_part balloon_parts[] = {
 		.exit = balloon_events_exit,
 	},
 	{
+		.name = "watch",
+		.feature = BALLOON_ALWAYS,
+		.start = balloon_watch_start,
+		.stop = balloon_watch_stop,
+	},
+	{
 		.name = "pages",
 		.feature = BALLOON_ALWAYS,
 		.init = balloon_pages_init,
@@ -314,6 +320,7 @@ static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
 	}
 	vb->vdev = vdev;
 	balloon_queues_init(vb);
+	balloon_watch_init(vb);
 	balloon_size_init(vb);
 	return vb;
 }

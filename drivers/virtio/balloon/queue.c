@@ -23,13 +23,39 @@
 /* Breaking a queue wakes nobody: look at least this often. */
 #define BALLOON_WAIT_SLICE	(HZ / 4)
 
-static const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
+/* As /proc/interrupts has them. */
+static const char * const balloon_queue_irq_names[BALLOON_QUEUE_NR] = {
 	[BALLOON_QUEUE_INFLATE]	= "inflate",
 	[BALLOON_QUEUE_DEFLATE]	= "deflate",
 	[BALLOON_QUEUE_STATS]	= "stats",
 	[BALLOON_QUEUE_HINT]	= "free_page_vq",
 	[BALLOON_QUEUE_REPORTING] = "reporting_vq",
 };
+
+/* Units of 4096 bytes of memory that a request names. */
+static unsigned long balloon_request_nr_4k(struct balloon_queue *queue,
+					   struct balloon_request *request)
+{
+	u64 bytes = balloon_request_bytes(request);
+
+	if (request->device_writes)
+		return bytes >> BALLOON_PFN_SHIFT;
+	if (queue == &queue->vb->queues[BALLOON_QUEUE_INFLATE] ||
+	    queue == &queue->vb->queues[BALLOON_QUEUE_DEFLATE])
+		return (unsigned long)bytes / sizeof(__virtio32);
+	return 0;
+}
+
+/* The host has one request less. Holds queue->lock. */
+static void balloon_queue_came_back(struct balloon_queue *queue,
+				    struct balloon_request *request)
+{
+	list_add_tail(&request->node, &request->stream->done);
+	request->stream->nr_in_flight--;
+	queue->nr_in_flight--;
+	WRITE_ONCE(queue->nr_4k, queue->nr_4k - balloon_request_nr_4k(queue, request));
+	queue->progress = jiffies;
+}
 
 /* Sorts what the host is done with into streams. Holds queue->lock. */
 static void balloon_queue_reap(struct balloon_queue *queue)
@@ -41,9 +67,7 @@ static void balloon_queue_reap(struct balloon_queue *queue)
 		return;
 	while ((request = virtqueue_get_buf(queue->vq, &len))) {
 		balloon_queue_count_answer(request);
-		list_add_tail(&request->node, &request->stream->done);
-		request->stream->nr_in_flight--;
-		queue->nr_in_flight--;
+		balloon_queue_came_back(queue, request);
 	}
 }
 
@@ -90,6 +114,7 @@ static void balloon_queue_interrupt(struct virtqueue *vq)
 	struct balloon_queue *queue = balloon_queue_find(vq);
 	unsigned int nr_in_flight;
 	unsigned long flags;
+	bool broken;
 
 	if (!queue)
 		return;
@@ -106,8 +131,11 @@ static void balloon_queue_interrupt(struct virtqueue *vq)
 	 */
 	if (queue->nr_in_flight == nr_in_flight && !balloon_queue_enable(queue))
 		balloon_queue_reap(queue);
+	broken = queue->vq && virtqueue_is_broken(queue->vq);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
+	if (broken)
+		balloon_work_kick(&queue->vb->watch);
 	wake_up(&queue->wait);
 	balloon_queue_notify(queue, NULL);
 }
@@ -163,7 +191,7 @@ int balloon_queues_create(struct virtio_balloon *vb)
 	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
 		if (!balloon_queue_wanted(vb, i))
 			continue;
-		infos[i].name = balloon_queue_names[i];
+		infos[i].name = balloon_queue_irq_names[i];
 		infos[i].callback = balloon_queue_interrupt;
 	}
 
@@ -200,11 +228,8 @@ void balloon_queues_cancel(struct virtio_balloon *vb)
 		spin_lock_irqsave(&queue->lock, flags);
 		balloon_queue_reap(queue);
 		while (queue->vq &&
-		       (request = virtqueue_detach_unused_buf(queue->vq))) {
-			list_add_tail(&request->node, &request->stream->done);
-			request->stream->nr_in_flight--;
-			queue->nr_in_flight--;
-		}
+		       (request = virtqueue_detach_unused_buf(queue->vq)))
+			balloon_queue_came_back(queue, request);
 		spin_unlock_irqrestore(&queue->lock, flags);
 		wake_up(&queue->wait);
 	}
@@ -384,8 +409,12 @@ int balloon_queue_post(struct balloon_stream *stream,
 	}
 	if (!err) {
 		balloon_queue_count_request(request);
+		if (!queue->nr_in_flight)
+			queue->progress = jiffies;
 		stream->nr_in_flight++;
 		queue->nr_in_flight++;
+		WRITE_ONCE(queue->nr_4k, queue->nr_4k +
+			   balloon_request_nr_4k(queue, request));
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return err;
@@ -412,6 +441,7 @@ void balloon_queue_kick(struct balloon_queue *queue)
 	/* Outside the lock: this leaves the guest. */
 	if (vq)
 		virtqueue_notify(vq);
+	balloon_watch(queue);
 }
 
 /**

@@ -27,6 +27,9 @@ enum balloon_queue_id {
 	BALLOON_QUEUE_NR
 };
 
+/* Longer than this without an answer a host is called silent. */
+#define BALLOON_SILENCE			(10 * HZ)
+
 /* Users of one queue at most. */
 #define BALLOON_QUEUE_STREAMS	3
 
@@ -100,6 +103,11 @@ enum balloon_arm {
  * @streams: the users; filled before the queue is first created
  * @nr_streams: how many
  * @nr_in_flight: requests the host has; guarded by @lock
+ * @nr_4k: units of 4096 bytes that they name; guarded by @lock
+ * @progress: jiffies of the last answer, or of the first request after a rest; guarded
+ *	      by @lock
+ * @said_silent: the host's silence was logged; queue_watch.c's
+ * @said_broken: that the queue is broken was; likewise
  * @arm: what the last user who armed it asked for; guarded by @lock
  * @counts: for debugfs
  */
@@ -111,6 +119,10 @@ struct balloon_queue {
 	struct balloon_stream *streams[BALLOON_QUEUE_STREAMS];
 	unsigned int nr_streams;
 	unsigned int nr_in_flight;
+	unsigned long nr_4k;
+	unsigned long progress;
+	bool said_silent;
+	bool said_broken;
 	enum balloon_arm arm;
 	struct balloon_queue_counts counts;
 };
@@ -134,6 +146,14 @@ bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm);
 bool balloon_queue_broken(struct balloon_queue *queue);
 unsigned int balloon_queue_size(struct balloon_queue *queue);
 
+extern const char * const balloon_queue_names[BALLOON_QUEUE_NR];
+
+void balloon_watch_init(struct virtio_balloon *vb);
+int balloon_watch_start(struct virtio_balloon *vb);
+void balloon_watch_stop(struct virtio_balloon *vb);
+void balloon_watch(struct balloon_queue *queue);
+
+u64 balloon_request_bytes(struct balloon_request *request);
 void balloon_queue_count_request(struct balloon_request *request);
 void balloon_queue_count_answer(struct balloon_request *request);
 void balloon_queue_count_kick(struct balloon_queue *queue);

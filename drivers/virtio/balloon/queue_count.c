@@ -10,7 +10,7 @@
 #include "balloon.h"
 #include "trace.h"
 
-static const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
+const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
 	[BALLOON_QUEUE_INFLATE]	= "inflate",
 	[BALLOON_QUEUE_DEFLATE]	= "deflate",
 	[BALLOON_QUEUE_STATS]	= "stats",
@@ -28,7 +28,13 @@ static unsigned int balloon_queue_id(struct balloon_queue *queue)
 	return queue - queue->vb->queues;
 }
 
-static u64 balloon_request_bytes(struct balloon_request *request)
+/**
+ * balloon_request_bytes() - the length of a request
+ * @request: the request
+ *
+ * Context: whoever owns the request.
+ */
+u64 balloon_request_bytes(struct balloon_request *request)
 {
 	u64 bytes = 0;
 	unsigned int i;

@@ -4,6 +4,9 @@
  * and the host is told as long as it listens, and when the device was reset and
  * there is nobody to be told.
  *
+ * A reporting queue that broke is one of them: what it has comes back after the reset,
+ * and the rest is told by number.
+ *
  * Only a device that was reset can be trusted to discard nothing any more: what it
  * has not acknowledged is free after that and not before.
  */
@@ -169,6 +172,98 @@ void balloon_pages_wait_stale(struct virtio_balloon *vb)
 			 balloon_pages_stale(vb));
 		complain += 60 * HZ;
 	}
+}
+
+/* The host may still discard this, but will not say so: only the batches are of use. */
+static void balloon_inflate_strand(struct virtio_balloon *vb,
+				   struct balloon_discard *discard)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_batch *batch, *next;
+	struct page *block;
+
+	list_for_each_entry_safe(batch, next, &discard->batches, node) {
+		list_del(&batch->node);
+		list_splice_tail_init(&batch->pages, &discard->stranded);
+		balloon_batch_drop(&vb->pages.inflate, batch);
+	}
+	list_for_each_entry(block, &discard->blocks, lru)
+		balloon_discard_account(vb, -(1L << page_private(block)));
+	WRITE_ONCE(reporting->nr_stranded, reporting->nr_stranded + discard->nr_pages);
+}
+
+/* What was not posted yet is told by number, or was in the balloon before. */
+static void balloon_inflate_unpost(struct virtio_balloon *vb,
+				   struct balloon_discard *discard)
+{
+	struct balloon_batch *batch, *next;
+	struct page *block;
+
+	list_for_each_entry_safe(batch, next, &discard->batches, node) {
+		list_del(&batch->node);
+		balloon_batch_post(&vb->pages.inflate, batch);
+	}
+	list_for_each_entry(block, &discard->blocks, lru)
+		balloon_discard_account(vb, -(1L << page_private(block)));
+	if (discard->again)
+		balloon_blocks_put_back(vb, &discard->blocks);
+	balloon_blocks_free_list(&discard->blocks);
+	balloon_discard_put(vb, discard);
+}
+
+/**
+ * balloon_inflate_check_reporting() - go on by page numbers when the queue is broken
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ */
+void balloon_inflate_check_reporting(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_discard *discard;
+	unsigned int i;
+
+	if (!reporting || reporting->broken ||
+	    !balloon_queue_broken(reporting->stream.queue))
+		return;
+	/* What came back before is all that does. */
+	balloon_inflate_settle(vb);
+	WRITE_ONCE(reporting->broken, true);
+	discard = reporting->open;
+	reporting->open = NULL;
+	if (discard)
+		balloon_inflate_unpost(vb, discard);
+	for (i = 0; i < BALLOON_DISCARDS; i++)
+		if (reporting->discards[i].nr_pages)
+			balloon_inflate_strand(vb, &reporting->discards[i]);
+}
+
+/**
+ * balloon_inflate_release_all() - give back what was being discarded
+ * @vb: the balloon
+ *
+ * Context: the device is reset and its queues cancelled.
+ */
+void balloon_inflate_release_all(struct virtio_balloon *vb)
+{
+	struct balloon_discard *discard;
+	struct balloon_batch *batch, *next;
+
+	while ((discard = balloon_discard_cancelled(vb))) {
+		/* pages.c gives back what is parked. */
+		list_for_each_entry_safe(batch, next, &discard->batches, node)
+			list_move_tail(&batch->node, &vb->pages.inflate.parked);
+		if (discard->again)
+			balloon_blocks_put_back(vb, &discard->blocks);
+		balloon_blocks_free_list(&discard->blocks);
+		balloon_free_list(&discard->stranded);
+		balloon_discard_put(vb, discard);
+	}
+	if (!vb->reporting)
+		return;
+	WRITE_ONCE(vb->reporting->nr_block_pages, 0);
+	WRITE_ONCE(vb->reporting->nr_stranded, 0);
+	WRITE_ONCE(vb->reporting->broken, false);
 }
 
 /**

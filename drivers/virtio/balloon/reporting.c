@@ -25,7 +25,8 @@
  */
 bool balloon_discard_usable(struct virtio_balloon *vb)
 {
-	return vb->reporting && balloon_poison_is_zero();
+	return vb->reporting && !READ_ONCE(vb->reporting->broken) &&
+	       balloon_poison_is_zero();
 }
 
 static bool balloon_discard_full(struct virtio_balloon *vb,
@@ -180,6 +181,19 @@ void balloon_discard_put(struct virtio_balloon *vb,
 }
 
 /**
+ * balloon_discard_account() - blocks are being discarded, or no longer
+ * @vb: the balloon
+ * @nr_pages: pages of them, negative on the way out
+ *
+ * Context: the size worker, or when it is stopped.
+ */
+void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
+{
+	WRITE_ONCE(vb->reporting->nr_block_pages,
+		   vb->reporting->nr_block_pages + nr_pages);
+}
+
+/**
  * balloon_discard_block_pages() - pages of whole blocks that the host discards
  * @vb: the balloon
  *
@@ -188,6 +202,17 @@ void balloon_discard_put(struct virtio_balloon *vb,
 unsigned long balloon_discard_block_pages(struct virtio_balloon *vb)
 {
 	return vb->reporting ? READ_ONCE(vb->reporting->nr_block_pages) : 0;
+}
+
+/**
+ * balloon_discard_stranded() - pages that a broken queue keeps
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned long balloon_discard_stranded(struct virtio_balloon *vb)
+{
+	return vb->reporting ? READ_ONCE(vb->reporting->nr_stranded) : 0;
 }
 
 /**
@@ -209,6 +234,7 @@ int balloon_reporting_init(struct virtio_balloon *vb)
 	for (i = 0; i < BALLOON_DISCARDS; i++) {
 		INIT_LIST_HEAD(&reporting->discards[i].batches);
 		INIT_LIST_HEAD(&reporting->discards[i].blocks);
+		INIT_LIST_HEAD(&reporting->discards[i].stranded);
 		list_add_tail(&reporting->discards[i].node, &reporting->free);
 	}
 	balloon_stream_init(&reporting->stream,

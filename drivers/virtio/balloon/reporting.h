@@ -20,6 +20,7 @@
  * @node: place among the free discards
  * @batches: batches to be told on the inflate queue afterwards
  * @blocks: whole blocks that enter the balloon afterwards, linked by lru
+ * @stranded: pages of batches that came off a broken queue, linked by lru
  * @nr_pages: pages of all of them
  * @again: @blocks were in the balloon before, and count as such
  *
@@ -31,6 +32,7 @@ struct balloon_discard {
 	struct list_head node;
 	struct list_head batches;
 	struct list_head blocks;
+	struct list_head stranded;
 	unsigned long nr_pages;
 	bool again;
 };
@@ -42,6 +44,8 @@ struct balloon_discard {
  * @open: the discard that is being filled, or NULL
  * @nr_block_pages: pages of blocks in @open and in flight; written by the size
  *		    worker, read by anybody
+ * @nr_stranded: pages that a broken queue keeps until the device is reset; likewise
+ * @broken: the queue is, and is not used; likewise
  * @nr_sg: blocks in one element at most, for half of the ring; set at start
  * @discards: all of them
  *
@@ -52,6 +56,8 @@ struct balloon_reporting {
 	struct list_head free;
 	struct balloon_discard *open;
 	unsigned long nr_block_pages;
+	unsigned long nr_stranded;
+	bool broken;
 	unsigned int nr_sg;
 	struct balloon_discard discards[BALLOON_DISCARDS];
 };
@@ -70,6 +76,8 @@ struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb);
 struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb);
 void balloon_discard_put(struct virtio_balloon *vb,
 			 struct balloon_discard *discard);
+void balloon_discard_account(struct virtio_balloon *vb, long nr_pages);
 unsigned long balloon_discard_block_pages(struct virtio_balloon *vb);
+unsigned long balloon_discard_stranded(struct virtio_balloon *vb);
 
 #endif /* BALLOON_REPORTING_H */

@@ -21,8 +21,6 @@
 #define BALLOON_RUN_MAX		(HZ / 2)
 /* The host is looked after this often while it owes an answer. */
 #define BALLOON_TICK		HZ
-/* A host is called silent after this. */
-#define BALLOON_SILENCE		(10 * HZ)
 /* Blocks freed at a time, in bytes, before a look at the target. */
 #define BALLOON_RELEASE_STEP	SZ_64M
 /* Pages that compaction holds come back soon. */
@@ -270,27 +268,10 @@ static bool balloon_size_check_host(struct virtio_balloon *vb, bool answered)
 	bool awaiting = balloon_size_inflating(vb) ||
 			balloon_pages_deflating(vb);
 
-	if (answered || !size->awaiting) {
-		if (size->silence_logged)
-			dev_info(&vb->vdev->dev,
-				 "the host answers again after %lu s\n",
-				 (jiffies - size->last_answer) / HZ);
-		size->silence_logged = false;
+	if (answered || !size->awaiting)
 		size->last_answer = jiffies;
-	}
 	size->awaiting = awaiting;
-	if (!awaiting || time_before(jiffies,
-				     size->last_answer + BALLOON_SILENCE))
-		return true;
-
-	if (!size->silence_logged)
-		dev_warn(&vb->vdev->dev,
-			 "the host has not answered for %lu s and holds %lu KiB in flight; look at the host, the guest goes on\n",
-			 (jiffies - size->last_answer) / HZ,
-			 (balloon_size_inflating(vb) +
-			  balloon_pages_deflating(vb)) << (PAGE_SHIFT - 10));
-	size->silence_logged = true;
-	return false;
+	return !awaiting || time_before(jiffies, size->last_answer + BALLOON_SILENCE);
 }
 
 static bool balloon_size_broken(struct virtio_balloon *vb)
@@ -398,6 +379,7 @@ static void balloon_size_work(struct work_struct *work)
 				balloon_size_kick(vb);
 			return;
 		}
+		balloon_inflate_check_reporting(vb);
 		balloon_size_read_target(vb);
 		state = balloon_size_step(vb);
 		if (balloon_size_moving(state))
@@ -448,7 +430,6 @@ int balloon_size_start(struct virtio_balloon *vb)
 	balloon_size_publish(vb, true);
 	size->actual_when = jiffies;
 	size->awaiting = false;
-	size->silence_logged = false;
 	balloon_resync_start(vb);
 	balloon_size_set_state(vb, BALLOON_SIZE_IDLE);
 	WRITE_ONCE(size->target_changed, true);

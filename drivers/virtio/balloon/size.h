@@ -51,7 +51,6 @@ enum balloon_hold {
  * @last_answer: jiffies of the last acknowledgment, or of the first request
  *		 after a rest; the worker's
  * @awaiting: the host owes an answer; the worker's
- * @silence_logged: the host's silence was; the worker's
  * @actual_4k: what the device was told last, in units of 4096 bytes; the worker's
  * @actual_when: jiffies of that; the worker's
  * @logged_4k: what the log of events has last of @actual_4k; the worker's
@@ -66,7 +65,6 @@ struct balloon_size {
 	enum balloon_size_state state;
 	unsigned long last_answer;
 	bool awaiting;
-	bool silence_logged;
 	u32 actual_4k;
 	unsigned long actual_when;
 	u32 logged_4k;

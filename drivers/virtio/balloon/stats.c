@@ -175,9 +175,9 @@ static void balloon_stats_send(struct virtio_balloon *vb)
 	sg_init_one(&stats->sg, stats->stat, cursor.nr * sizeof(*stats->stat));
 	stats->request.sg = &stats->sg;
 	stats->request.nr_sg = 1;
+	/* It fails on a broken queue only, which queue_watch.c names. */
 	if (balloon_queue_post(&stats->stream, &stats->request))
-		dev_err_once(&vb->vdev->dev,
-			     "no more memory statistics: the device is broken\n");
+		balloon_work_kick(&vb->watch);
 	balloon_queue_kick(stats->stream.queue);
 	if (!balloon_queue_arm(stats->stream.queue, BALLOON_ARM_FIRST))
 		balloon_work_kick(&stats->work);

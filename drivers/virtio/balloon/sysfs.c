@@ -42,6 +42,7 @@ static ssize_t in_flight_show(struct device *dev, struct device_attribute *attr,
 	struct virtio_balloon *vb = balloon_of(dev);
 
 	return balloon_show_pages(buf, balloon_size_inflating(vb) +
+				       balloon_discard_stranded(vb) +
 				       balloon_pages_deflating(vb));
 }
 static DEVICE_ATTR_RO(in_flight);
@@ -103,9 +104,12 @@ static ssize_t hint_held_show(struct device *dev, struct device_attribute *attr,
 {
 	struct virtio_balloon *vb = balloon_of(dev);
 
-	return balloon_show_pages(buf, vb->hint ?
-				  balloon_hint_blocks_count(&vb->hint->blocks) :
-				  0);
+	if (!vb->hint)
+		return balloon_show_pages(buf, 0);
+	return sysfs_emit(buf, "%llu\n",
+			  ((u64)balloon_hint_blocks_count(&vb->hint->blocks) << PAGE_SHIFT) +
+			  ((u64)READ_ONCE(vb->queues[BALLOON_QUEUE_HINT].nr_4k) <<
+			   BALLOON_PFN_SHIFT));
 }
 static DEVICE_ATTR_RO(hint_held);
 
