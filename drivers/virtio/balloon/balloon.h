@@ -110,6 +110,9 @@ int balloon_shutdown_init(struct virtio_balloon *vb);
 void balloon_shutdown_exit(struct virtio_balloon *vb);
 void balloon_shutdown(struct virtio_device *vdev);
 
+int balloon_reset_prepare(struct virtio_device *vdev);
+int balloon_reset_done(struct virtio_device *vdev);
+
 u32 balloon_config_target(struct virtio_balloon *vb);
 u32 balloon_config_actual(struct virtio_balloon *vb);
 u32 balloon_config_hint_id(struct virtio_balloon *vb);

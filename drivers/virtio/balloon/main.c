@@ -435,6 +435,7 @@ static struct virtio_driver balloon_driver = {
 	.freeze = balloon_pm_virtio_freeze,
 	.restore = balloon_pm_virtio_restore,
 #endif
+	BALLOON_COMPAT_RESET(balloon_reset_prepare, balloon_reset_done)
 	BALLOON_COMPAT_SHUTDOWN(balloon_shutdown)
 };
 

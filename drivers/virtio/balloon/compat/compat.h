@@ -177,6 +177,18 @@ static inline int balloon_compat_find_vqs(struct virtio_device *vdev,
 #define virtio_find_vqs balloon_compat_find_vqs
 #endif
 
+/*
+ * What the transport calls around a reset of the function underneath: initializers for
+ * struct virtio_driver. Older kernels reset it and tell nobody.
+ */
+#ifdef BALLOON_HAVE_DRIVER_RESET
+#define BALLOON_COMPAT_RESET(prepare, done)	\
+	.reset_prepare = prepare,		\
+	.reset_done = done,
+#else
+#define BALLOON_COMPAT_RESET(prepare, done)
+#endif
+
 /* The first 64 feature bits that the device offers, accepted or not. */
 #ifdef BALLOON_HAVE_VIRTIO_GET_FEATURES
 static inline u64 balloon_compat_offered(struct virtio_device *vdev)
