@@ -8,6 +8,7 @@
 #define BALLOON_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/vmstat.h>
@@ -44,8 +45,11 @@ static inline void balloon_compat_account(struct page *page, long nr_pages)
 }
 #endif
 
-/* The node's counter of balloon pages, where there is one. */
-#ifdef BALLOON_HAVE_CORE_ACCOUNTING
+/*
+ * The node's counter of balloon pages, where there is one. The core counts what enters
+ * and leaves its list, and nothing else does.
+ */
+#ifdef BALLOON_HAVE_NODE_COUNTER
 static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 {
 	mod_node_page_state(page_pgdat(page), NR_BALLOON_PAGES, nr_pages);
@@ -69,16 +73,53 @@ static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 	(!IS_ENABLED(CONFIG_MEM_ALLOC_PROFILING) && !BALLOON_COMPAT_PAGE_COUNTS)
 
 /*
- * Compaction takes a page that left the balloon for a movable one until its mapping
- * is cleared, and may lock it for a moment to find out; to put a locked page back is
- * fatal. Who looked before it was cleared holds a reference.
+ * Compaction takes a page that left the balloon for a movable one, and may lock it for
+ * a moment to find out that it is not. To put a locked page back is fatal, but where
+ * the core has its list of pages to itself, which locks none.
+ *
+ * Before movable pages had a type it was their mapping that said so: without it the
+ * page is not looked at. Who looked before it was cleared holds a reference. A type
+ * stays until the page is free: there the page is locked when it is put back, which
+ * waits for who looks.
  */
 static inline void balloon_compat_hide(struct page *page)
 {
-#if defined(BALLOON_MIGRATION) && !defined(BALLOON_HAVE_CORE_ACCOUNTING)
+#if defined(BALLOON_MIGRATION) && !defined(BALLOON_HAVE_CORE_ACCOUNTING) && \
+	!defined(BALLOON_HAVE_MOVABLE_BY_TYPE)
 	page->mapping = NULL;
 #endif
 }
+
+#if defined(BALLOON_HAVE_MOVABLE_BY_TYPE) && !defined(BALLOON_HAVE_CORE_ACCOUNTING)
+/*
+ * The core's function for this ends in BUG() at a page that somebody has locked. A page
+ * that was never in the balloon is locked by nobody, so that this sleeps only in the
+ * size worker, for a page that is announced again.
+ */
+static inline size_t balloon_compat_list_enqueue(struct balloon_dev_info *info,
+						 struct list_head *pages)
+{
+	struct page *page, *next;
+	unsigned long flags;
+	size_t nr = 0;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		if (!trylock_page(page))
+			lock_page(page);
+		spin_lock_irqsave(&info->pages_lock, flags);
+		balloon_page_insert(info, page);
+		__count_vm_event(BALLOON_INFLATE);
+		spin_unlock_irqrestore(&info->pages_lock, flags);
+		balloon_compat_count_node(page, 1);
+		unlock_page(page);
+		nr++;
+	}
+	return nr;
+}
+
+#define balloon_page_list_enqueue balloon_compat_list_enqueue
+#endif
 
 /*
  * What a page that left the balloon still has of it: the allocator cleans that
@@ -91,7 +132,7 @@ static inline void balloon_compat_forget(struct page *page)
 	balloon_compat_hide(page);
 }
 
-/* Whether nobody looks at a page that was hidden: then it can be put back. */
+/* Whether nobody looks at a page that was hidden: then it can be put back at once. */
 static inline bool balloon_compat_may_enqueue(struct page *page)
 {
 	return page_ref_count(page) == 1;
@@ -139,6 +180,7 @@ static inline int balloon_compat_moved_out(struct balloon_dev_info *info,
 	__count_vm_event(BALLOON_DEFLATE);
 	spin_unlock_irqrestore(&info->pages_lock, flags);
 
+	balloon_compat_count_node(old, -1);
 	if (adjust)
 		adjust_managed_page_count(old, 1);
 	balloon_page_finalize(old);
