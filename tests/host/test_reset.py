@@ -19,7 +19,6 @@ from suite.guests import full_size
 from suite.stats import last_update, next_stats
 
 BALLOON = 100 * MIB
-PCI = "/sys/bus/pci/drivers/virtio-pci"
 # The transport tells drivers.
 TOLD = ("7.2",)
 # Removing waits for the host, see "Waiting" in the design.
@@ -30,8 +29,10 @@ GUEST = {"memory_mib": 384,
                      "free_page_hint": True}}
 
 
-def is_told(kernel):
-    return kernel.series.split("-")[0] in TOLD
+@pytest.fixture
+def told(kernel):
+    if kernel.series.split("-")[0] not in TOLD:
+        pytest.skip(f"{kernel.series} tells no driver of a reset")
 
 
 @pytest.fixture
@@ -62,9 +63,7 @@ def check_works(guest, start):
     books.check(guest, start)
 
 
-def test_balloon_stays(start_and_path, ours, kernel):
-    if not is_told(kernel):
-        pytest.skip(f"{kernel.series} tells no driver of a reset")
+def test_balloon_stays(ours, told, start_and_path):
     guest, start, path = start_and_path
     guest.resize(full_size(guest) - BALLOON)
     for _ in range(3):
@@ -77,10 +76,8 @@ def test_balloon_stays(start_and_path, ours, kernel):
     check_works(guest, start)
 
 
-def test_while_memory_moves(start_and_path, ours, kernel):
+def test_while_memory_moves(ours, told, start_and_path):
     """Reset again and again while the target changes; none of it is lost."""
-    if not is_told(kernel):
-        pytest.skip(f"{kernel.series} tells no driver of a reset")
     guest, start, path = start_and_path
     full = full_size(guest)
     done = threading.Event()
@@ -104,7 +101,7 @@ def test_while_memory_moves(start_and_path, ours, kernel):
     check_works(guest, start)
 
 
-def test_removed_afterwards(start_and_path, ours, kernel, record_property):
+def test_removed_afterwards(ours, start_and_path, record_property):
     """On every kernel: no hang, and all memory comes back."""
     guest, start, path = start_and_path
     full = full_size(guest)
