@@ -4,13 +4,13 @@
  * has to be told of both.
  *
  * The callback posts both requests and is done: the old page is out of the balloon, and
- * the new one on its way in like any page that is being inflated. Their move keeps both until the host has acknowledged them: only then the new one goes
- * on the kernel's list, and only then the old one is free, which nobody can inflate again
- * while the host might mistake the order. So a host that is slow or silent does not hold
- * up whoever moves pages; when all moves are in use, more are refused. Who tries until
- * all pages are gone, as memory offlining does, tries on until somebody interrupts it.
- * The mode decides: MIGRATE_SYNC waits for a moment, since an allocator of a range needs
- * its pages at once; nobody else does.
+ * the new one on its way in like any page that is being inflated. Their move keeps both
+ * until the host has acknowledged them: only then the new one goes on the kernel's list,
+ * and only then the old one is free, which nobody can inflate again while the host might
+ * mistake the order. So a host that is slow or silent holds up nobody; when all moves are
+ * in use, more are refused. Who tries until all pages are gone, as memory offlining does,
+ * tries on until somebody interrupts it. The mode decides: MIGRATE_SYNC waits for a moment,
+ * since an allocator of a range needs its pages at once; nobody else does.
  *
  * Nor is anything refused because the system is about to sleep, and moves settle until
  * the device does: going to sleep needs memory, for which the kernel's own thread
