@@ -243,29 +243,17 @@ static gfp_t balloon_take_zone_gfp(enum zone_type zone)
 	}
 }
 
-/* Whether this CPU's list of freed pages has more than the stock, one of them single. */
-static bool balloon_take_has_freed_pages(struct zone *zone, enum migratetype type)
-{
-	struct per_cpu_pages *pcp = raw_cpu_ptr(zone->per_cpu_pageset);
-
-	return READ_ONCE(pcp->count) > BALLOON_FRAGMENT_STOCK &&
-	       !list_empty(&pcp->lists[type]);
-}
-
 /*
  * Whether a piece of this order can be had without splitting a block. Looks without
- * the kernel's locks: a wrong guess costs one block.
+ * the kernel's locks: a wrong guess costs a few blocks. Per-CPU lists do not count. They
+ * are refilled from blocks when they are empty, and would never be.
  */
 static bool balloon_take_has_fragment(struct zone *zone, unsigned int order,
 				      const struct balloon_fragment_list *list)
 {
 	struct free_area *area = &zone->free_area[order];
 
-	if (order < list->min_order)
-		return false;
-	if (!order && balloon_take_has_freed_pages(zone, list->type))
-		return true;
-	if (list_empty(&area->free_list[list->type]))
+	if (order < list->min_order || list_empty(&area->free_list[list->type]))
 		return false;
 	return order > PAGE_ALLOC_COSTLY_ORDER ||
 	       READ_ONCE(area->nr_free) << order > BALLOON_FRAGMENT_STOCK;
