@@ -30,8 +30,6 @@
 #define BALLOON_FREE_REPORT_RETRY	(HZ / 50 ?: 1)
 /* The kernel gets its blocks back if there is none for so long. */
 #define BALLOON_FREE_REPORT_ROOM	HZ
-/* A host that takes longer to answer is complained about. */
-#define BALLOON_FREE_REPORT_SILENCE	(10 * HZ)
 
 static struct virtio_balloon *balloon_free_report_vb(struct balloon_free_report *report)
 {
@@ -78,16 +76,7 @@ static int balloon_free_report_post(struct balloon_free_report *report,
 
 static void balloon_free_report_wait(struct balloon_free_report *report)
 {
-	unsigned long complain = jiffies + BALLOON_FREE_REPORT_SILENCE;
-	bool complained = false;
-
 	while (!balloon_stream_wait(&report->stream, HZ)) {
-		if (!complained && time_after(jiffies, complain)) {
-			complained = true;
-			dev_warn(&balloon_free_report_vb(report)->vdev->dev,
-				 "%lu KiB of free memory were reported to the host, which does not answer: they are out of use until it does, or until the driver is unbound\n",
-				 report->nr_busy << (PAGE_SHIFT - 10));
-		}
 		/* A broken device is not waited for, but keeps what it has. */
 		if (balloon_queue_broken(report->stream.queue))
 			schedule_timeout_idle(BALLOON_FREE_REPORT_RETRY);

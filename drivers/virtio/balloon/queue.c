@@ -32,20 +32,6 @@ static const char * const balloon_queue_irq_names[BALLOON_QUEUE_NR] = {
 	[BALLOON_QUEUE_REPORTING] = "reporting_vq",
 };
 
-/* Units of 4096 bytes of memory that a request names. */
-static unsigned long balloon_request_nr_4k(struct balloon_queue *queue,
-					   struct balloon_request *request)
-{
-	u64 bytes = balloon_request_bytes(request);
-
-	if (request->device_writes)
-		return bytes >> BALLOON_PFN_SHIFT;
-	if (queue == &queue->vb->queues[BALLOON_QUEUE_INFLATE] ||
-	    queue == &queue->vb->queues[BALLOON_QUEUE_DEFLATE])
-		return (unsigned long)bytes / sizeof(__virtio32);
-	return 0;
-}
-
 /* The host has one request less. Holds queue->lock. */
 static void balloon_queue_came_back(struct balloon_queue *queue,
 				    struct balloon_request *request)
@@ -231,6 +217,7 @@ void balloon_queues_cancel(struct virtio_balloon *vb)
 		       (request = virtqueue_detach_unused_buf(queue->vq)))
 			balloon_queue_came_back(queue, request);
 		spin_unlock_irqrestore(&queue->lock, flags);
+		balloon_watch_forget(queue);
 		wake_up(&queue->wait);
 	}
 }
@@ -281,14 +268,13 @@ static bool balloon_stream_ready(struct balloon_stream *stream)
 	struct balloon_queue *queue = stream->queue;
 	unsigned int before;
 	unsigned long flags;
-	bool ready, reaped = false;
+	bool ready, reaped;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (list_empty(&stream->done)) {
-		before = queue->nr_in_flight;
+	before = queue->nr_in_flight;
+	if (list_empty(&stream->done))
 		balloon_queue_reap(queue);
-		reaped = before != queue->nr_in_flight;
-	}
+	reaped = before != queue->nr_in_flight;
 	ready = !list_empty(&stream->done);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
@@ -297,6 +283,23 @@ static bool balloon_stream_ready(struct balloon_stream *stream)
 		balloon_queue_notify(queue, stream);
 	}
 	return ready;
+}
+
+/**
+ * balloon_queue_poll() - take in answers that no interrupt came for
+ * @queue: the queue
+ *
+ * Context: any.
+ */
+void balloon_queue_poll(struct balloon_queue *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	balloon_queue_reap(queue);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	wake_up(&queue->wait);
+	balloon_queue_notify(queue, NULL);
 }
 
 /**

@@ -106,8 +106,11 @@ enum balloon_arm {
  * @nr_4k: units of 4096 bytes that they name; guarded by @lock
  * @progress: jiffies of the last answer, or of the first request after a rest; guarded
  *	      by @lock
- * @said_silent: the host's silence was logged; queue_watch.c's
- * @said_broken: that the queue is broken was; likewise
+ * @nr_looks: looks since then that found the queue as before; queue_watch.c's
+ * @looked: @progress at the last look; likewise
+ * @said_at: jiffies when the host's silence was logged last, or 0; likewise
+ * @said_silent: it was, and still lasts; likewise
+ * @said_broken: that the queue is broken was logged; likewise
  * @arm: what the last user who armed it asked for; guarded by @lock
  * @counts: for debugfs
  */
@@ -121,6 +124,9 @@ struct balloon_queue {
 	unsigned int nr_in_flight;
 	unsigned long nr_4k;
 	unsigned long progress;
+	unsigned long looked;
+	unsigned long said_at;
+	unsigned int nr_looks;
 	bool said_silent;
 	bool said_broken;
 	enum balloon_arm arm;
@@ -142,6 +148,7 @@ unsigned int balloon_queue_room(struct balloon_queue *queue);
 int balloon_queue_post(struct balloon_stream *stream,
 		       struct balloon_request *request);
 void balloon_queue_kick(struct balloon_queue *queue);
+void balloon_queue_poll(struct balloon_queue *queue);
 bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm);
 bool balloon_queue_broken(struct balloon_queue *queue);
 unsigned int balloon_queue_size(struct balloon_queue *queue);
@@ -151,9 +158,11 @@ extern const char * const balloon_queue_names[BALLOON_QUEUE_NR];
 void balloon_watch_init(struct virtio_balloon *vb);
 int balloon_watch_start(struct virtio_balloon *vb);
 void balloon_watch_stop(struct virtio_balloon *vb);
+void balloon_watch_forget(struct balloon_queue *queue);
 void balloon_watch(struct balloon_queue *queue);
 
-u64 balloon_request_bytes(struct balloon_request *request);
+unsigned long balloon_request_nr_4k(struct balloon_queue *queue,
+				    struct balloon_request *request);
 void balloon_queue_count_request(struct balloon_request *request);
 void balloon_queue_count_answer(struct balloon_request *request);
 void balloon_queue_count_kick(struct balloon_queue *queue);

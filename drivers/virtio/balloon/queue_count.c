@@ -28,13 +28,7 @@ static unsigned int balloon_queue_id(struct balloon_queue *queue)
 	return queue - queue->vb->queues;
 }
 
-/**
- * balloon_request_bytes() - the length of a request
- * @request: the request
- *
- * Context: whoever owns the request.
- */
-u64 balloon_request_bytes(struct balloon_request *request)
+static u64 balloon_request_bytes(struct balloon_request *request)
 {
 	u64 bytes = 0;
 	unsigned int i;
@@ -42,6 +36,27 @@ u64 balloon_request_bytes(struct balloon_request *request)
 	for (i = 0; i < request->nr_sg; i++)
 		bytes += request->sg[i].length;
 	return bytes;
+}
+
+/**
+ * balloon_request_nr_4k() - the memory that a request names
+ * @queue: where it was posted
+ * @request: the request
+ *
+ * Context: whoever owns the request.
+ * Return: units of 4096 bytes.
+ */
+unsigned long balloon_request_nr_4k(struct balloon_queue *queue,
+				    struct balloon_request *request)
+{
+	u64 bytes = balloon_request_bytes(request);
+
+	if (request->device_writes)
+		return bytes >> BALLOON_PFN_SHIFT;
+	if (queue == &queue->vb->queues[BALLOON_QUEUE_INFLATE] ||
+	    queue == &queue->vb->queues[BALLOON_QUEUE_DEFLATE])
+		return (unsigned long)bytes / sizeof(__virtio32);
+	return 0;
 }
 
 /**

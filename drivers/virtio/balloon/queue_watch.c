@@ -5,10 +5,18 @@
  * It looks once a second while anything is in flight, and at once when an interrupt
  * finds a queue broken. A statistics buffer is in flight all the time, by design: that
  * queue is never silent, but it can be broken.
+ *
+ * An answer may be there that nobody has asked an interrupt for, so each look takes
+ * answers in. QEMU may miss a hint that comes while it turns its notifications on: it
+ * is notified again before it is called silent. A guest that was stopped sees jiffies
+ * leap, so the looks count, and not the time alone.
  */
 #include "balloon.h"
 
 #define BALLOON_WATCH_TICK	HZ
+#define BALLOON_WATCH_LOOKS	(BALLOON_SILENCE / BALLOON_WATCH_TICK)
+/* A host that answers now and then is not to fill the log. */
+#define BALLOON_WATCH_QUIET	(300 * HZ)
 
 static const char *balloon_queue_name(struct balloon_queue *queue)
 {
@@ -25,44 +33,81 @@ static void balloon_queue_say_broken(struct balloon_queue *queue, unsigned long 
 		return;
 	queue->said_broken = true;
 	dev_err(&queue->vb->vdev->dev,
-		"the %s queue is broken and is not used any more; the %lu KiB that it holds come back when the driver is unbound\n",
+		"the %s queue is broken and is not used any more; it holds %lu KiB until the driver is unbound\n",
 		balloon_queue_name(queue), nr_4k * 4);
+	/* It goes on without the reporting queue. */
+	balloon_size_kick(queue->vb);
 }
 
-static void balloon_queue_say_silent(struct balloon_queue *queue, bool silent,
-				     unsigned long since, unsigned long nr_4k)
+static void balloon_queue_say_silent(struct balloon_queue *queue, unsigned long nr_4k)
 {
-	if (silent == queue->said_silent)
+	if (queue->said_silent || (queue->said_at &&
+				   time_before(jiffies, queue->said_at + BALLOON_WATCH_QUIET)))
 		return;
-	queue->said_silent = silent;
-	if (silent)
-		dev_warn(&queue->vb->vdev->dev,
-			 "the host has not answered on the %s queue for %lu s and holds %lu KiB there; look at the host, the guest goes on\n",
-			 balloon_queue_name(queue), since / HZ, nr_4k * 4);
-	else
+	queue->said_silent = true;
+	queue->said_at = jiffies ?: 1;
+	dev_warn(&queue->vb->vdev->dev,
+		 "the host has not answered on the %s queue for %u s and holds %lu KiB there; look at the host, the guest goes on\n",
+		 balloon_queue_name(queue), queue->nr_looks * BALLOON_WATCH_TICK / HZ,
+		 nr_4k * 4);
+}
+
+static void balloon_queue_say_answers(struct balloon_queue *queue)
+{
+	if (queue->said_silent)
 		dev_info(&queue->vb->vdev->dev, "the host answers again on the %s queue\n",
 			 balloon_queue_name(queue));
+	queue->said_silent = false;
+}
+
+static void balloon_queue_renotify(struct balloon_queue *queue)
+{
+	struct virtqueue *vq = READ_ONCE(queue->vq);
+
+	if (vq)
+		virtqueue_notify(vq);
+}
+
+/* What the look found; @since is how long ago the host answered. */
+static void balloon_queue_judge(struct balloon_queue *queue, bool progress,
+				unsigned long since, unsigned long nr_4k)
+{
+	if (progress) {
+		queue->nr_looks = 0;
+		balloon_queue_say_answers(queue);
+		return;
+	}
+	queue->nr_looks++;
+	if (queue->nr_looks >= BALLOON_WATCH_LOOKS && since >= BALLOON_SILENCE)
+		balloon_queue_say_silent(queue, nr_4k);
+	else if (queue->nr_looks == BALLOON_WATCH_LOOKS / 2)
+		balloon_queue_renotify(queue);
 }
 
 /* Returns whether to look again. */
 static bool balloon_queue_look(struct balloon_queue *queue)
 {
+	bool is_stats = queue == &queue->vb->queues[BALLOON_QUEUE_STATS];
 	unsigned long flags, since, nr_4k;
+	bool broken, progress;
 	unsigned int nr;
-	bool broken;
 
+	if (!is_stats)
+		balloon_queue_poll(queue);
 	spin_lock_irqsave(&queue->lock, flags);
 	broken = queue->vq && virtqueue_is_broken(queue->vq);
 	nr = queue->nr_in_flight;
 	nr_4k = queue->nr_4k;
+	progress = !nr || queue->progress != queue->looked;
 	since = jiffies - queue->progress;
+	queue->looked = queue->progress;
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	if (broken)
 		balloon_queue_say_broken(queue, nr_4k);
-	if (broken || queue == &queue->vb->queues[BALLOON_QUEUE_STATS])
+	if (broken || is_stats)
 		return false;
-	balloon_queue_say_silent(queue, nr && since >= BALLOON_SILENCE, since, nr_4k);
+	balloon_queue_judge(queue, progress, since, nr_4k);
 	return nr;
 }
 
@@ -103,21 +148,32 @@ void balloon_watch_init(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_watch_start() - look from now on; nothing was said of these queues yet
+ * balloon_watch_forget() - nothing was said of a new queue
+ * @queue: the queue
+ *
+ * Context: the parts are stopped.
+ */
+void balloon_watch_forget(struct balloon_queue *queue)
+{
+	queue->nr_looks = 0;
+	queue->said_at = 0;
+	queue->said_silent = false;
+	queue->said_broken = false;
+}
+
+/**
+ * balloon_watch_start() - look from now on
  * @vb: the balloon
  *
- * Context: after DRIVER_OK, before anything is posted.
+ * Something may be in flight, if the device was not reset meanwhile.
+ *
+ * Context: after DRIVER_OK.
  * Return: 0.
  */
 int balloon_watch_start(struct virtio_balloon *vb)
 {
-	unsigned int i;
-
-	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
-		vb->queues[i].said_broken = false;
-		vb->queues[i].said_silent = false;
-	}
 	balloon_work_start(&vb->watch);
+	balloon_work_plan(&vb->watch, BALLOON_WATCH_TICK);
 	return 0;
 }
 
