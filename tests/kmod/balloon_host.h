@@ -463,6 +463,32 @@ struct balloon_host_pages {
 	__u32 pad;
 };
 
+/**
+ * enum balloon_host_grip - how a page is held
+ * @BALLOON_GRIP_NOT: it no longer is
+ * @BALLOON_GRIP_REF: by a reference, as by those who look at any page there is
+ * @BALLOON_GRIP_LOCK: by its lock
+ */
+enum balloon_host_grip {
+	BALLOON_GRIP_NOT,
+	BALLOON_GRIP_REF,
+	BALLOON_GRIP_LOCK,
+};
+
+/**
+ * struct balloon_host_hold - hold a page until the next such request
+ * @pfn: page
+ * @grip: enum balloon_host_grip
+ * @pad: 0
+ *
+ * The page must not become free meanwhile. EBUSY: its lock is taken.
+ */
+struct balloon_host_hold {
+	__u64 pfn;
+	__u32 grip;
+	__u32 pad;
+};
+
 #define BALLOON_HOST_CREATE	_IOW('b', 0xb0, struct balloon_host_create)
 #define BALLOON_HOST_OP		_IOWR('b', 0xb1, struct balloon_host_op)
 #define BALLOON_HOST_STATE	_IOR('b', 0xb2, struct balloon_host_state)
@@ -483,6 +509,7 @@ struct balloon_host_pages {
 #define BALLOON_HOST_FILL	_IOWR('b', 0xba, struct balloon_host_fill)
 #define BALLOON_HOST_READ	_IOW('b', 0xbb, struct balloon_host_read)
 #define BALLOON_HOST_PAGES	_IOW('b', 0xbc, struct balloon_host_pages)
+#define BALLOON_HOST_HOLD	_IOW('b', 0xbd, struct balloon_host_hold)
 
 /*
  * poll(): POLLIN: events to read; POLLPRI: a queue without automatic mode was

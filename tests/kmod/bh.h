@@ -115,9 +115,11 @@ struct bh_queue {
  * @owned: one bit a PFN below @offer.max_pfn: the device may write it; @lock
  * @config_irq: delivers the config-change interrupt
  * @wait: readers and pollers
- * @io_mutex: guards @descs and @data
+ * @io_mutex: guards @descs, @data, @held and @grip
  * @descs: descriptors of the element being taken
  * @data: out data of the element being taken
+ * @held: page that is held for user space, or NULL
+ * @grip: enum balloon_host_grip: how
  * @op_mutex: held while an operation runs
  * @op_work: runs @op
  * @close_work: removes the device after its file was closed
@@ -148,6 +150,8 @@ struct bh_dev {
 	struct mutex io_mutex;
 	struct balloon_host_desc *descs;
 	u8 *data;
+	struct page *held;
+	u32 grip;
 	struct mutex op_mutex;
 	struct work_struct op_work;
 	struct work_struct close_work;
@@ -224,6 +228,7 @@ void bh_fill_elem(struct bh_dev *bd, const struct bh_elem *elem, u32 value,
 int bh_fill(struct bh_dev *bd, struct balloon_host_fill *fill);
 int bh_read_page(struct bh_dev *bd, const struct balloon_host_read *rd);
 int bh_page_states(struct bh_dev *bd, const struct balloon_host_pages *req);
+int bh_hold(struct bh_dev *bd, const struct balloon_host_hold *req);
 
 /* ops.c */
 int bh_op(struct bh_dev *bd, struct balloon_host_op *op);

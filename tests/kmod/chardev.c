@@ -27,8 +27,12 @@ static int bh_open(struct inode *inode, struct file *file)
 
 static int bh_release(struct inode *inode, struct file *file)
 {
-	if (file->private_data)
-		bh_close(file->private_data);
+	const struct balloon_host_hold nothing = { .grip = BALLOON_GRIP_NOT };
+
+	if (!file->private_data)
+		return 0;
+	bh_hold(file->private_data, &nothing);
+	bh_close(file->private_data);
 	return 0;
 }
 
@@ -274,6 +278,15 @@ static int bh_ioctl_memory(struct bh_dev *bd, unsigned int cmd,
 	return bh_page_states(bd, &pages);
 }
 
+static int bh_ioctl_hold(struct bh_dev *bd, void __user *arg)
+{
+	struct balloon_host_hold hold;
+
+	if (copy_from_user(&hold, arg, sizeof(hold)))
+		return -EFAULT;
+	return hold.grip > BALLOON_GRIP_LOCK ? -EINVAL : bh_hold(bd, &hold);
+}
+
 static long bh_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	void __user *arg = (void __user *)value;
@@ -307,6 +320,8 @@ static long bh_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 	case BALLOON_HOST_READ:
 	case BALLOON_HOST_PAGES:
 		return bh_ioctl_memory(bd, cmd, arg);
+	case BALLOON_HOST_HOLD:
+		return bh_ioctl_hold(bd, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -11,6 +11,7 @@
 #include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/page_ref.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -337,5 +338,51 @@ int bh_page_states(struct bh_dev *bd, const struct balloon_host_pages *req)
 	if (copy_to_user(user, pages, array_size(req->count, sizeof(*pages))))
 		err = -EFAULT;
 	kvfree(pages);
+	return err;
+}
+
+static void bh_let_go(struct bh_dev *bd)
+{
+	if (!bd->held)
+		return;
+	if (bd->grip == BALLOON_GRIP_LOCK)
+		folio_unlock(page_folio(bd->held));
+	put_page(bd->held);
+	bd->held = NULL;
+}
+
+static int bh_grip(struct bh_dev *bd, const struct balloon_host_hold *req)
+{
+	struct page *page;
+
+	if (!bh_is_ram(req->pfn))
+		return -ENXIO;
+	page = pfn_to_page(PHYS_PFN(req->pfn << BH_PFN_SHIFT));
+	if (!page_ref_count(page))
+		return -ENXIO;
+	if (req->grip == BALLOON_GRIP_LOCK && !folio_trylock(page_folio(page)))
+		return -EBUSY;
+	get_page(page);
+	bd->held = page;
+	bd->grip = req->grip;
+	return 0;
+}
+
+/**
+ * bh_hold - hold a page for user space, and let go of the one before
+ * @bd: the device
+ * @req: the request
+ *
+ * Return: 0 or a negative error.
+ */
+int bh_hold(struct bh_dev *bd, const struct balloon_host_hold *req)
+{
+	int err = 0;
+
+	mutex_lock(&bd->io_mutex);
+	bh_let_go(bd);
+	if (req->grip != BALLOON_GRIP_NOT)
+		err = bh_grip(bd, req);
+	mutex_unlock(&bd->io_mutex);
 	return err;
 }

@@ -5,8 +5,9 @@
  * aside until all were announced.
  *
  * They are in the balloon all the time, on their way to the host and aside: MemTotal
- * and the node's counter of balloon pages do not move. But they are not PageOffline
- * there, and cannot be moved.
+ * and the node's counter of balloon pages do not move. But they cannot be moved there.
+ * Before Linux 6.17 they are not PageOffline either; since then a page keeps its type
+ * until it is free.
  */
 #include "balloon.h"
 
@@ -102,7 +103,8 @@ long balloon_pages_announce_batch(struct virtio_balloon *vb)
  * balloon_pages_put_back() - what is aside is as any other page in the balloon
  * @vb: the balloon
  *
- * One batch of it. A page that somebody is looking at stays aside for now.
+ * One batch of it. A page that somebody is looking at stays aside for now, and the
+ * system need not wait for it before it sleeps.
  *
  * Context: the size worker.
  * Return: how many pages were put back.
@@ -124,7 +126,19 @@ unsigned long balloon_pages_put_back(struct virtio_balloon *vb)
 	}
 	balloon_pages_adjust_aside(vb, &busy, -1);
 	balloon_pages_set_aside(vb, &busy, nr_busy);
+	WRITE_ONCE(vb->pages.aside_busy, list_empty(&pages));
 	return balloon_pages_replace(vb, &pages);
+}
+
+/**
+ * balloon_pages_unsettled() - pages that the worker is about to put back
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned long balloon_pages_unsettled(struct virtio_balloon *vb)
+{
+	return READ_ONCE(vb->pages.aside_busy) ? 0 : balloon_pages_aside(vb);
 }
 
 /**

@@ -194,9 +194,15 @@ void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch)
 	list_add(&batch->node, &pool->free);
 }
 
-static void balloon_pool_account(struct balloon_pool *pool, long nr_pages)
+/* A batch is on its way, or, if @sign is -1, no longer. */
+static void balloon_pool_account(struct balloon_pool *pool,
+				 const struct balloon_batch *batch, int sign)
 {
+	long nr_pages = sign * (long)batch->nr_pages;
+
 	WRITE_ONCE(pool->nr_pages_held, pool->nr_pages_held + nr_pages);
+	if (batch->again)
+		pool->nr_pages_again += nr_pages;
 }
 
 /**
@@ -219,7 +225,7 @@ struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
 		return NULL;
 	}
 	batch = container_of(request, struct balloon_batch, request);
-	balloon_pool_account(pool, -(long)batch->nr_pages);
+	balloon_pool_account(pool, batch, -1);
 	return batch;
 }
 
@@ -242,7 +248,7 @@ struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool)
 	if (!batch)
 		return balloon_pool_take(pool);
 	list_del(&batch->node);
-	balloon_pool_account(pool, -(long)batch->nr_pages);
+	balloon_pool_account(pool, batch, -1);
 	return batch;
 }
 
@@ -323,7 +329,7 @@ void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
  */
 void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch)
 {
-	balloon_pool_account(pool, batch->nr_pages);
+	balloon_pool_account(pool, batch, 1);
 }
 
 /**
@@ -335,7 +341,7 @@ void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch)
  */
 void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch)
 {
-	balloon_pool_account(pool, -(long)batch->nr_pages);
+	balloon_pool_account(pool, batch, -1);
 	balloon_pool_put(pool, batch);
 }
 

@@ -63,6 +63,7 @@ struct balloon_batch {
  *	     needs no memory
  * @nr_pages_held: pages of batches that are neither free nor being filled; written
  *		   by the user, read by anybody
+ * @nr_pages_again: those of them that were in the balloon before; the user's
  * @nr_unkicked: elements posted since the last kick
  * @take_turns: leave the host in peace until balloon_pool_kick()
  * @may_borrow: a page that leaves the balloon may serve as a batch when none is free
@@ -75,6 +76,7 @@ struct balloon_pool {
 	struct list_head parked;
 	struct balloon_batch *batches[BALLOON_POOL_NR_BATCHES];
 	unsigned long nr_pages_held;
+	unsigned long nr_pages_again;
 	unsigned int nr_unkicked;
 	bool take_turns;
 	bool may_borrow;

@@ -30,7 +30,7 @@ static const struct {
 	[BALLOON_EVENT_REPORT_FAILED]	= { "report-failed", "pages", "error" },
 	[BALLOON_EVENT_OOM]		= { "oom", "pages" },
 	[BALLOON_EVENT_RESYNC_BEGIN]	= { "resync-begin", "pages" },
-	[BALLOON_EVENT_RESYNC_END]	= { "resync-end", "pages" },
+	[BALLOON_EVENT_RESYNC_END]	= { "resync-end", "pages", "missed" },
 	[BALLOON_EVENT_SLEEP_PREPARE]	= { "sleep-prepare", "pages" },
 	[BALLOON_EVENT_SLEEP_END]	= { "sleep-end", "pages" },
 	[BALLOON_EVENT_SLEEP]		= { "sleep", "pages" },

@@ -244,13 +244,13 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 	struct balloon_discard *discard = balloon_discard_get(vb);
 	unsigned long nr = 0;
 
-	if (!discard)
-		return -EBUSY;
-	/* What is announced again is not to be counted once more. */
-	if (discard->again) {
+	/* Blocks that are announced again travel alone: they must not be counted once more. */
+	if (discard && discard->again) {
 		balloon_discard_flush(vb);
-		return -EBUSY;
+		discard = balloon_discard_get(vb);
 	}
+	if (!discard || discard->again)
+		return -EBUSY;
 	/* One that is full and could not be posted takes no more. */
 	while (balloon_discard_get(vb) == discard && nr < nr_pages &&
 	       !balloon_size_interrupted(vb)) {
@@ -317,8 +317,8 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
  * @nr_blocks: how many still are to be; less afterwards
  *
  * Context: the size worker.
- * Return: how many were; 0 when there are no more; -EBUSY while the host has to
- *	   answer first.
+ * Return: pages of those that were; 0 when there are no more; -EBUSY while the host
+ *	   has to answer first.
  */
 long balloon_inflate_blocks_again(struct virtio_balloon *vb,
 				  unsigned long *nr_blocks)
@@ -343,7 +343,7 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb,
 			break;
 		}
 		discard->again = true;
-		nr++;
+		nr += 1L << page_private(block);
 		--*nr_blocks;
 		balloon_discard_account(vb, 1L << page_private(block));
 		list_add_tail(&block->lru, &discard->blocks);

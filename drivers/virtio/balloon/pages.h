@@ -23,6 +23,7 @@
  * @aside: pages of the balloon that were announced again, until all are
  * @lock: guards @aside and @nr_aside
  * @nr_aside: how many there are
+ * @aside_busy: somebody held all that the worker wanted to put back last; written by it
  * @inflate: on their way in; the size worker's
  * @deflate: told to be out; the size worker's
  */
@@ -35,6 +36,7 @@ struct balloon_pages {
 	struct list_head aside;
 	spinlock_t lock;
 	unsigned long nr_aside;
+	bool aside_busy;
 	struct balloon_pool inflate;
 	struct balloon_pool deflate;
 };
@@ -62,6 +64,7 @@ void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
 			     unsigned long nr);
 unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
 unsigned long balloon_pages_aside(struct virtio_balloon *vb);
+unsigned long balloon_pages_unsettled(struct virtio_balloon *vb);
 
 bool balloon_pages_settle_deflated(struct balloon_pool *pool);
 void balloon_pages_cancel_deflated(struct balloon_pool *pool);

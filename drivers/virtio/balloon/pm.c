@@ -43,7 +43,7 @@ static unsigned long balloon_pm_unsettled(struct virtio_balloon *vb)
 {
 	unsigned long nr = balloon_size_inflating(vb) +
 			   balloon_pages_deflating(vb) +
-			   balloon_pages_aside(vb) + balloon_free_report_busy(vb);
+			   balloon_pages_unsettled(vb) + balloon_free_report_busy(vb);
 
 	if (READ_ONCE(vb->size.hold) == BALLOON_HOLD_EMPTY)
 		nr += balloon_size_actual(vb);

@@ -205,6 +205,31 @@ unsigned long balloon_discard_block_pages(struct virtio_balloon *vb)
 }
 
 /**
+ * balloon_discard_announcing() - those of them that were in the balloon before
+ * @vb: the balloon
+ *
+ * Context: the size worker, or when it is stopped.
+ */
+unsigned long balloon_discard_announcing(struct virtio_balloon *vb)
+{
+	struct balloon_discard *discard;
+	unsigned long nr_pages = 0;
+	struct page *block;
+	unsigned int i;
+
+	if (!vb->reporting || vb->reporting->broken)
+		return 0;
+	for (i = 0; i < BALLOON_DISCARDS; i++) {
+		discard = &vb->reporting->discards[i];
+		if (!discard->again)
+			continue;
+		list_for_each_entry(block, &discard->blocks, lru)
+			nr_pages += 1UL << page_private(block);
+	}
+	return nr_pages;
+}
+
+/**
  * balloon_discard_stranded() - pages that a broken queue keeps
  * @vb: the balloon
  *

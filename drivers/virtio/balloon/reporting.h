@@ -78,6 +78,7 @@ void balloon_discard_put(struct virtio_balloon *vb,
 			 struct balloon_discard *discard);
 void balloon_discard_account(struct virtio_balloon *vb, long nr_pages);
 unsigned long balloon_discard_block_pages(struct virtio_balloon *vb);
+unsigned long balloon_discard_announcing(struct virtio_balloon *vb);
 unsigned long balloon_discard_stranded(struct virtio_balloon *vb);
 
 #endif /* BALLOON_REPORTING_H */

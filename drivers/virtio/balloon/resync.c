@@ -20,6 +20,8 @@
 #define BALLOON_RESYNC_DELAY	HZ
 /* And forgotten so soon after the last time. */
 #define BALLOON_RESYNC_PAUSE	(60 * HZ)
+/* Pages that somebody holds are waited for so long, and looked after less often then. */
+#define BALLOON_RESYNC_PATIENCE	HZ
 
 /**
  * balloon_resync_start() - nothing is known of the host yet
@@ -108,7 +110,41 @@ static void balloon_resync_begin(struct virtio_balloon *vb)
 	resync->suspected = false;
 	resync->active = true;
 	resync->nr_blocks = balloon_blocks_new_round(vb);
+	resync->nr_block_pages = balloon_blocks_count(vb) - balloon_discard_announcing(vb);
+	resync->nr_aside_before = balloon_pages_aside(vb);
 	balloon_event(vb, BALLOON_EVENT_RESYNC_BEGIN, balloon_size_actual(vb), 0);
+}
+
+/*
+ * Pages of the balloon that were not announced. Those that are being moved are nowhere to
+ * be found, and those that somebody has locked stay where they are on some kernels. Blocks
+ * can only be announced on the reporting queue.
+ */
+static unsigned long balloon_resync_missed(struct virtio_balloon *vb)
+{
+	struct balloon_resync *resync = &vb->resync;
+	unsigned long pages = balloon_pages_count(vb);
+	unsigned long blocks = balloon_blocks_count(vb);
+	unsigned long aside = balloon_pages_aside(vb);
+	unsigned long announced = aside - min(aside, resync->nr_aside_before) +
+				  vb->pages.inflate.nr_pages_again;
+
+	if (balloon_discard_usable(vb))
+		blocks = min(blocks, resync->nr_block_pages);
+	/* Somebody may take pages out of the balloon at this moment. */
+	return blocks + pages - min(pages, announced);
+}
+
+/* Announces a discard of blocks or a batch of pages; as balloon_pages_announce_batch(). */
+static long balloon_resync_announce(struct virtio_balloon *vb)
+{
+	struct balloon_resync *resync = &vb->resync;
+	long rc = balloon_inflate_blocks_again(vb, &resync->nr_blocks);
+
+	if (rc > 0)
+		resync->nr_block_pages -= min_t(unsigned long, rc,
+						resync->nr_block_pages);
+	return rc ? rc : balloon_pages_announce_batch(vb);
 }
 
 /**
@@ -116,7 +152,7 @@ static void balloon_resync_begin(struct virtio_balloon *vb)
  * @vb: the balloon; balloon_resync_due()
  *
  * Context: the size worker.
- * Return: whether to come again; else the host has to answer, or all is done.
+ * Return: whether to come again; else the host has to answer, or somebody holds pages.
  */
 bool balloon_resync_step(struct virtio_balloon *vb)
 {
@@ -125,16 +161,16 @@ bool balloon_resync_step(struct virtio_balloon *vb)
 
 	if (!resync->active)
 		balloon_resync_begin(vb);
-	rc = balloon_inflate_blocks_again(vb, &resync->nr_blocks);
-	if (!rc)
-		rc = balloon_pages_announce_batch(vb);
-	if (rc)
+	rc = balloon_resync_announce(vb);
+	if (rc || balloon_size_inflating(vb)) {
+		resync->stirred_at = jiffies;
 		return rc > 0;
-	if (balloon_size_inflating(vb))
+	}
+	if (balloon_resync_missed(vb) &&
+	    time_before(jiffies, resync->stirred_at + BALLOON_RESYNC_PATIENCE))
 		return false;
 	resync->ended = true;
 	resync->ended_at = jiffies;
-	balloon_event(vb, BALLOON_EVENT_RESYNC_END, balloon_size_actual(vb), 0);
 	balloon_resync_end(vb);
 	return true;
 }
@@ -143,11 +179,56 @@ bool balloon_resync_step(struct virtio_balloon *vb)
  * balloon_resync_end() - that is enough, or something else is to be done first
  * @vb: the balloon
  *
- * The worker then puts back what is aside.
+ * The worker then puts back what is aside. If the host has missed something it may
+ * repeat the target.
  *
  * Context: the size worker, or when it is stopped.
  */
 void balloon_resync_end(struct virtio_balloon *vb)
 {
-	vb->resync.active = false;
+	struct balloon_resync *resync = &vb->resync;
+	unsigned long missed;
+
+	if (!resync->active)
+		return;
+	missed = balloon_resync_missed(vb);
+	if (missed)
+		WRITE_ONCE(resync->fresh, true);
+	balloon_event(vb, BALLOON_EVENT_RESYNC_END, balloon_size_actual(vb), missed);
+	resync->active = false;
+	resync->stirred_at = jiffies;
+}
+
+/**
+ * balloon_resync_put_back() - let pages be moved that are not being announced any more
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: whether there were any that nobody holds.
+ */
+bool balloon_resync_put_back(struct virtio_balloon *vb)
+{
+	if (vb->resync.active || !balloon_pages_put_back(vb))
+		return false;
+	vb->resync.stirred_at = jiffies;
+	return true;
+}
+
+/**
+ * balloon_resync_pause() - when to look for pages that somebody holds
+ * @vb: the balloon
+ *
+ * They are all that keeps it from ending, or from putting back what is aside.
+ *
+ * Context: the size worker.
+ * Return: jiffies; MAX_SCHEDULE_TIMEOUT if there are none.
+ */
+unsigned long balloon_resync_pause(struct virtio_balloon *vb)
+{
+	struct balloon_resync *resync = &vb->resync;
+
+	if (resync->active ? balloon_size_inflating(vb) : !balloon_pages_aside(vb))
+		return MAX_SCHEDULE_TIMEOUT;
+	return time_before(jiffies, resync->stirred_at + BALLOON_RESYNC_PATIENCE) ?
+	       BALLOON_ISOLATED_RETRY : BALLOON_RESYNC_PATIENCE;
 }

@@ -20,6 +20,9 @@ struct virtio_balloon;
  * @ended: there was one
  * @active: under way
  * @nr_blocks: whole blocks that are still to be announced
+ * @nr_block_pages: pages of whole blocks that were not announced
+ * @nr_aside_before: pages that were aside when it began, and are not announced
+ * @stirred_at: jiffies of when a page was last announced or put back
  *
  * But for @wanted and @fresh it is the size worker's.
  */
@@ -33,6 +36,9 @@ struct balloon_resync {
 	bool ended;
 	bool active;
 	unsigned long nr_blocks;
+	unsigned long nr_block_pages;
+	unsigned long nr_aside_before;
+	unsigned long stirred_at;
 };
 
 void balloon_resync_start(struct virtio_balloon *vb);
@@ -42,5 +48,7 @@ bool balloon_resync_due(struct virtio_balloon *vb);
 bool balloon_resync_step(struct virtio_balloon *vb);
 void balloon_resync_end(struct virtio_balloon *vb);
 bool balloon_resync_suspected(struct virtio_balloon *vb);
+unsigned long balloon_resync_pause(struct virtio_balloon *vb);
+bool balloon_resync_put_back(struct virtio_balloon *vb);
 
 #endif /* BALLOON_RESYNC_H */

@@ -23,8 +23,6 @@
 #define BALLOON_TICK		HZ
 /* Blocks freed at a time, in bytes, before a look at the target. */
 #define BALLOON_RELEASE_STEP	SZ_64M
-/* Pages that compaction holds come back soon. */
-#define BALLOON_ISOLATED_RETRY	(HZ / 50)
 
 /**
  * balloon_size_kick() - let the worker look at everything again
@@ -149,6 +147,18 @@ unsigned long balloon_size_inflating(struct virtio_balloon *vb)
 	return balloon_pages_inflating(vb) + balloon_discard_block_pages(vb);
 }
 
+/**
+ * balloon_size_announcing() - those of them that are in the balloon all the time
+ * @vb: the balloon
+ *
+ * Context: the worker, or when it is stopped.
+ * Return: pages.
+ */
+unsigned long balloon_size_announcing(struct virtio_balloon *vb)
+{
+	return vb->pages.inflate.nr_pages_again + balloon_discard_announcing(vb);
+}
+
 /* Tells the device how large the balloon is; not at every step. */
 static void balloon_size_publish(struct virtio_balloon *vb, bool now)
 {
@@ -228,7 +238,8 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 {
 	unsigned long target = vb->size.target;
 	unsigned long have = balloon_size_actual(vb);
-	unsigned long coming = balloon_size_inflating(vb);
+	unsigned long coming = balloon_size_inflating(vb) -
+			       balloon_size_announcing(vb);
 
 	if (READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT)
 		balloon_resync_end(vb);
@@ -236,7 +247,7 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 	if (balloon_pages_stale(vb))
 		return balloon_pages_release_stale(vb) ?
 			BALLOON_SIZE_DEFLATING : BALLOON_SIZE_ISOLATED;
-	if (!vb->resync.active && balloon_pages_put_back(vb))
+	if (balloon_resync_put_back(vb))
 		return BALLOON_SIZE_RESYNCING;
 	switch (READ_ONCE(vb->size.hold)) {
 	case BALLOON_HOLD_STILL:
@@ -301,22 +312,31 @@ static enum balloon_size_state balloon_size_waiting(struct virtio_balloon *vb)
 	return BALLOON_SIZE_IDLE;
 }
 
-/* Plans the next run for a worker that cannot go on now. */
+/* Jiffies until a worker that cannot go on now tries again. */
+static unsigned long balloon_size_pause(struct virtio_balloon *vb,
+					enum balloon_size_state state)
+{
+	if (balloon_size_moving(state))
+		return 0;
+	if (state == BALLOON_SIZE_ISOLATED)
+		return BALLOON_ISOLATED_RETRY;
+	if (state == BALLOON_SIZE_NO_MEMORY || state == BALLOON_SIZE_FLOOR)
+		return balloon_shortage_pause(vb);
+	if (state == BALLOON_SIZE_OOM)
+		return balloon_shortage_oom_pause(vb);
+	if (vb->size.awaiting || balloon_resync_suspected(vb))
+		return BALLOON_TICK;
+	return MAX_SCHEDULE_TIMEOUT;
+}
+
 static void balloon_size_plan(struct virtio_balloon *vb,
 			      enum balloon_size_state state)
 {
-	struct balloon_size *size = &vb->size;
+	unsigned long pause = min(balloon_size_pause(vb, state),
+				  balloon_resync_pause(vb));
 
-	if (balloon_size_moving(state))
-		balloon_work_plan(&size->work, 0);
-	else if (state == BALLOON_SIZE_ISOLATED)
-		balloon_work_plan(&size->work, BALLOON_ISOLATED_RETRY);
-	else if (state == BALLOON_SIZE_NO_MEMORY || state == BALLOON_SIZE_FLOOR)
-		balloon_work_plan(&size->work, balloon_shortage_pause(vb));
-	else if (state == BALLOON_SIZE_OOM)
-		balloon_work_plan(&size->work, balloon_shortage_oom_pause(vb));
-	else if (size->awaiting || balloon_resync_suspected(vb))
-		balloon_work_plan(&size->work, BALLOON_TICK);
+	if (pause != MAX_SCHEDULE_TIMEOUT)
+		balloon_work_plan(&vb->size.work, pause);
 }
 
 /* Asks for the host's answers; false if there are some already. */

@@ -14,6 +14,9 @@ struct balloon_stream;
 struct seq_file;
 struct virtio_balloon;
 
+/* Pages that somebody holds for a moment, compaction for one, come back soon. */
+#define BALLOON_ISOLATED_RETRY	(HZ / 50)
+
 /* Why the balloon is where it is; names in size_state.c. */
 enum balloon_size_state {
 	BALLOON_SIZE_IDLE,
@@ -85,6 +88,7 @@ bool balloon_size_interrupted(struct virtio_balloon *vb);
 bool balloon_size_silent(struct virtio_balloon *vb);
 unsigned long balloon_size_actual(struct virtio_balloon *vb);
 unsigned long balloon_size_inflating(struct virtio_balloon *vb);
+unsigned long balloon_size_announcing(struct virtio_balloon *vb);
 
 void balloon_size_set_state(struct virtio_balloon *vb,
 			    enum balloon_size_state state);

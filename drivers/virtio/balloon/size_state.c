@@ -135,6 +135,7 @@ void balloon_size_show(struct seq_file *file, struct virtio_balloon *vb)
 				balloon_size_inflating(vb));
 	balloon_size_show_bytes(file, "deflating_bytes",
 				balloon_pages_deflating(vb));
+	balloon_size_show_bytes(file, "aside_bytes", balloon_pages_aside(vb));
 	balloon_size_show_bytes(file, "stale_bytes", balloon_pages_stale(vb));
 }
 

@@ -153,3 +153,31 @@ int host_resync(struct host *h, const char *text)
 	close(fd);
 	return err;
 }
+
+/**
+ * host_debugfs - what the driver says of the device in debugfs
+ * @h: the device
+ * @file: name of the file
+ * @text: where it goes, with NUL
+ * @size: room at @text
+ *
+ * Return: its length, or a negative errno: -ENOENT when the driver has no such file.
+ */
+int host_debugfs(struct host *h, const char *file, char *text, size_t size)
+{
+	struct balloon_host_state state;
+	char path[128];
+	size_t len;
+	FILE *f;
+
+	host_state(h, &state);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/virtio_balloon/%s/%s",
+		 state.device, file);
+	f = fopen(path, "r");
+	if (!f)
+		return -errno;
+	len = fread(text, 1, size - 1, f);
+	text[len] = 0;
+	fclose(f);
+	return len;
+}

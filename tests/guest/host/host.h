@@ -210,6 +210,7 @@ int host_unload_driver(unsigned int ms);
 int host_unbind(struct host *h, unsigned int ms);
 int host_bind(struct host *h, unsigned int ms);
 int host_resync(struct host *h, const char *text);
+int host_debugfs(struct host *h, const char *file, char *text, size_t size);
 
 /* Configuration space. */
 __u32 host_config(struct host *h, unsigned int offset);
@@ -270,6 +271,7 @@ int host_pages(struct host *h, struct balloon_host_page *pages,
 	       unsigned int count);
 int host_read(struct host *h, __u64 pfn, void *buf);
 bool host_is_free(struct host *h, __u64 pfn);
+int host_hold(struct host *h, __u64 pfn, enum balloon_host_grip grip);
 __u64 host_vm_events(const char *prefix);
 __u64 host_meminfo(const char *field);
 __u64 host_free_memory(void);

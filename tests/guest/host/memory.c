@@ -80,6 +80,19 @@ bool host_is_free(struct host *h, __u64 pfn)
 	       ((page.flags & BALLOON_PAGE_BUDDY) || !page.refs);
 }
 
+/**
+ * host_hold - hold one page of the guest
+ * @h: the device
+ * @pfn: page; not one that becomes free meanwhile
+ * @grip: how, or BALLOON_GRIP_NOT to let go of it
+ */
+int host_hold(struct host *h, __u64 pfn, enum balloon_host_grip grip)
+{
+	struct balloon_host_hold req = { .pfn = pfn, .grip = grip };
+
+	return host_ioctl(h, BALLOON_HOST_HOLD, &req);
+}
+
 /* Have the kernel add up what each CPU counted. */
 static void refresh_stat(void)
 {
