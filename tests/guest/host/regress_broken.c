@@ -19,6 +19,7 @@
 #define LOOK_MS		2500	/* two looks of the driver */
 #define BALLOON		(128 * HOST_MIB)
 #define SMALL		(16 * HOST_MIB)
+#define DISCARD		(8ull << 20)	/* bytes; the driver has more discarded at a time */
 #define MODE		"/sys/module/virtio_balloon/parameters/inflate"
 #define COMMAND		7
 #define FREE_SLACK	host_slack(2 * HOST_MIB)
@@ -66,6 +67,20 @@ static void finish(struct host *h, __u64 total, __u64 free)
 	ktap_ge(host_wait_free(free - FREE_SLACK, 2000) + FREE_SLACK, free);
 }
 
+/* The queue also has reports of free memory, which are not the balloon's. */
+static bool is_discarding(struct host *h, void *arg)
+{
+	(void)arg;
+	return kernel_log_number(h, "in_flight") >= DISCARD;
+}
+
+/* Without setting the target again, which would have all of it announced again. */
+static bool has_balloon(struct host *h, void *arg)
+{
+	(void)arg;
+	return host_actual(h) == BALLOON;
+}
+
 static void reporting(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal"), free = host_free_memory(), held;
@@ -77,19 +92,19 @@ static void reporting(const void *arg)
 	h = life_start(HOST_F_MODERN | HOST_F_REPORTING, MS);
 	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
 	host_set_target(h, BALLOON);
-	conf_want_held(h, HOST_REPORT);
+	ktap_check(!host_pump(h, is_discarding, NULL, MS), "nothing is discarded");
 	host_pump_for(h, 200);
-	held = held_pages(h, HOST_REPORT);
 	bad_used_id(h, HOST_REPORT);
-	ktap_check(!host_pump_target(h, BALLOON, MS), "the target is not reached: %u of %u",
+	ktap_check(!host_pump(h, has_balloon, NULL, MS), "the target is not reached: %u of %u",
 		   host_actual(h), BALLOON);
 	host_pump_for(h, LOOK_MS);
 	check_named("reporting", before);
 	kernel_log_want(h, "state", "idle");
 	kernel_log_want(h, "inflate", "pfn");
 	kernel_log_want(h, "inflate_reason", "the reporting queue is broken");
-	ktap_ge(held * HOST_PAGE, 1);
-	ktap_eq(kernel_log_number(h, "in_flight"), held * HOST_PAGE);
+	/* If free memory was reported first there is less of the balloon's on the queue. */
+	held = held_pages(h, HOST_REPORT);
+	ktap_ge(held * HOST_PAGE, kernel_log_number(h, "in_flight"));
 	ktap_check(!host_pump_target(h, SMALL, MS), "the balloon does not shrink");
 	ktap_check(!host_pump_target(h, BALLOON, MS), "the balloon does not grow again");
 	check_named("reporting", before);
