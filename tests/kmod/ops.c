@@ -121,15 +121,11 @@ static int bh_op_shutdown(struct bh_dev *bd)
 	return 0;
 }
 
+/* A transport holds the lock of its own device, and not of the virtio device. */
 static int bh_op_reset(struct bh_dev *bd, bool prepare)
 {
-	int err;
-
-	device_lock(&bd->vdev.dev);
-	err = prepare ? virtio_device_reset_prepare(&bd->vdev) :
-			virtio_device_reset_done(&bd->vdev);
-	device_unlock(&bd->vdev.dev);
-	return err;
+	return prepare ? virtio_device_reset_prepare(&bd->vdev) :
+			 virtio_device_reset_done(&bd->vdev);
 }
 
 static int bh_op_run(struct bh_dev *bd, u32 op, u32 flags)
