@@ -124,7 +124,8 @@ static void oom(const void *arg)
 			"whoever needs memory waits for it"))
 		ktap.damaged = true;
 	survived = WIFEXITED(child.status) && !WEXITSTATUS(child.status);
-	ktap_check(survived || may_die, "whoever needed memory was killed, with %u of %u pages in the balloon",
+	ktap_check(survived || may_die,
+		   "whoever needed memory was killed, with %u of %u pages in the balloon",
 		   host_actual(h), target);
 	if (c->delay_us == NEVER)
 		all_is_told(h);
