@@ -23,11 +23,13 @@
 /* Bytes given back at a time. The kernel tries long and hard before it asks again. */
 #define BALLOON_OOM_BYTES	SZ_64M
 /*
- * How long the call lasts when nothing is free yet: a host that answers at all takes
- * 0.1 s for it in the worst case known, and ten times that is the end. Once there is
- * something, more of it is waited for no longer than one answer takes.
+ * How long the call lasts when nothing is free yet: 1 s after the last answer of the
+ * host, which takes 0.1 s for one in the worst case known, and 10 s in all. Moves of
+ * compaction may be in front of what is waited for. Once something is free, more of it
+ * is waited for no longer than one answer takes.
  */
 #define BALLOON_OOM_WAIT	HZ
+#define BALLOON_OOM_WAIT_MAX	(10 * HZ)
 #define BALLOON_OOM_WAIT_MORE	(HZ / 10)
 /* Before others that the kernel may ask. */
 #define BALLOON_OOM_PRIORITY	80
@@ -83,7 +85,12 @@ static bool balloon_oom_may_wait(struct balloon_oom *oom, unsigned long nr_freed
 	/* A host that did not answer the last time is not waited for again. */
 	if (answers == oom->answers_in_vain || !balloon_oom_coming(oom->vb))
 		return false;
-	if (time_before(jiffies, begin + BALLOON_OOM_WAIT))
+	if (answers != oom->answers) {
+		oom->answers = answers;
+		oom->answered_at = jiffies;
+	}
+	if (time_before(jiffies, oom->answered_at + BALLOON_OOM_WAIT) &&
+	    time_before(jiffies, begin + BALLOON_OOM_WAIT_MAX))
 		return true;
 	oom->answers_in_vain = answers;
 	return false;
@@ -97,6 +104,8 @@ static unsigned long balloon_oom_release(struct balloon_oom *oom)
 	unsigned long nr, begin = jiffies;
 	long before = atomic_long_read(nr_freed);
 
+	oom->answers = balloon_oom_answers(oom->vb);
+	oom->answered_at = begin;
 	balloon_blocks_release(oom->vb, want);
 	for (;;) {
 		balloon_pages_settle_deflated(&oom->pool);
@@ -206,7 +215,7 @@ int balloon_oom_start(struct virtio_balloon *vb)
  * balloon_oom_stop() - no longer be asked
  * @vb: the balloon
  *
- * Context: may sleep, for BALLOON_OOM_WAIT at most.
+ * Context: may sleep, for BALLOON_OOM_WAIT_MAX at most.
  */
 void balloon_oom_stop(struct virtio_balloon *vb)
 {

@@ -16,6 +16,8 @@
  * @vb: the balloon; set once
  * @lock: one thread at a time; nobody allocates under it
  * @pool: batches of the deflate queue; guarded by @lock
+ * @answers: what balloon_oom_answers() said in the last look; guarded by @lock
+ * @answered_at: jiffies when that changed, or when the call began; guarded by @lock
  * @answers_in_vain: what balloon_oom_answers() said when the host was last waited for in
  *		     vain; guarded by @lock
  */
@@ -24,6 +26,8 @@ struct balloon_oom {
 	struct virtio_balloon *vb;
 	struct mutex lock;
 	struct balloon_pool pool;
+	unsigned long answers;
+	unsigned long answered_at;
 	unsigned long answers_in_vain;
 };
 
