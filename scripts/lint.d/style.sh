@@ -35,7 +35,7 @@ checkpatch_except=(
 	# The argument is a string literal, to be concatenated with each name.
 	"include/uapi/linux/virtio_balloon[.]h MACRO_ARG_REUSE"
 	# Programs include it too, and have no BIT().
-	"tests/kmod/balloon_host[.]h BIT_MACRO"
+	"tests/kmod/balloon_host(_event)?[.]h BIT_MACRO"
 	# The newest kernels need no event counters there; older ones do.
 	"drivers/virtio/balloon/compat/compat[.]h MACRO_ARG_UNUSED"
 	# __SetPageOffline() and its like are made by a macro of the kernel, where

@@ -49,7 +49,7 @@
  * need this. The kernel moves those to its per-CPU lists several at a time, and splits
  * a block for what it does not find.
  */
-#define BALLOON_FRAGMENT_STOCK	(1UL << BALLOON_BLOCK_ORDER_MIN)
+#define BALLOON_FRAGMENT_STOCK	BIT(BALLOON_BLOCK_ORDER_MIN)
 
 /* Single pages that are allocated in one go: an array of them fits the stack. */
 #define BALLOON_TAKE_BULK	32U

@@ -190,7 +190,8 @@ static bool has_ended(struct host *h, void *arg)
 static void check_missed(struct host *h, long want)
 {
 	ktap_check(!host_pump(h, has_ended, NULL, DEADLINE_MS), "no resync has ended");
-	ktap_check(nr_missed(h) == want, "%ld pages were missed, expected %ld; %llu of %u announced",
+	ktap_check(nr_missed(h) == want,
+		   "%ld pages were missed, expected %ld; %llu of %u announced",
 		   nr_missed(h), want, h->model->resynced, SOME);
 }
 

@@ -227,7 +227,8 @@ static unsigned int kernel_tags(void)
 	struct utsname name;
 
 	uname(&name);
-	sscanf(name.release, "%u.%u", &major, &minor);
+	if (sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return TAGS_ALL;
 	return major > 6 || (major == 6 && minor >= 12) ? TAGS_ALL : TAGS_SPEC;
 }
 
