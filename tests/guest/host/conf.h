@@ -276,6 +276,24 @@ static inline bool conf_ended(struct host *h, void *arg)
 	return waitpid(child->pid, &child->status, WNOHANG) == child->pid;
 }
 
+/* Start a process that uses memory, then ends with success; the first to be killed. */
+static inline pid_t conf_need(__u64 pages)
+{
+	size_t bytes = pages * HOST_PAGE;
+	pid_t pid = fork();
+	char *p;
+
+	if (pid)
+		return pid;
+	conf_write("/proc/self/oom_score_adj", "1000");
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		_exit(1);
+	memset(p, 1, bytes);
+	_exit(0);
+}
+
 /* Have memory compacted, with the host served meanwhile. */
 static inline void conf_compact(struct host *h, unsigned int ms)
 {

@@ -10,8 +10,6 @@
  *   - a target that was reached, also an odd one, is left alone (13);
  *   - compaction takes no page whose deflation the host has not seen yet.
  */
-#include <sys/mman.h>
-
 #include "conf.h"
 
 #define MS		15000
@@ -50,24 +48,6 @@ static void finish(struct host *h)
 
 /* --- 1: out of memory while inflating -------------------------------------- */
 
-/* Uses memory, then ends with success. */
-static pid_t need(__u64 pages)
-{
-	size_t bytes = pages * HOST_PAGE;
-	pid_t pid = fork();
-	char *p;
-
-	if (pid)
-		return pid;
-	conf_write("/proc/self/oom_score_adj", "1000");
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		_exit(1);
-	memset(p, 1, bytes);
-	_exit(0);
-}
-
 static bool gave(struct host *h, void *arg)
 {
 	const __u32 *target = arg;
@@ -95,7 +75,7 @@ static void oom(const void *arg)
 	ktap_eq(host_pump_target(h, target, MS), 0);
 	/* Inflating goes on while memory runs out. */
 	host_set_target(h, target + OOM_LEFT);
-	child.pid = need(OOM_NEED);
+	child.pid = conf_need(OOM_NEED);
 	if (!ktap_check(!host_pump(h, conf_ended, &child, MS),
 			"whoever needs memory waits for it"))
 		ktap.damaged = true;

@@ -8,8 +8,6 @@
  * take up to 100 ms for each element; for one that never answers the kernel kills the
  * process, and does so before long.
  */
-#include <sys/mman.h>
-
 #include "conf.h"
 
 #define MS		20000
@@ -25,24 +23,6 @@ struct oom {
 	__u32 delay_us;
 	bool inflating;		/* the host is as slow to take memory, too */
 };
-
-/* Uses memory, then ends with success. */
-static pid_t need(__u64 pages)
-{
-	size_t bytes = pages * HOST_PAGE;
-	pid_t pid = fork();
-	char *p;
-
-	if (pid)
-		return pid;
-	conf_write("/proc/self/oom_score_adj", "1000");
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		_exit(1);
-	memset(p, 1, bytes);
-	_exit(0);
-}
 
 /*
  * A host that answers lives in the kernel module, so that it needs no memory itself. One
@@ -119,7 +99,7 @@ static void oom(const void *arg)
 	if (c->inflating)
 		serve(h, HOST_INFLATE, c->delay_us);
 	serve(h, HOST_DEFLATE, c->delay_us);
-	child.pid = need(NEED);
+	child.pid = conf_need(NEED);
 	if (!ktap_check(!host_pump(h, conf_ended, &child, NEED_MS),
 			"whoever needs memory waits for it"))
 		ktap.damaged = true;
