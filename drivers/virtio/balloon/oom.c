@@ -130,14 +130,12 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
 	/* The worker holds it for as long as it takes to free a few batches. */
 	mutex_lock(&oom->lock);
 	nr = balloon_oom_release(oom);
+	mutex_unlock(&oom->lock);
+	/* It kicks the worker, which looks at the pool only if nobody has the lock. */
 	if (nr) {
 		balloon_event(oom->vb, BALLOON_EVENT_OOM, nr, 0);
 		balloon_shortage_oom(oom->vb);
 	}
-	mutex_unlock(&oom->lock);
-	/* It may have come while the lock was taken, and left without a look at the pool. */
-	if (nr)
-		balloon_size_kick(oom->vb);
 	*freed += nr;
 	return NOTIFY_OK;
 }
