@@ -1,247 +1,192 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The free page reporting queue (VIRTIO 1.3, 5.5.6.6) as a way to discard whole
- * ranges: a descriptor says where a block of memory is and how long, and the host
- * may throw its contents away. That is one call to the host's kernel for a block,
- * where the inflate queue needs one for each 4 KiB.
+ * Free page reporting (VIRTIO 1.3, 5.5.6.7): the kernel takes free blocks off its
+ * lists, some at a time, the host discards them, and they are free again.
  *
- * A discard is one element with several blocks. The size worker fills one, posts
- * it, and later learns that the host is done; what happens to the blocks then is
- * their owner's business.
+ * The kernel has one worker for this, and reports to one device in the whole system.
+ * Blocks that are reported are nobody's: the worker may not go on before the host is
+ * done with them, however long that takes. Only the answer ends this, or the reset of
+ * the device, after which the host can discard nothing.
  *
- * What was discarded comes back as zeros: the driver does not use the queue where
- * the guest expects something else in free pages, see poison.c.
+ * So the parts are stopped first, then the device is reset, and what it never answered
+ * is taken back; the kernel is told that there is no device to report to after that,
+ * because it waits for its worker. No report begins when the driver is stopped or the
+ * system is about to sleep.
+ *
+ * The queue has other users, see discard.c and hint.c. A report leaves half of the
+ * ring to them. When they fill it a report waits for a moment, and is refused then. The
+ * kernel comes back when more memory is freed.
  */
+#include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "balloon.h"
+#include "trace.h"
 
-/**
- * balloon_discard_usable() - whether there is a queue to discard through
- * @vb: the balloon
- *
- * Context: any.
- */
-bool balloon_discard_usable(struct virtio_balloon *vb)
+/* Bytes of an element at most; its used length has 32 bits. */
+#define BALLOON_REPORTING_BYTES	SZ_2G
+/* Look so often whether there is room. */
+#define BALLOON_REPORTING_RETRY	(HZ / 50 ?: 1)
+/* The kernel gets its blocks back if there is none for so long. */
+#define BALLOON_REPORTING_ROOM	HZ
+
+static struct virtio_balloon *balloon_reporting_vb(struct balloon_reporting *report)
 {
-	return vb->reporting && !READ_ONCE(vb->reporting->broken) &&
-	       balloon_poison_is_zero();
+	return report->stream.queue->vb;
 }
 
-static bool balloon_discard_full(struct virtio_balloon *vb,
-				 struct balloon_discard *discard)
-{
-	return discard->request.nr_sg >= vb->reporting->nr_sg ||
-	       discard->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT;
-}
-
-/**
- * balloon_discard_get() - the discard that blocks can be added to
- * @vb: the balloon
- *
- * Context: the size worker; only if balloon_discard_usable().
- * Return: the discard, or NULL while the host has to answer first.
+/*
+ * Memory that left the balloon, and of which the host does not know that yet, could
+ * be among the blocks: the host hears of that first. Once nothing may begin, nothing
+ * does: the device could be reset by then.
  */
-struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
+static int balloon_reporting_try(struct balloon_reporting *report,
+				   unsigned long nr_pages)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct virtio_balloon *vb = balloon_reporting_vb(report);
+	int err = -ENOSPC;
 
-	/* Full, but the ring had no room for it. */
-	if (reporting->open && reporting->open->request.nr_sg &&
-	    balloon_discard_full(vb, reporting->open))
-		balloon_discard_flush(vb);
-	else if (reporting->open)
-		return reporting->open;
-	if (reporting->open || list_empty(&reporting->free))
-		return NULL;
-
-	reporting->open = list_first_entry(&reporting->free,
-					   struct balloon_discard, node);
-	list_del(&reporting->open->node);
-	sg_init_table(reporting->open->sg, BALLOON_DISCARD_SG);
-	return reporting->open;
-}
-
-/**
- * balloon_discard_add() - one more block that the host may discard
- * @vb: the balloon
- * @page: its first page; the block is on one of the discard's lists
- * @order: its order
- *
- * Posts the discard when it is full.
- *
- * Context: the size worker, after balloon_discard_get() returned a discard.
- */
-void balloon_discard_add(struct virtio_balloon *vb, struct page *page,
-			 unsigned int order)
-{
-	struct balloon_reporting *reporting = vb->reporting;
-	struct balloon_discard *discard = reporting->open;
-
-	sg_set_page(&discard->sg[discard->request.nr_sg++], page,
-		    PAGE_SIZE << order, 0);
-	discard->nr_pages += 1UL << order;
-	if (balloon_discard_full(vb, discard))
-		balloon_discard_flush(vb);
-}
-
-/**
- * balloon_discard_flush() - post the discard that is being filled
- * @vb: the balloon
- *
- * If the ring has no room it stays as it is, to be tried again.
- *
- * Context: the size worker.
- */
-void balloon_discard_flush(struct virtio_balloon *vb)
-{
-	struct balloon_reporting *reporting = vb->reporting;
-	struct balloon_discard *discard;
-
-	if (!reporting || !reporting->open || !reporting->open->request.nr_sg)
-		return;
-	discard = reporting->open;
-	discard->request.sg = discard->sg;
-	discard->request.device_writes = true;
-	sg_mark_end(&discard->sg[discard->request.nr_sg - 1]);
-	if (balloon_queue_post(&reporting->stream, &discard->request)) {
-		sg_unmark_end(&discard->sg[discard->request.nr_sg - 1]);
-		return;
+	mutex_lock(&report->gate);
+	if (!report->running || report->held)
+		err = -ENODEV;
+	else if (!balloon_pages_unseen(vb))
+		err = balloon_queue_post(&report->stream, &report->request);
+	if (!err) {
+		WRITE_ONCE(report->nr_busy, nr_pages);
+		balloon_queue_kick(report->stream.queue);
 	}
-	reporting->open = NULL;
-	balloon_queue_kick(reporting->stream.queue);
+	mutex_unlock(&report->gate);
+	return err;
 }
 
-/**
- * balloon_discard_retry() - the ring has room that another user of the queue had
- * @vb: the balloon
- *
- * Context: any.
- */
-void balloon_discard_retry(struct virtio_balloon *vb)
+static int balloon_reporting_post(struct balloon_reporting *report,
+				    unsigned long nr_pages)
 {
-	if (READ_ONCE(vb->reporting->open))
-		balloon_size_notify(&vb->reporting->stream);
+	unsigned long end = jiffies + BALLOON_REPORTING_ROOM;
+	int err;
+
+	while ((err = balloon_reporting_try(report, nr_pages)) == -ENOSPC) {
+		if (time_after(jiffies, end))
+			return -EBUSY;
+		schedule_timeout_idle(BALLOON_REPORTING_RETRY);
+	}
+	return err;
 }
 
-/**
- * balloon_discard_take() - the next discard the host is done with
- * @vb: the balloon
- *
- * Context: the size worker.
- * Return: the discard, to be emptied and given to balloon_discard_put(), or NULL.
- */
-struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb)
+static void balloon_reporting_wait(struct balloon_reporting *report)
 {
-	struct balloon_request *request;
-
-	if (!vb->reporting)
-		return NULL;
-	request = balloon_stream_take(&vb->reporting->stream);
-	if (!request)
-		return NULL;
-	return container_of(request, struct balloon_discard, request);
+	while (!balloon_stream_wait(&report->stream, HZ)) {
+		/* A broken device is not waited for, but keeps what it has. */
+		if (balloon_queue_broken(report->stream.queue))
+			schedule_timeout_idle(BALLOON_REPORTING_RETRY);
+	}
+	balloon_stream_take(&report->stream);
+	/* The interrupt was for this report; others may wait for one. */
+	while (!balloon_queue_arm(report->stream.queue, BALLOON_ARM_FIRST))
+		balloon_stream_take(&report->stream);
+	balloon_discard_retry(balloon_reporting_vb(report));
 }
 
-/**
- * balloon_discard_cancelled() - the next discard after balloon_queues_cancel()
- * @vb: the balloon
- *
- * Like balloon_discard_take(), and the one that was being filled.
- *
- * Context: the device is reset and the size worker stopped.
- * Return: the discard, or NULL.
- */
-struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb)
+/* Blocks from the front of a list that make one element. */
+static unsigned int balloon_reporting_fit(struct balloon_reporting *report,
+					    struct scatterlist *sg,
+					    unsigned int nr_sg)
 {
-	struct balloon_discard *discard;
+	unsigned int nr = 0;
+	size_t bytes = 0;
 
-	if (!vb->reporting)
-		return NULL;
-	discard = vb->reporting->open;
-	vb->reporting->open = NULL;
-	return discard ? discard : balloon_discard_take(vb);
+	nr_sg = min(nr_sg, report->nr_sg);
+	while (nr < nr_sg && bytes + sg[nr].length <= BALLOON_REPORTING_BYTES)
+		bytes += sg[nr++].length;
+	return max(nr, 1U);
 }
 
-/**
- * balloon_discard_put() - give back a discard whose lists are empty
- * @vb: the balloon
- * @discard: the discard
- *
- * Context: the size worker.
- */
-void balloon_discard_put(struct virtio_balloon *vb,
-			 struct balloon_discard *discard)
+static unsigned long balloon_reporting_pages(struct scatterlist *sg,
+					       unsigned int nr_sg)
 {
-	discard->request.nr_sg = 0;
-	discard->nr_pages = 0;
-	discard->again = false;
-	list_add(&discard->node, &vb->reporting->free);
-}
-
-/**
- * balloon_discard_account() - blocks are being discarded, or no longer
- * @vb: the balloon
- * @nr_pages: pages of them, negative on the way out
- *
- * Context: the size worker, or when it is stopped.
- */
-void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
-{
-	WRITE_ONCE(vb->reporting->nr_block_pages,
-		   vb->reporting->nr_block_pages + nr_pages);
-}
-
-/**
- * balloon_discard_block_pages() - pages of whole blocks that the host discards
- * @vb: the balloon
- *
- * Context: any; exact in the size worker.
- */
-unsigned long balloon_discard_block_pages(struct virtio_balloon *vb)
-{
-	return vb->reporting ? READ_ONCE(vb->reporting->nr_block_pages) : 0;
-}
-
-/**
- * balloon_discard_announcing() - those of them that were in the balloon before
- * @vb: the balloon
- *
- * Context: the size worker, or when it is stopped.
- */
-unsigned long balloon_discard_announcing(struct virtio_balloon *vb)
-{
-	struct balloon_discard *discard;
 	unsigned long nr_pages = 0;
-	struct page *block;
-	unsigned int i;
 
-	if (!vb->reporting || vb->reporting->broken)
-		return 0;
-	for (i = 0; i < BALLOON_DISCARDS; i++) {
-		discard = &vb->reporting->discards[i];
-		if (!discard->again)
-			continue;
-		list_for_each_entry(block, &discard->blocks, lru)
-			nr_pages += 1UL << page_private(block);
-	}
+	while (nr_sg--)
+		nr_pages += sg[nr_sg].length >> PAGE_SHIFT;
 	return nr_pages;
 }
 
-/**
- * balloon_discard_stranded() - pages that a broken queue keeps
- * @vb: the balloon
- *
- * Context: any.
+/*
+ * Sends one element, which ends where it is told to, and waits for the answer; of
+ * nr_pages that the kernel waits for.
  */
-unsigned long balloon_discard_stranded(struct virtio_balloon *vb)
+static int balloon_reporting_send(struct balloon_reporting *report,
+				    struct scatterlist *sg, unsigned int nr_sg,
+				    unsigned long nr_pages)
 {
-	return vb->reporting ? READ_ONCE(vb->reporting->nr_stranded) : 0;
+	int err;
+
+	report->request.sg = sg;
+	report->request.nr_sg = nr_sg;
+	report->request.device_writes = true;
+	err = balloon_reporting_post(report, nr_pages);
+	if (err)
+		return err;
+	balloon_reporting_wait(report);
+	WRITE_ONCE(report->nr_busy, 0);
+	/* Stopped meanwhile: perhaps it was the reset that ended this. */
+	return READ_ONCE(report->running) ? 0 : -ENODEV;
+}
+
+static void balloon_reporting_count(struct balloon_reporting *report,
+				      unsigned int nr_blocks,
+				      unsigned long nr_pages, ktime_t begin, int err)
+{
+	if (err) {
+		balloon_event(balloon_reporting_vb(report),
+			      BALLOON_EVENT_REPORT_FAILED, nr_pages, -err);
+		WRITE_ONCE(report->nr_refused, report->nr_refused + 1);
+	} else {
+		WRITE_ONCE(report->nr_elements, report->nr_elements + 1);
+		WRITE_ONCE(report->nr_blocks, report->nr_blocks + nr_blocks);
+		WRITE_ONCE(report->nr_pages, report->nr_pages + nr_pages);
+	}
+	trace_balloon_free_report(balloon_reporting_vb(report)->vdev->index,
+				  nr_blocks, nr_pages,
+				  ktime_us_delta(ktime_get(), begin), err);
+}
+
+/*
+ * The kernel's worker has isolated @nr_sg blocks, and frees them again when this
+ * returns. An error means that they were not all reported.
+ */
+static int balloon_free_report(struct page_reporting_dev_info *info,
+			       struct scatterlist *sg, unsigned int nr_sg)
+{
+	struct balloon_reporting *report =
+		container_of(info, struct balloon_reporting, info);
+	int err = 0;
+
+	while (nr_sg && !err) {
+		unsigned int nr = balloon_reporting_fit(report, sg, nr_sg);
+		unsigned long nr_pages = balloon_reporting_pages(sg, nr);
+		ktime_t begin = ktime_get();
+
+		sg_mark_end(&sg[nr - 1]);
+		err = balloon_reporting_send(report, sg, nr,
+					       balloon_reporting_pages(sg, nr_sg));
+		if (nr < nr_sg)
+			sg_unmark_end(&sg[nr - 1]);
+		balloon_reporting_count(report, nr, nr_pages, begin, err);
+		sg += nr;
+		nr_sg -= nr;
+	}
+	return err;
+}
+
+static void balloon_reporting_notify(struct balloon_stream *stream)
+{
+	wake_up(&stream->queue->wait);
 }
 
 /**
- * balloon_reporting_init() - allocate the discards
+ * balloon_reporting_init() - prepare to report
  * @vb: the balloon
  *
  * Context: probe; may sleep.
@@ -249,52 +194,210 @@ unsigned long balloon_discard_stranded(struct virtio_balloon *vb)
  */
 int balloon_reporting_init(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting;
-	unsigned int i;
+	struct balloon_reporting *report;
 
-	reporting = kzalloc(sizeof(*reporting), GFP_KERNEL);
-	if (!reporting)
+	report = kzalloc(sizeof(*report), GFP_KERNEL);
+	if (!report)
 		return -ENOMEM;
-	INIT_LIST_HEAD(&reporting->free);
-	for (i = 0; i < BALLOON_DISCARDS; i++) {
-		INIT_LIST_HEAD(&reporting->discards[i].batches);
-		INIT_LIST_HEAD(&reporting->discards[i].blocks);
-		INIT_LIST_HEAD(&reporting->discards[i].stranded);
-		list_add_tail(&reporting->discards[i].node, &reporting->free);
-	}
-	balloon_stream_init(&reporting->stream,
+	mutex_init(&report->gate);
+	balloon_stream_init(&report->stream,
 			    &vb->queues[BALLOON_QUEUE_REPORTING],
-			    balloon_size_notify);
-	vb->reporting = reporting;
+			    balloon_reporting_notify);
+	report->info.report = balloon_free_report;
+	report->info.order = BALLOON_BLOCK_ORDER_MIN;
+	vb->reporting = report;
 	return 0;
 }
 
+static int balloon_reporting_register(struct balloon_reporting *report)
+{
+	unsigned int size = balloon_queue_size(report->stream.queue);
+
+	if (size < 2)
+		return -ENOSPC;
+	report->nr_sg = size / 2;
+	return page_reporting_register(&report->info);
+}
+
 /**
- * balloon_reporting_start() - learn how many blocks the ring takes
+ * balloon_reporting_start() - let the kernel report its free memory
  * @vb: the balloon
  *
- * The other half is for free page reporting: an answer that does not come there is
- * not to stop the balloon.
+ * The kernel reports to one device only. That there is one already is no reason to do
+ * without a balloon.
  *
- * Context: after DRIVER_OK.
+ * Context: after DRIVER_OK; may sleep.
  * Return: 0.
  */
 int balloon_reporting_start(struct virtio_balloon *vb)
 {
-	unsigned int half = balloon_queue_size(vb->reporting->stream.queue) / 2;
+	struct balloon_reporting *report = vb->reporting;
+	int err;
 
-	vb->reporting->nr_sg = clamp_t(unsigned int, half, 1, BALLOON_DISCARD_SG);
+	mutex_lock(&report->gate);
+	report->running = true;
+	mutex_unlock(&report->gate);
+	if (report->registered)
+		return 0;
+	err = balloon_reporting_register(report);
+	WRITE_ONCE(report->registered, !err);
+	if (err)
+		dev_warn(&vb->vdev->dev,
+			 "free memory is not reported to this device: %s (%d)\n",
+			 err == -EBUSY ? "another one has it already" :
+			 err == -ENOSPC ? "its ring has room for one block only" :
+			 "the kernel refuses", err);
 	return 0;
 }
 
 /**
- * balloon_reporting_exit() - free the discards, none of which is in flight
+ * balloon_reporting_stop() - begin no more reports
  * @vb: the balloon
  *
- * Context: remove.
+ * One that is under way stays until the host answers or is reset.
+ *
+ * Context: the driver core's callbacks; may sleep for a moment.
+ */
+void balloon_reporting_stop(struct virtio_balloon *vb)
+{
+	mutex_lock(&vb->reporting->gate);
+	WRITE_ONCE(vb->reporting->running, false);
+	mutex_unlock(&vb->reporting->gate);
+}
+
+/**
+ * balloon_reporting_release_all() - no device to report to any more
+ * @vb: the balloon
+ *
+ * Context: after balloon_queues_cancel(); sleeps until the kernel's worker has its
+ *	    blocks back.
+ */
+void balloon_reporting_release_all(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *report = vb->reporting;
+
+	if (!report || !report->registered)
+		return;
+	page_reporting_unregister(&report->info);
+	WRITE_ONCE(report->registered, false);
+}
+
+/**
+ * balloon_reporting_exit() - the counterpart of balloon_reporting_init()
+ * @vb: the balloon
+ *
+ * Context: probe or remove, after balloon_reporting_release_all().
  */
 void balloon_reporting_exit(struct virtio_balloon *vb)
 {
 	kfree(vb->reporting);
 	vb->reporting = NULL;
+}
+
+/**
+ * balloon_reporting_hold() - report nothing for a while
+ * @vb: the balloon
+ * @hold: whether, or not any more
+ *
+ * Context: may sleep for a moment.
+ */
+void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
+{
+	if (!vb->reporting)
+		return;
+	mutex_lock(&vb->reporting->gate);
+	vb->reporting->held = hold;
+	mutex_unlock(&vb->reporting->gate);
+}
+
+/**
+ * balloon_reporting_busy() - memory that is being reported
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: pages that the kernel's worker waits for.
+ */
+unsigned long balloon_reporting_busy(struct virtio_balloon *vb)
+{
+	return vb->reporting ? READ_ONCE(vb->reporting->nr_busy) : 0;
+}
+
+/**
+ * balloon_reporting_answered() - see whether the host answers reports
+ * @vb: the balloon
+ * @timeout: jiffies
+ *
+ * Context: may sleep.
+ * Return: true when nothing was being reported or an answer came; false if the host
+ *	   kept what it was told of.
+ */
+bool balloon_reporting_answered(struct virtio_balloon *vb,
+				  unsigned long timeout)
+{
+	struct balloon_reporting *report = vb->reporting;
+	unsigned long end = jiffies + timeout;
+	u64 nr_elements;
+
+	if (!report)
+		return true;
+	nr_elements = READ_ONCE(report->nr_elements);
+	while (balloon_reporting_busy(vb) &&
+	       READ_ONCE(report->nr_elements) == nr_elements) {
+		if (time_after(jiffies, end))
+			return false;
+		schedule_timeout_idle(1);
+	}
+	return true;
+}
+
+/**
+ * balloon_reporting_bytes() - free memory that was reported so far, in bytes
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+u64 balloon_reporting_bytes(struct virtio_balloon *vb)
+{
+	return vb->reporting ?
+	       READ_ONCE(vb->reporting->nr_pages) << PAGE_SHIFT : 0;
+}
+
+/**
+ * balloon_reporting_state_name() - whether free memory goes to this device
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: one word, see Documentation/ABI.
+ */
+const char *balloon_reporting_state_name(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *report = vb->reporting;
+
+	if (!report)
+		return "none";
+	if (!READ_ONCE(report->registered))
+		return "unregistered";
+	return READ_ONCE(report->nr_busy) ? "reporting" : "idle";
+}
+
+/**
+ * balloon_reporting_show() - print what was reported
+ * @file: where to
+ * @vb: the balloon
+ *
+ * Context: debugfs; takes no lock.
+ */
+void balloon_reporting_show(struct seq_file *file, struct virtio_balloon *vb)
+{
+	struct balloon_reporting *report = vb->reporting;
+
+	if (!report)
+		return;
+	seq_printf(file, "state %s\n", balloon_reporting_state_name(vb));
+	seq_printf(file, "elements %llu\n", READ_ONCE(report->nr_elements));
+	seq_printf(file, "blocks %llu\n", READ_ONCE(report->nr_blocks));
+	seq_printf(file, "bytes %llu\n", balloon_reporting_bytes(vb));
+	seq_printf(file, "refused %llu\n", READ_ONCE(report->nr_refused));
+	seq_printf(file, "busy_bytes %llu\n",
+		   (u64)READ_ONCE(report->nr_busy) << PAGE_SHIFT);
 }

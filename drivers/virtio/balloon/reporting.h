@@ -1,84 +1,100 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The free page reporting queue, see reporting.c.
+ * Free page reporting, see reporting.c.
  */
 #ifndef BALLOON_REPORTING_H
 #define BALLOON_REPORTING_H
 
+#include <linux/mutex.h>
+#include <linux/page_reporting.h>
+
 #include "queue.h"
 
-/* Blocks in one element, and bytes: what is in flight is nobody's memory. */
-#define BALLOON_DISCARD_SG		16
-#define BALLOON_DISCARD_BYTES		SZ_32M
-/* Elements in flight at a time. */
-#define BALLOON_DISCARDS		2
+struct seq_file;
 
 /**
- * struct balloon_discard - one element of the reporting queue
- * @request: how it travels
- * @sg: the blocks the host may discard
- * @node: place among the free discards
- * @batches: batches to be told on the inflate queue afterwards
- * @blocks: whole blocks that enter the balloon afterwards, linked by lru
- * @stranded: pages of batches that came off a broken queue, linked by lru
- * @nr_pages: pages of all of them
- * @again: @blocks were in the balloon before, and count as such
+ * struct balloon_reporting - free memory of the kernel, told to the host
+ * @gate: held while a report begins, and to say that none may
+ * @info: what the kernel calls; its order is in pages
+ * @stream: the reporting queue
+ * @request: the element that is under way
+ * @nr_sg: blocks in one element at most; set at start
+ * @registered: the kernel knows @info; the driver core's callbacks
+ * @running: between start and stop; written with @gate held
+ * @held: the system is about to sleep; @gate
+ * @nr_busy: pages of blocks that the kernel's worker has taken, while the host has
+ *	     some of them; written by the worker, read by anybody, as are the counters
+ * @nr_elements: elements that the host has answered
+ * @nr_blocks: blocks in them
+ * @nr_pages: pages of these
+ * @nr_refused: elements that were not sent, or were taken back by a reset
  *
- * No lock: a discard has one owner at a time.
- */
-struct balloon_discard {
-	struct balloon_request request;
-	struct scatterlist sg[BALLOON_DISCARD_SG];
-	struct list_head node;
-	struct list_head batches;
-	struct list_head blocks;
-	struct list_head stranded;
-	unsigned long nr_pages;
-	bool again;
-};
-
-/**
- * struct balloon_reporting - the user of the reporting queue
- * @stream: the queue
- * @free: discards not in use
- * @open: the discard that is being filled, or NULL
- * @nr_block_pages: pages of blocks in @open and in flight; written by the size
- *		    worker, read by anybody
- * @nr_stranded: pages that a broken queue keeps until the device is reset; likewise
- * @broken: the queue is, and is not used; likewise
- * @nr_sg: blocks in one element at most, for half of the ring; set at start
- * @discards: all of them
- *
- * No lock but the queue's: the size worker uses it.
+ * The kernel has one worker for all reports.
  */
 struct balloon_reporting {
+	struct mutex gate;
+	struct page_reporting_dev_info info;
 	struct balloon_stream stream;
-	struct list_head free;
-	struct balloon_discard *open;
-	unsigned long nr_block_pages;
-	unsigned long nr_stranded;
-	bool broken;
+	struct balloon_request request;
 	unsigned int nr_sg;
-	struct balloon_discard discards[BALLOON_DISCARDS];
+	bool registered;
+	bool running;
+	bool held;
+	unsigned long nr_busy;
+	u64 nr_elements;
+	u64 nr_blocks;
+	u64 nr_pages;
+	u64 nr_refused;
 };
 
+#ifdef CONFIG_PAGE_REPORTING
 int balloon_reporting_init(struct virtio_balloon *vb);
 int balloon_reporting_start(struct virtio_balloon *vb);
+void balloon_reporting_stop(struct virtio_balloon *vb);
+void balloon_reporting_release_all(struct virtio_balloon *vb);
 void balloon_reporting_exit(struct virtio_balloon *vb);
+void balloon_reporting_hold(struct virtio_balloon *vb, bool hold);
+unsigned long balloon_reporting_busy(struct virtio_balloon *vb);
+bool balloon_reporting_answered(struct virtio_balloon *vb,
+				  unsigned long timeout);
+u64 balloon_reporting_bytes(struct virtio_balloon *vb);
+const char *balloon_reporting_state_name(struct virtio_balloon *vb);
+void balloon_reporting_show(struct seq_file *file, struct virtio_balloon *vb);
+#else
+static inline void balloon_reporting_release_all(struct virtio_balloon *vb)
+{
+}
 
-bool balloon_discard_usable(struct virtio_balloon *vb);
-struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb);
-void balloon_discard_add(struct virtio_balloon *vb, struct page *page,
-			 unsigned int order);
-void balloon_discard_flush(struct virtio_balloon *vb);
-void balloon_discard_retry(struct virtio_balloon *vb);
-struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb);
-struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb);
-void balloon_discard_put(struct virtio_balloon *vb,
-			 struct balloon_discard *discard);
-void balloon_discard_account(struct virtio_balloon *vb, long nr_pages);
-unsigned long balloon_discard_block_pages(struct virtio_balloon *vb);
-unsigned long balloon_discard_announcing(struct virtio_balloon *vb);
-unsigned long balloon_discard_stranded(struct virtio_balloon *vb);
+static inline void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
+{
+}
+
+static inline unsigned long balloon_reporting_busy(struct virtio_balloon *vb)
+{
+	return 0;
+}
+
+static inline bool balloon_reporting_answered(struct virtio_balloon *vb,
+						unsigned long timeout)
+{
+	return true;
+}
+
+static inline u64 balloon_reporting_bytes(struct virtio_balloon *vb)
+{
+	return 0;
+}
+
+static inline const char *
+balloon_reporting_state_name(struct virtio_balloon *vb)
+{
+	return "none";
+}
+
+static inline void balloon_reporting_show(struct seq_file *file,
+					    struct virtio_balloon *vb)
+{
+}
+#endif
 
 #endif /* BALLOON_REPORTING_H */

@@ -125,7 +125,7 @@ static ssize_t reported_show(struct device *dev, struct device_attribute *attr,
 			     char *buf)
 {
 	return sysfs_emit(buf, "%llu\n",
-			  balloon_free_report_bytes(balloon_of(dev)));
+			  balloon_reporting_bytes(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(reported);
 
@@ -133,7 +133,7 @@ static ssize_t report_state_show(struct device *dev,
 				 struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n",
-			  balloon_free_report_state_name(balloon_of(dev)));
+			  balloon_reporting_state_name(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(report_state);
 
