@@ -12,8 +12,7 @@
  *	balloon_migrate.settling, balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
  * balloon_reporting.gate, a mutex, is taken inside none, and holds balloon_queue.lock
  * and what balloon_pages_unseen() takes.
- * balloon_hint_blocks.sorting, a mutex, is taken inside none (but reclaim), and holds
- * balloon_hint_blocks.lock, which is taken inside no other, and holds none.
+ * balloon_held.lock is taken inside none (but reclaim), and holds none.
  * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_oom.lock or
  * none, and hold none.
  * The lock of the kernel's balloon list is taken inside none of them.
@@ -124,6 +123,7 @@ void balloon_config_set_poison(struct virtio_balloon *vb, u32 value);
 
 void balloon_poison_validate(struct virtio_device *vdev);
 bool balloon_poison_is_zero(void);
+bool balloon_poison_fills(void);
 void balloon_poison_tell(struct virtio_balloon *vb);
 
 void balloon_debugfs_load(void);

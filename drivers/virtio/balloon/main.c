@@ -104,6 +104,16 @@ static const struct balloon_part balloon_parts[] = {
 		.stop = balloon_oom_stop,
 		.exit = balloon_oom_exit,
 	},
+#ifdef CONFIG_PAGE_REPORTING
+	{
+		.name = "free page reporting",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_reporting_init,
+		.start = balloon_reporting_start,
+		.stop = balloon_reporting_stop,
+		.exit = balloon_reporting_exit,
+	},
+#endif
 	{
 		.name = "hint",
 		.feature = VIRTIO_BALLOON_F_FREE_PAGE_HINT,
@@ -112,16 +122,6 @@ static const struct balloon_part balloon_parts[] = {
 		.stop = balloon_hint_stop,
 		.exit = balloon_hint_exit,
 	},
-#ifdef CONFIG_PAGE_REPORTING
-	{
-		.name = "free page reporting",
-		.feature = VIRTIO_BALLOON_F_REPORTING,
-		.init = balloon_reporting_init,
-		.start = balloon_reporting_start,
-		.stop = balloon_reporting_stop,
-		.exit = balloon_reporting_exit,
-	},
-#endif
 #ifdef CONFIG_MEMORY_HOTREMOVE
 	{
 		.name = "memory offlining",

@@ -1,39 +1,140 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Free page reporting (VIRTIO 1.3, 5.5.6.7): the kernel takes free blocks off its
- * lists, some at a time, the host discards them, and they are free again.
+ * Free memory that the kernel shows to the driver, without anybody taking it.
  *
- * The kernel has one worker for this, and reports to one device in the whole system.
- * Blocks that are reported are nobody's: the worker may not go on before the host is
- * done with them, however long that takes. Only the answer ends this, or the reset of
- * the device, after which the host can discard nothing.
+ * The kernel's page reporting takes free blocks off its lists, 32 at a time, calls
+ * report() and puts them back. It notes for each that it was reported, until somebody
+ * allocates it. The driver is its client for both features that are about free memory:
+ * report() sends the blocks to the reporting queue (VIRTIO 1.3, 5.5.6.7), or during a
+ * round of hints to the hint queue (5.5.6.5).
+ *
+ * The kernel has one worker for this, and one client in the whole system. Blocks that
+ * are shown are nobody's: the worker may not go on before the host is done with them,
+ * however long that takes. Only the answer ends this, or the reset of the device, after
+ * which the host can discard nothing. A host that does not answer holds 32 blocks.
  *
  * So the parts are stopped first, then the device is reset, and what it never answered
- * is taken back; the kernel is told that there is no device to report to after that,
- * because it waits for its worker. No report begins when the driver is stopped or the
+ * is taken back; the kernel is told that there is no client any more after that,
+ * because it waits for its worker. Nothing is posted when the driver is stopped or the
  * system is about to sleep.
  *
- * The queue has other users, see discard.c and hint.c. A report leaves half of the
- * ring to them. When they fill it a report waits for a moment, and is refused then. The
- * kernel comes back when more memory is freed.
+ * The pace is the driver's. The kernel's worker is a delayed work item in a structure of
+ * ours, so it can be run at once. One pass brings a sixteenth of each free list, so one
+ * follows the other until a pass brings nothing. Nobody waits for a pass: a work item
+ * looks whether it is over. That needs no dependency between workqueues, and whatever
+ * stops the driver finds nothing that sleeps.
+ *
+ * The queues have other users, see discard.c and hint.c. An element leaves half of the
+ * ring to them. When they fill it an element waits for a moment, and is refused then.
  */
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "balloon.h"
+#include "compat/reported.h"
 #include "trace.h"
 
 /* Bytes of an element at most; its used length has 32 bits. */
-#define BALLOON_REPORTING_BYTES	SZ_2G
+#define BALLOON_REPORTING_BYTES		SZ_2G
 /* Look so often whether there is room. */
-#define BALLOON_REPORTING_RETRY	(HZ / 50 ?: 1)
+#define BALLOON_REPORTING_RETRY		(HZ / 50 ?: 1)
 /* The kernel gets its blocks back if there is none for so long. */
-#define BALLOON_REPORTING_ROOM	HZ
+#define BALLOON_REPORTING_ROOM		HZ
+/* Twice as many passes as it takes to show all memory, if meanwhile more is freed. */
+#define BALLOON_REPORTING_PASSES	32
+/* The kernel's own pace, and how often the driver looks whether to be faster. */
+#define BALLOON_REPORTING_PACE		(2 * HZ)
+#define BALLOON_REPORTING_TICK		(HZ / 4)
+#define BALLOON_REPORTING_PATIENCE	(BALLOON_REPORTING_PACE / BALLOON_REPORTING_TICK)
+/* Reports ten times as rare as that cost a tenth: they do no harm, used memory or not. */
+#define BALLOON_REPORTING_RECENT	(10 * BALLOON_REPORTING_PACE)
+/* A change of free memory below this would not fill an element. */
+#define BALLOON_REPORTING_SETTLED	\
+	((unsigned long)PAGE_REPORTING_CAPACITY << BALLOON_BLOCK_ORDER_MIN)
 
-static struct virtio_balloon *balloon_reporting_vb(struct balloon_reporting *report)
+/* Milliseconds, or -1: by what the guest does. */
+static int balloon_report_delay = -1;
+
+static int balloon_report_delay_set(const char *val, const struct kernel_param *kp)
 {
-	return report->stream.queue->vb;
+	unsigned int ms;
+	int err;
+
+	if (sysfs_streq(val, "auto")) {
+		WRITE_ONCE(balloon_report_delay, -1);
+		return 0;
+	}
+	err = kstrtouint(val, 0, &ms);
+	if (err || ms > INT_MAX)
+		return err ?: -ERANGE;
+	WRITE_ONCE(balloon_report_delay, ms);
+	return 0;
+}
+
+static int balloon_report_delay_get(char *buffer, const struct kernel_param *kp)
+{
+	int ms = READ_ONCE(balloon_report_delay);
+
+	return ms < 0 ? sysfs_emit(buffer, "auto\n") : sysfs_emit(buffer, "%d\n", ms);
+}
+
+static const struct kernel_param_ops balloon_report_delay_ops = {
+	.set = balloon_report_delay_set,
+	.get = balloon_report_delay_get,
+};
+
+module_param_cb(report_delay, &balloon_report_delay_ops, NULL, 0644);
+MODULE_PARM_DESC(report_delay,
+		 "Milliseconds from when memory is freed to when it is reported to the host; 'auto' (default): at once when the guest leaves it alone, and at the kernel's pace of 2 s when it is used again and again");
+
+/* Blocks from the front of a list that make one element. */
+static unsigned int balloon_reporting_fit(struct balloon_reporting *reporting,
+					  struct scatterlist *sg, unsigned int nr_sg)
+{
+	unsigned int nr = 0;
+	size_t bytes = 0;
+
+	nr_sg = min(nr_sg, reporting->hinting ? reporting->hint_sg : reporting->report_sg);
+	while (nr < nr_sg && bytes + sg[nr].length <= BALLOON_REPORTING_BYTES)
+		bytes += sg[nr++].length;
+	return max(nr, 1U);
+}
+
+static unsigned long balloon_reporting_pages(struct balloon_reporting *reporting,
+					     struct scatterlist *sg, unsigned int nr_sg)
+{
+	unsigned long nr, nr_pages = 0;
+
+	while (nr_sg--) {
+		nr = sg[nr_sg].length >> PAGE_SHIFT;
+		reporting->order = min_t(unsigned int, reporting->order, ilog2(nr));
+		nr_pages += nr;
+	}
+	return nr_pages;
+}
+
+/* Posts what makes one element, which ends where it is told to. */
+static int balloon_reporting_add(struct balloon_reporting *reporting,
+				 struct scatterlist *sg, unsigned int nr_sg)
+{
+	struct balloon_request *request = &reporting->request;
+	int err;
+
+	request->sg = sg;
+	request->nr_sg = balloon_reporting_fit(reporting, sg, nr_sg);
+	request->device_writes = true;
+	sg_mark_end(&sg[request->nr_sg - 1]);
+	err = balloon_queue_post(reporting->stream, request);
+	if (request->nr_sg < nr_sg)
+		sg_unmark_end(&sg[request->nr_sg - 1]);
+	if (err)
+		return err;
+	WRITE_ONCE(reporting->nr_busy, balloon_reporting_pages(reporting, sg, nr_sg));
+	balloon_queue_kick(reporting->stream->queue);
+	return 0;
 }
 
 /*
@@ -41,143 +142,366 @@ static struct virtio_balloon *balloon_reporting_vb(struct balloon_reporting *rep
  * be among the blocks: the host hears of that first. Once nothing may begin, nothing
  * does: the device could be reset by then.
  */
-static int balloon_reporting_try(struct balloon_reporting *report,
-				   unsigned long nr_pages)
+static int balloon_reporting_try(struct balloon_reporting *reporting,
+				 struct scatterlist *sg, unsigned int nr_sg)
 {
-	struct virtio_balloon *vb = balloon_reporting_vb(report);
 	int err = -ENOSPC;
 
-	mutex_lock(&report->gate);
-	if (!report->running || report->held)
+	mutex_lock(&reporting->gate);
+	reporting->stream = reporting->hinting ? &reporting->hints : &reporting->reports;
+	if (!reporting->running || reporting->held)
 		err = -ENODEV;
-	else if (!balloon_pages_unseen(vb))
-		err = balloon_queue_post(&report->stream, &report->request);
-	if (!err) {
-		WRITE_ONCE(report->nr_busy, nr_pages);
-		balloon_queue_kick(report->stream.queue);
-	}
-	mutex_unlock(&report->gate);
+	else if (!(reporting->hinting ? reporting->hint_sg : reporting->report_sg))
+		err = -EOPNOTSUPP;
+	else if (!balloon_pages_unseen(reporting->vb))
+		err = balloon_reporting_add(reporting, sg, nr_sg);
+	mutex_unlock(&reporting->gate);
 	return err;
 }
 
-static int balloon_reporting_post(struct balloon_reporting *report,
-				    unsigned long nr_pages)
+static void balloon_reporting_wait(struct balloon_reporting *reporting)
+{
+	struct balloon_stream *stream = reporting->stream;
+
+	while (!balloon_stream_wait(stream, BALLOON_REPORTING_TICK)) {
+		/* A broken device is not waited for, but keeps what it has. */
+		if (balloon_queue_broken(stream->queue))
+			schedule_timeout_idle(BALLOON_REPORTING_RETRY);
+		else
+			balloon_queue_renotify(stream->queue);
+	}
+	balloon_stream_take(stream);
+	/* The interrupt was for this element; others may wait for one. */
+	while (!balloon_queue_arm(stream->queue, BALLOON_ARM_FIRST))
+		balloon_stream_take(stream);
+	if (stream == &reporting->reports)
+		balloon_discard_retry(reporting->vb);
+}
+
+/* Sends one element and waits for the answer. An error: it was not reported. */
+static int balloon_reporting_send(struct balloon_reporting *reporting,
+				  struct scatterlist *sg, unsigned int nr_sg)
 {
 	unsigned long end = jiffies + BALLOON_REPORTING_ROOM;
 	int err;
 
-	while ((err = balloon_reporting_try(report, nr_pages)) == -ENOSPC) {
+	while ((err = balloon_reporting_try(reporting, sg, nr_sg)) == -ENOSPC) {
 		if (time_after(jiffies, end))
 			return -EBUSY;
 		schedule_timeout_idle(BALLOON_REPORTING_RETRY);
 	}
-	return err;
+	if (err)
+		return err;
+	balloon_reporting_wait(reporting);
+	WRITE_ONCE(reporting->nr_busy, 0);
+	/* Stopped meanwhile: perhaps it was the reset that ended this. */
+	return READ_ONCE(reporting->running) ? 0 : -ENODEV;
 }
 
-static void balloon_reporting_wait(struct balloon_reporting *report)
+static void balloon_reporting_count(struct balloon_reporting *reporting,
+				    unsigned int nr_blocks, unsigned long nr_pages)
 {
-	while (!balloon_stream_wait(&report->stream, HZ)) {
-		/* A broken device is not waited for, but keeps what it has. */
-		if (balloon_queue_broken(report->stream.queue))
-			schedule_timeout_idle(BALLOON_REPORTING_RETRY);
-	}
-	balloon_stream_take(&report->stream);
-	/* The interrupt was for this report; others may wait for one. */
-	while (!balloon_queue_arm(report->stream.queue, BALLOON_ARM_FIRST))
-		balloon_stream_take(&report->stream);
-	balloon_discard_retry(balloon_reporting_vb(report));
+	struct balloon_reporting_counts *counts =
+		reporting->stream == &reporting->hints ? &reporting->hinted :
+							 &reporting->reported;
+
+	WRITE_ONCE(counts->elements, counts->elements + 1);
+	WRITE_ONCE(counts->blocks, counts->blocks + nr_blocks);
+	WRITE_ONCE(counts->pages, counts->pages + nr_pages);
+	WRITE_ONCE(reporting->nr_pass, reporting->nr_pass + nr_pages);
 }
 
-/* Blocks from the front of a list that make one element. */
-static unsigned int balloon_reporting_fit(struct balloon_reporting *report,
-					    struct scatterlist *sg,
-					    unsigned int nr_sg)
+static void balloon_reporting_refuse(struct balloon_reporting *reporting,
+				     unsigned long nr_pages, int err)
 {
-	unsigned int nr = 0;
-	size_t bytes = 0;
-
-	nr_sg = min(nr_sg, report->nr_sg);
-	while (nr < nr_sg && bytes + sg[nr].length <= BALLOON_REPORTING_BYTES)
-		bytes += sg[nr++].length;
-	return max(nr, 1U);
-}
-
-static unsigned long balloon_reporting_pages(struct scatterlist *sg,
-					       unsigned int nr_sg)
-{
-	unsigned long nr_pages = 0;
-
-	while (nr_sg--)
-		nr_pages += sg[nr_sg].length >> PAGE_SHIFT;
-	return nr_pages;
+	balloon_event(reporting->vb, BALLOON_EVENT_REPORT_FAILED, nr_pages, -err);
+	WRITE_ONCE(reporting->nr_refused, reporting->nr_refused + 1);
 }
 
 /*
- * Sends one element, which ends where it is told to, and waits for the answer; of
- * nr_pages that the kernel waits for.
+ * A device that has another command by now may have ignored the hint. What is not marked
+ * as reported is shown again.
  */
-static int balloon_reporting_send(struct balloon_reporting *report,
-				    struct scatterlist *sg, unsigned int nr_sg,
-				    unsigned long nr_pages)
+static bool balloon_reporting_overtaken(struct balloon_reporting *reporting)
 {
-	int err;
-
-	report->request.sg = sg;
-	report->request.nr_sg = nr_sg;
-	report->request.device_writes = true;
-	err = balloon_reporting_post(report, nr_pages);
-	if (err)
-		return err;
-	balloon_reporting_wait(report);
-	WRITE_ONCE(report->nr_busy, 0);
-	/* Stopped meanwhile: perhaps it was the reset that ended this. */
-	return READ_ONCE(report->running) ? 0 : -ENODEV;
-}
-
-static void balloon_reporting_count(struct balloon_reporting *report,
-				      unsigned int nr_blocks,
-				      unsigned long nr_pages, ktime_t begin, int err)
-{
-	if (err) {
-		balloon_event(balloon_reporting_vb(report),
-			      BALLOON_EVENT_REPORT_FAILED, nr_pages, -err);
-		WRITE_ONCE(report->nr_refused, report->nr_refused + 1);
-	} else {
-		WRITE_ONCE(report->nr_elements, report->nr_elements + 1);
-		WRITE_ONCE(report->nr_blocks, report->nr_blocks + nr_blocks);
-		WRITE_ONCE(report->nr_pages, report->nr_pages + nr_pages);
-	}
-	trace_balloon_free_report(balloon_reporting_vb(report)->vdev->index,
-				  nr_blocks, nr_pages,
-				  ktime_us_delta(ktime_get(), begin), err);
+	return reporting->stream == &reporting->hints &&
+	       (!READ_ONCE(reporting->hinting) || READ_ONCE(*reporting->overtaken));
 }
 
 /*
  * The kernel's worker has isolated @nr_sg blocks, and frees them again when this
  * returns. An error means that they were not all reported.
  */
-static int balloon_free_report(struct page_reporting_dev_info *info,
-			       struct scatterlist *sg, unsigned int nr_sg)
+static int balloon_reporting_report(struct page_reporting_dev_info *info,
+				    struct scatterlist *sg, unsigned int nr_sg)
 {
-	struct balloon_reporting *report =
+	struct balloon_reporting *reporting =
 		container_of(info, struct balloon_reporting, info);
-	int err = 0;
+	unsigned long nr_pages;
+	unsigned int nr;
+	ktime_t begin;
+	int err;
 
-	while (nr_sg && !err) {
-		unsigned int nr = balloon_reporting_fit(report, sg, nr_sg);
-		unsigned long nr_pages = balloon_reporting_pages(sg, nr);
-		ktime_t begin = ktime_get();
-
-		sg_mark_end(&sg[nr - 1]);
-		err = balloon_reporting_send(report, sg, nr,
-					       balloon_reporting_pages(sg, nr_sg));
-		if (nr < nr_sg)
-			sg_unmark_end(&sg[nr - 1]);
-		balloon_reporting_count(report, nr, nr_pages, begin, err);
+	while (nr_sg) {
+		begin = ktime_get();
+		err = balloon_reporting_send(reporting, sg, nr_sg);
+		if (err == -EOPNOTSUPP)
+			return err;
+		nr = reporting->request.nr_sg;
+		nr_pages = balloon_reporting_pages(reporting, sg, err ? nr_sg : nr);
+		trace_balloon_free_report(reporting->vb->vdev->index, nr, nr_pages,
+					  ktime_us_delta(ktime_get(), begin), err);
+		if (err) {
+			balloon_reporting_refuse(reporting, nr_pages, err);
+			return err;
+		}
+		balloon_reporting_count(reporting, nr, nr_pages);
+		if (balloon_reporting_overtaken(reporting))
+			return -EAGAIN;
 		sg += nr;
 		nr_sg -= nr;
 	}
-	return err;
+	return 0;
+}
+
+/* Whether the kernel's worker runs or is about to; not if only its timer does. */
+static bool balloon_reporting_under_way(struct balloon_reporting *reporting)
+{
+	unsigned int busy = work_busy(&reporting->info.work.work);
+
+	return (busy & WORK_BUSY_RUNNING) ||
+	       ((busy & WORK_BUSY_PENDING) && !timer_pending(&reporting->info.work.timer));
+}
+
+/*
+ * Passes have ended: was it worth it? What was reported although no more memory is free
+ * than the last time was used meanwhile, and the guest has had to get it from the host
+ * again. Where that happens all the time reports become as rare as the kernel's.
+ */
+static void balloon_reporting_judge(struct balloon_reporting *reporting)
+{
+	u64 nr_reported = reporting->reported.pages - reporting->nr_judged;
+	unsigned long nr_free = global_zone_page_state(NR_FREE_PAGES);
+	unsigned long before = reporting->nr_free_then;
+	u64 nr_more = nr_free > before ? nr_free - before : 0;
+
+	if (time_before(jiffies, reporting->ended_at + BALLOON_REPORTING_RECENT) &&
+	    nr_reported > 2 * nr_more)
+		reporting->patience = min_t(unsigned int, 2 * reporting->patience,
+					    BALLOON_REPORTING_PATIENCE);
+	else
+		reporting->patience = 1;
+	reporting->nr_judged = reporting->reported.pages;
+	reporting->nr_free_then = nr_free;
+	reporting->ended_at = jiffies;
+}
+
+/* The gate is held. */
+static void balloon_reporting_end(struct balloon_reporting *reporting)
+{
+	WRITE_ONCE(reporting->passing, false);
+	if (!reporting->hinting)
+		balloon_reporting_judge(reporting);
+	else if (reporting->passed)
+		reporting->passed(reporting->vb);
+}
+
+static void balloon_reporting_pass(struct work_struct *work)
+{
+	struct balloon_reporting *reporting = container_of(to_delayed_work(work),
+							   struct balloon_reporting,
+							   pass.work);
+
+	mutex_lock(&reporting->gate);
+	if (!reporting->passing) {
+		mutex_unlock(&reporting->gate);
+		return;
+	}
+	if (!balloon_reporting_under_way(reporting)) {
+		if (reporting->begun && (!reporting->nr_pass ||
+					 reporting->nr_passes >= BALLOON_REPORTING_PASSES)) {
+			balloon_reporting_end(reporting);
+		} else {
+			WRITE_ONCE(reporting->nr_pass, 0);
+			reporting->begun = true;
+			reporting->nr_passes++;
+			mod_delayed_work(reporting->wq, &reporting->info.work, 0);
+		}
+	}
+	if (reporting->passing)
+		balloon_work_plan(&reporting->pass, 1);
+	mutex_unlock(&reporting->gate);
+}
+
+/* Runs passes from now on until one brings nothing. The gate is held. */
+static void balloon_reporting_begin(struct balloon_reporting *reporting)
+{
+	reporting->begun = false;
+	reporting->nr_passes = 0;
+	WRITE_ONCE(reporting->passing, true);
+	balloon_work_kick(&reporting->pass);
+}
+
+/* The administrator has said how long to wait: for each pass that the kernel plans. */
+static void balloon_reporting_retime(struct balloon_reporting *reporting,
+				     unsigned long delay)
+{
+	struct timer_list *timer = &reporting->info.work.timer;
+
+	if (!timer_pending(timer) || timer->expires == reporting->expires)
+		return;
+	mod_delayed_work(reporting->wq, &reporting->info.work, delay);
+	reporting->expires = timer->expires;
+}
+
+/*
+ * Whether to report before the kernel would: memory was freed, and the guest leaves it
+ * alone. Not where the kernel's pace was changed.
+ */
+static bool balloon_reporting_due(struct balloon_reporting *reporting)
+{
+	struct timer_list *timer = &reporting->info.work.timer;
+	unsigned long nr_free = global_zone_page_state(NR_FREE_PAGES);
+	unsigned long low = min(nr_free, reporting->nr_free);
+	bool settled = max(nr_free, reporting->nr_free) - low < BALLOON_REPORTING_SETTLED;
+
+	reporting->nr_free = nr_free;
+	reporting->nr_settled = settled ? reporting->nr_settled + 1 : 0;
+	return reporting->default_pace && timer_pending(timer) &&
+	       time_before_eq(timer->expires, jiffies + BALLOON_REPORTING_PACE) &&
+	       reporting->nr_settled >= reporting->patience;
+}
+
+static void balloon_reporting_tick(struct work_struct *work)
+{
+	struct balloon_reporting *reporting = container_of(to_delayed_work(work),
+							   struct balloon_reporting,
+							   tick.work);
+	unsigned long tick = BALLOON_REPORTING_TICK;
+	int ms = READ_ONCE(balloon_report_delay);
+
+	mutex_lock(&reporting->gate);
+	if (ms >= 0) {
+		tick = clamp(msecs_to_jiffies(ms), 1UL, tick);
+		balloon_reporting_retime(reporting, msecs_to_jiffies(ms));
+	} else if (balloon_reporting_due(reporting) && !reporting->passing) {
+		balloon_reporting_begin(reporting);
+	}
+	mutex_unlock(&reporting->gate);
+	balloon_work_plan(&reporting->tick, tick);
+}
+
+/**
+ * balloon_reporting_now() - report everything that is free
+ * @vb: the balloon
+ *
+ * Returns when the host has it.
+ *
+ * Context: may sleep, for BALLOON_SILENCE after the last answer at most.
+ * Return: 0; -EOPNOTSUPP without a reporting queue; -EBUSY during a round of hints, or
+ *	   when the driver is being stopped; -ETIMEDOUT if the host does not answer;
+ *	   -EINTR for a signal.
+ */
+int balloon_reporting_now(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+	unsigned long progress, end = jiffies + BALLOON_SILENCE;
+
+	if (!reporting || !reporting->registered || !reporting->report_sg)
+		return -EOPNOTSUPP;
+	mutex_lock(&reporting->gate);
+	if (!reporting->hinting && !reporting->held && reporting->running)
+		balloon_reporting_begin(reporting);
+	mutex_unlock(&reporting->gate);
+	progress = READ_ONCE(reporting->nr_pass);
+	while (READ_ONCE(reporting->passing) && !READ_ONCE(reporting->hinting)) {
+		if (READ_ONCE(reporting->nr_pass) != progress)
+			end = jiffies + BALLOON_SILENCE;
+		progress = READ_ONCE(reporting->nr_pass);
+		if (time_after(jiffies, end))
+			return -ETIMEDOUT;
+		if (schedule_timeout_interruptible(1) && signal_pending(current))
+			return -EINTR;
+	}
+	return READ_ONCE(reporting->hinting) || READ_ONCE(reporting->held) ||
+	       !READ_ONCE(reporting->running) ? -EBUSY : 0;
+}
+
+/**
+ * balloon_reporting_no_hints() - why blocks that are free cannot be hinted
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: a few words, or NULL if they can.
+ */
+const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+
+	if (balloon_poison_fills())
+		return "free pages must keep their contents (init_on_free or page_poison)";
+	if (!BALLOON_COMPAT_FORGETS)
+		return "this kernel's notes of reported memory cannot be erased";
+	if (!reporting || !READ_ONCE(reporting->registered))
+		return "the kernel shows no free memory to this device";
+	return reporting->hint_sg ? NULL : "the hint queue has room for one block only";
+}
+
+/**
+ * balloon_reporting_forget() - have everything that is free shown again
+ * @vb: the balloon
+ * @report: to be reported, now; else to be hinted, soon
+ *
+ * Context: may sleep; a walk over the blocks of all memory.
+ */
+void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+
+	if (!reporting || (report && !reporting->report_sg))
+		return;
+	balloon_compat_forget_reported(reporting->order);
+	if (!report)
+		return;
+	mutex_lock(&reporting->gate);
+	balloon_reporting_begin(reporting);
+	mutex_unlock(&reporting->gate);
+}
+
+/**
+ * balloon_reporting_hint() - a round of hints begins, or is over
+ * @vb: the balloon
+ * @hint: which
+ *
+ * At its beginning passes begin, and @passed is called when they have ended. After the
+ * end nothing is posted to the hint queue.
+ *
+ * Context: may sleep for a moment.
+ */
+void balloon_reporting_hint(struct virtio_balloon *vb, bool hint)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+
+	if (!reporting)
+		return;
+	mutex_lock(&reporting->gate);
+	if (reporting->hinting)
+		WRITE_ONCE(reporting->passing, false);
+	WRITE_ONCE(reporting->hinting, hint);
+	if (hint)
+		balloon_reporting_begin(reporting);
+	mutex_unlock(&reporting->gate);
+}
+
+/**
+ * balloon_reporting_passing() - whether passes run
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+bool balloon_reporting_passing(struct virtio_balloon *vb)
+{
+	return vb->reporting && READ_ONCE(vb->reporting->passing);
 }
 
 static void balloon_reporting_notify(struct balloon_stream *stream)
@@ -186,7 +510,7 @@ static void balloon_reporting_notify(struct balloon_stream *stream)
 }
 
 /**
- * balloon_reporting_init() - prepare to report
+ * balloon_reporting_init() - prepare to report and to hint
  * @vb: the balloon
  *
  * Context: probe; may sleep.
@@ -194,79 +518,127 @@ static void balloon_reporting_notify(struct balloon_stream *stream)
  */
 int balloon_reporting_init(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *report;
+	bool reports = virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING);
+	bool hints = virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT);
+	struct balloon_reporting *reporting;
 
-	report = kzalloc(sizeof(*report), GFP_KERNEL);
-	if (!report)
+	if (!reports && !hints)
+		return 0;
+	reporting = kzalloc(sizeof(*reporting), GFP_KERNEL);
+	if (!reporting)
 		return -ENOMEM;
-	mutex_init(&report->gate);
-	balloon_stream_init(&report->stream,
-			    &vb->queues[BALLOON_QUEUE_REPORTING],
-			    balloon_reporting_notify);
-	report->info.report = balloon_free_report;
-	report->info.order = BALLOON_BLOCK_ORDER_MIN;
-	vb->reporting = report;
+	mutex_init(&reporting->gate);
+	balloon_work_init(&reporting->pass, vb->wq, balloon_reporting_pass);
+	balloon_work_init(&reporting->tick, vb->wq, balloon_reporting_tick);
+	/* An idle processor is not woken for it. */
+	INIT_DEFERRABLE_WORK(&reporting->tick.work, balloon_reporting_tick);
+	if (reports)
+		balloon_stream_init(&reporting->reports,
+				    &vb->queues[BALLOON_QUEUE_REPORTING],
+				    balloon_reporting_notify);
+	if (hints)
+		balloon_stream_init(&reporting->hints, &vb->queues[BALLOON_QUEUE_HINT],
+				    balloon_reporting_notify);
+	reporting->info.report = balloon_reporting_report;
+	reporting->info.order = BALLOON_BLOCK_ORDER_MIN;
+	reporting->order = BALLOON_BLOCK_ORDER_MIN;
+	reporting->patience = 1;
+	reporting->vb = vb;
+	vb->reporting = reporting;
 	return 0;
 }
 
-static int balloon_reporting_register(struct balloon_reporting *report)
+/*
+ * The kernel plans the first pass when it registers a client: that says on which
+ * workqueue, and after how long.
+ */
+static int balloon_reporting_register(struct balloon_reporting *reporting)
 {
-	unsigned int size = balloon_queue_size(report->stream.queue);
+	struct delayed_work *work = &reporting->info.work;
+	unsigned long before = jiffies;
+	int err;
 
-	if (size < 2)
+	if (!reporting->report_sg && !reporting->hint_sg)
 		return -ENOSPC;
-	report->nr_sg = size / 2;
-	return page_reporting_register(&report->info);
+	err = page_reporting_register(&reporting->info);
+	if (err)
+		return err;
+	reporting->wq = work->wq ?: balloon_compat_system_wq;
+	reporting->default_pace =
+		time_after_eq(work->timer.expires, before + BALLOON_REPORTING_PACE) &&
+		time_before_eq(work->timer.expires, jiffies + BALLOON_REPORTING_PACE + 1);
+	return 0;
 }
 
 /**
- * balloon_reporting_start() - let the kernel report its free memory
+ * balloon_reporting_start() - let the kernel show its free memory
  * @vb: the balloon
  *
- * The kernel reports to one device only. That there is one already is no reason to do
- * without a balloon.
+ * The kernel has one client only. That there is one already is no reason to do without
+ * a balloon.
  *
  * Context: after DRIVER_OK; may sleep.
  * Return: 0.
  */
 int balloon_reporting_start(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *report = vb->reporting;
-	int err;
+	struct balloon_reporting *reporting = vb->reporting;
+	int err = 0;
 
-	mutex_lock(&report->gate);
-	report->running = true;
-	mutex_unlock(&report->gate);
-	if (report->registered)
+	if (!reporting)
 		return 0;
-	err = balloon_reporting_register(report);
-	WRITE_ONCE(report->registered, !err);
-	if (err)
+	mutex_lock(&reporting->gate);
+	reporting->running = true;
+	/* The other half is for others. */
+	if (reporting->reports.queue)
+		reporting->report_sg = balloon_queue_size(reporting->reports.queue) / 2;
+	if (reporting->hints.queue)
+		reporting->hint_sg = balloon_queue_size(reporting->hints.queue) / 2;
+	mutex_unlock(&reporting->gate);
+	if (!reporting->registered)
+		err = balloon_reporting_register(reporting);
+	WRITE_ONCE(reporting->registered, !err);
+	if (err && reporting->reports.queue)
 		dev_warn(&vb->vdev->dev,
 			 "free memory is not reported to this device: %s (%d)\n",
 			 err == -EBUSY ? "another one has it already" :
 			 err == -ENOSPC ? "its ring has room for one block only" :
 			 "the kernel refuses", err);
+	if (err)
+		return 0;
+	balloon_work_start(&reporting->pass);
+	if (reporting->report_sg) {
+		balloon_work_start(&reporting->tick);
+		balloon_work_kick(&reporting->tick);
+	}
 	return 0;
 }
 
 /**
- * balloon_reporting_stop() - begin no more reports
+ * balloon_reporting_stop() - post nothing more
  * @vb: the balloon
  *
- * One that is under way stays until the host answers or is reset.
+ * One element that is under way stays until the host answers or is reset.
  *
  * Context: the driver core's callbacks; may sleep for a moment.
  */
 void balloon_reporting_stop(struct virtio_balloon *vb)
 {
-	mutex_lock(&vb->reporting->gate);
-	WRITE_ONCE(vb->reporting->running, false);
-	mutex_unlock(&vb->reporting->gate);
+	struct balloon_reporting *reporting = vb->reporting;
+
+	if (!reporting)
+		return;
+	balloon_work_stop(&reporting->tick);
+	balloon_work_stop(&reporting->pass);
+	mutex_lock(&reporting->gate);
+	WRITE_ONCE(reporting->running, false);
+	WRITE_ONCE(reporting->passing, false);
+	WRITE_ONCE(reporting->hinting, false);
+	mutex_unlock(&reporting->gate);
 }
 
 /**
- * balloon_reporting_release_all() - no device to report to any more
+ * balloon_reporting_release_all() - no client of the kernel any more
  * @vb: the balloon
  *
  * Context: after balloon_queues_cancel(); sleeps until the kernel's worker has its
@@ -274,12 +646,12 @@ void balloon_reporting_stop(struct virtio_balloon *vb)
  */
 void balloon_reporting_release_all(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *report = vb->reporting;
+	struct balloon_reporting *reporting = vb->reporting;
 
-	if (!report || !report->registered)
+	if (!reporting || !reporting->registered)
 		return;
-	page_reporting_unregister(&report->info);
-	WRITE_ONCE(report->registered, false);
+	page_reporting_unregister(&reporting->info);
+	WRITE_ONCE(reporting->registered, false);
 }
 
 /**
@@ -295,7 +667,7 @@ void balloon_reporting_exit(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reporting_hold() - report nothing for a while
+ * balloon_reporting_hold() - report and hint nothing for a while
  * @vb: the balloon
  * @hold: whether, or not any more
  *
@@ -306,12 +678,12 @@ void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
 	if (!vb->reporting)
 		return;
 	mutex_lock(&vb->reporting->gate);
-	vb->reporting->held = hold;
+	WRITE_ONCE(vb->reporting->held, hold);
 	mutex_unlock(&vb->reporting->gate);
 }
 
 /**
- * balloon_reporting_busy() - memory that is being reported
+ * balloon_reporting_busy() - memory that the host has been told of
  * @vb: the balloon
  *
  * Context: any.
@@ -323,26 +695,26 @@ unsigned long balloon_reporting_busy(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reporting_answered() - see whether the host answers reports
+ * balloon_reporting_answered() - see whether the host answers
  * @vb: the balloon
  * @timeout: jiffies
  *
  * Context: may sleep.
- * Return: true when nothing was being reported or an answer came; false if the host
- *	   kept what it was told of.
+ * Return: true when nothing was under way or an answer came; false if the host kept what
+ *	   it was told of.
  */
-bool balloon_reporting_answered(struct virtio_balloon *vb,
-				  unsigned long timeout)
+bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout)
 {
-	struct balloon_reporting *report = vb->reporting;
+	struct balloon_reporting *reporting = vb->reporting;
 	unsigned long end = jiffies + timeout;
-	u64 nr_elements;
+	u64 nr;
 
-	if (!report)
+	if (!reporting)
 		return true;
-	nr_elements = READ_ONCE(report->nr_elements);
+	nr = READ_ONCE(reporting->reported.elements) + READ_ONCE(reporting->hinted.elements);
 	while (balloon_reporting_busy(vb) &&
-	       READ_ONCE(report->nr_elements) == nr_elements) {
+	       READ_ONCE(reporting->reported.elements) +
+	       READ_ONCE(reporting->hinted.elements) == nr) {
 		if (time_after(jiffies, end))
 			return false;
 		schedule_timeout_idle(1);
@@ -358,8 +730,18 @@ bool balloon_reporting_answered(struct virtio_balloon *vb,
  */
 u64 balloon_reporting_bytes(struct virtio_balloon *vb)
 {
-	return vb->reporting ?
-	       READ_ONCE(vb->reporting->nr_pages) << PAGE_SHIFT : 0;
+	return vb->reporting ? READ_ONCE(vb->reporting->reported.pages) << PAGE_SHIFT : 0;
+}
+
+/**
+ * balloon_reporting_hinted() - what went to the hint queue so far
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+struct balloon_reporting_counts balloon_reporting_hinted(struct virtio_balloon *vb)
+{
+	return vb->reporting ? vb->reporting->hinted : (struct balloon_reporting_counts) {};
 }
 
 /**
@@ -371,13 +753,13 @@ u64 balloon_reporting_bytes(struct virtio_balloon *vb)
  */
 const char *balloon_reporting_state_name(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *report = vb->reporting;
+	struct balloon_reporting *reporting = vb->reporting;
 
-	if (!report)
+	if (!reporting || !reporting->reports.queue)
 		return "none";
-	if (!READ_ONCE(report->registered))
+	if (!READ_ONCE(reporting->registered))
 		return "unregistered";
-	return READ_ONCE(report->nr_busy) ? "reporting" : "idle";
+	return READ_ONCE(reporting->nr_busy) ? "reporting" : "idle";
 }
 
 /**
@@ -389,15 +771,17 @@ const char *balloon_reporting_state_name(struct virtio_balloon *vb)
  */
 void balloon_reporting_show(struct seq_file *file, struct virtio_balloon *vb)
 {
-	struct balloon_reporting *report = vb->reporting;
+	struct balloon_reporting *reporting = vb->reporting;
 
-	if (!report)
+	if (!reporting || !reporting->reports.queue)
 		return;
 	seq_printf(file, "state %s\n", balloon_reporting_state_name(vb));
-	seq_printf(file, "elements %llu\n", READ_ONCE(report->nr_elements));
-	seq_printf(file, "blocks %llu\n", READ_ONCE(report->nr_blocks));
+	seq_printf(file, "elements %llu\n", READ_ONCE(reporting->reported.elements));
+	seq_printf(file, "blocks %llu\n", READ_ONCE(reporting->reported.blocks));
 	seq_printf(file, "bytes %llu\n", balloon_reporting_bytes(vb));
-	seq_printf(file, "refused %llu\n", READ_ONCE(report->nr_refused));
+	seq_printf(file, "refused %llu\n", READ_ONCE(reporting->nr_refused));
 	seq_printf(file, "busy_bytes %llu\n",
-		   (u64)READ_ONCE(report->nr_busy) << PAGE_SHIFT);
+		   (u64)READ_ONCE(reporting->nr_busy) << PAGE_SHIFT);
+	seq_printf(file, "patience_ms %u\n", jiffies_to_msecs(READ_ONCE(reporting->patience) *
+							      BALLOON_REPORTING_TICK));
 }

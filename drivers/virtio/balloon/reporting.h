@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Free page reporting, see reporting.c.
+ * The driver as a client of the kernel's free page reporting, see reporting.c.
  */
 #ifndef BALLOON_REPORTING_H
 #define BALLOON_REPORTING_H
@@ -9,42 +9,98 @@
 #include <linux/page_reporting.h>
 
 #include "queue.h"
+#include "work.h"
 
 struct seq_file;
 
 /**
- * struct balloon_reporting - free memory of the kernel, told to the host
- * @gate: held while a report begins, and to say that none may
- * @info: what the kernel calls; its order is in pages
- * @stream: the reporting queue
+ * struct balloon_reporting_counts - elements that the host has answered
+ * @elements: how many
+ * @blocks: blocks in them
+ * @pages: pages of these
+ */
+struct balloon_reporting_counts {
+	u64 elements;
+	u64 blocks;
+	u64 pages;
+};
+
+/**
+ * struct balloon_reporting - free memory that the kernel shows to the driver
+ * @vb: the balloon; set once
+ * @gate: held while an element is posted, and to say that none may be; guards
+ *	  @hinting, @running, @held and what passes are counted by
+ * @info: what the kernel calls, in one thread at a time; its order is in pages
+ * @wq: where the kernel runs @info.work; the driver core's callbacks
+ * @default_pace: the kernel's delay was its default at that time; likewise
+ * @reports: the reporting queue; without a queue if there is none
+ * @hints: the hint queue; likewise
+ * @stream: that of the two where @request is; written under @gate
+ * @report_sg: blocks in one element of the reporting queue at most; 0 if it is not used
+ * @hint_sg: of the hint queue
  * @request: the element that is under way
- * @nr_sg: blocks in one element at most; set at start
  * @registered: the kernel knows @info; the driver core's callbacks
- * @running: between start and stop; written with @gate held
- * @held: the system is about to sleep; @gate
+ * @running: between start and stop
+ * @held: the system is about to sleep
+ * @hinting: blocks go to the hint queue
+ * @overtaken: set when the device may have another command; hint.c's
+ * @passed: passes have ended, hint.c wants to know; set once, as is @overtaken
+ * @pass: runs passes
+ * @tick: looks whether to run them; deferrable
+ * @passing: until one brings nothing
+ * @begun: one was begun
+ * @nr_passes: how many were
+ * @nr_pass: pages that this one has brought; the kernel's worker, or nobody's
+ * @order: the smallest blocks that the kernel has shown so far; likewise
  * @nr_busy: pages of blocks that the kernel's worker has taken, while the host has
- *	     some of them; written by the worker, read by anybody, as are the counters
- * @nr_elements: elements that the host has answered
- * @nr_blocks: blocks in them
- * @nr_pages: pages of these
+ *	     some of them; likewise, read by anybody, as are the counters
+ * @reported: what went to the reporting queue
+ * @hinted: what went to the hint queue
  * @nr_refused: elements that were not sent, or were taken back by a reset
- *
- * The kernel has one worker for all reports.
+ * @nr_free: free memory at the last tick; the tick's, as is what follows
+ * @nr_settled: ticks for which it has not changed
+ * @patience: so many of them are waited for
+ * @expires: when the kernel's timer was set to by the tick
+ * @nr_judged: pages reported when passes ended last; @gate
+ * @nr_free_then: free memory then; likewise
+ * @ended_at: jiffies of that; likewise
  */
 struct balloon_reporting {
+	struct virtio_balloon *vb;
 	struct mutex gate;
 	struct page_reporting_dev_info info;
-	struct balloon_stream stream;
+	struct workqueue_struct *wq;
+	bool default_pace;
+	struct balloon_stream reports;
+	struct balloon_stream hints;
+	struct balloon_stream *stream;
+	unsigned int report_sg;
+	unsigned int hint_sg;
 	struct balloon_request request;
-	unsigned int nr_sg;
 	bool registered;
 	bool running;
 	bool held;
+	bool hinting;
+	const bool *overtaken;
+	void (*passed)(struct virtio_balloon *vb);
+	struct balloon_work pass;
+	struct balloon_work tick;
+	bool passing;
+	bool begun;
+	unsigned int nr_passes;
+	unsigned long nr_pass;
+	unsigned int order;
 	unsigned long nr_busy;
-	u64 nr_elements;
-	u64 nr_blocks;
-	u64 nr_pages;
+	struct balloon_reporting_counts reported;
+	struct balloon_reporting_counts hinted;
 	u64 nr_refused;
+	unsigned long nr_free;
+	unsigned int nr_settled;
+	unsigned int patience;
+	unsigned long expires;
+	u64 nr_judged;
+	unsigned long nr_free_then;
+	unsigned long ended_at;
 };
 
 #ifdef CONFIG_PAGE_REPORTING
@@ -55,11 +111,17 @@ void balloon_reporting_release_all(struct virtio_balloon *vb);
 void balloon_reporting_exit(struct virtio_balloon *vb);
 void balloon_reporting_hold(struct virtio_balloon *vb, bool hold);
 unsigned long balloon_reporting_busy(struct virtio_balloon *vb);
-bool balloon_reporting_answered(struct virtio_balloon *vb,
-				  unsigned long timeout);
+bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout);
 u64 balloon_reporting_bytes(struct virtio_balloon *vb);
+struct balloon_reporting_counts balloon_reporting_hinted(struct virtio_balloon *vb);
 const char *balloon_reporting_state_name(struct virtio_balloon *vb);
 void balloon_reporting_show(struct seq_file *file, struct virtio_balloon *vb);
+int balloon_reporting_now(struct virtio_balloon *vb);
+
+const char *balloon_reporting_no_hints(struct virtio_balloon *vb);
+void balloon_reporting_forget(struct virtio_balloon *vb, bool report);
+void balloon_reporting_hint(struct virtio_balloon *vb, bool hint);
+bool balloon_reporting_passing(struct virtio_balloon *vb);
 #else
 static inline void balloon_reporting_release_all(struct virtio_balloon *vb)
 {
@@ -75,7 +137,7 @@ static inline unsigned long balloon_reporting_busy(struct virtio_balloon *vb)
 }
 
 static inline bool balloon_reporting_answered(struct virtio_balloon *vb,
-						unsigned long timeout)
+					      unsigned long timeout)
 {
 	return true;
 }
@@ -85,15 +147,43 @@ static inline u64 balloon_reporting_bytes(struct virtio_balloon *vb)
 	return 0;
 }
 
-static inline const char *
-balloon_reporting_state_name(struct virtio_balloon *vb)
+static inline struct balloon_reporting_counts
+balloon_reporting_hinted(struct virtio_balloon *vb)
+{
+	return (struct balloon_reporting_counts) {};
+}
+
+static inline const char *balloon_reporting_state_name(struct virtio_balloon *vb)
 {
 	return "none";
 }
 
 static inline void balloon_reporting_show(struct seq_file *file,
-					    struct virtio_balloon *vb)
+					  struct virtio_balloon *vb)
 {
+}
+
+static inline int balloon_reporting_now(struct virtio_balloon *vb)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
+{
+	return "the kernel has no free page reporting";
+}
+
+static inline void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
+{
+}
+
+static inline void balloon_reporting_hint(struct virtio_balloon *vb, bool hint)
+{
+}
+
+static inline bool balloon_reporting_passing(struct virtio_balloon *vb)
+{
+	return false;
 }
 #endif
 
