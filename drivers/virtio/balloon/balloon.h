@@ -31,6 +31,7 @@
 #include "inflate.h"
 #include "migrate.h"
 #include "oom.h"
+#include "pace.h"
 #include "pages.h"
 #include "pm.h"
 #include "queue.h"
@@ -56,6 +57,7 @@
  * @inflate: owned by inflate.c
  * @discards: owned by discard.c; NULL without VIRTIO_BALLOON_F_REPORTING
  * @reporting: owned by reporting.c; NULL where no free memory is reported or hinted
+ * @pace: owned by pace.c
  * @reporting_offered: the device has a reporting queue, accepted or not; set at
  *		       start
  * @oom: owned by oom.c; NULL without VIRTIO_BALLOON_F_DEFLATE_ON_OOM
@@ -85,6 +87,7 @@ struct virtio_balloon {
 	struct balloon_inflate inflate;
 	struct balloon_discards *discards;
 	struct balloon_reporting *reporting;
+	struct balloon_pace pace;
 	bool reporting_offered;
 	struct balloon_oom *oom;
 	struct balloon_shortage shortage;

@@ -129,10 +129,7 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 {
 	if (!vb->hint)
 		return;
-	/* The first of several counts. */
-	if (!READ_ONCE(vb->hint->changed))
-		vb->hint->seen = ktime_get();
-	smp_store_release(&vb->hint->changed, true);	/* and @seen before */
+	WRITE_ONCE(vb->hint->changed, true);
 	balloon_work_kick(&vb->hint->work);
 }
 
@@ -249,7 +246,6 @@ static u32 balloon_hint_read_config(struct balloon_hint *hint)
 static void balloon_hint_read_command(struct virtio_balloon *vb)
 {
 	struct balloon_hint *hint = vb->hint;
-	ktime_t seen;
 	u32 id;
 
 	if (READ_ONCE(hint->held)) {
@@ -260,15 +256,12 @@ static void balloon_hint_read_command(struct virtio_balloon *vb)
 		balloon_hint_end(vb, false);
 		return;
 	}
-	if (!smp_load_acquire(&hint->changed))	/* and @seen afterwards */
+	if (!READ_ONCE(hint->changed))
 		return;
-	seen = hint->seen;
 	id = balloon_hint_read_config(hint);
 	/* The configuration changed for another reason. */
 	if (id == hint->id)
 		return;
-	if (balloon_hint_hinting(hint))
-		hint->asked = seen;
 	if (id == VIRTIO_BALLOON_CMD_ID_DONE)
 		balloon_hint_end(vb, true);
 	else if (id == VIRTIO_BALLOON_CMD_ID_STOP)
@@ -281,21 +274,18 @@ static void balloon_hint_read_command(struct virtio_balloon *vb)
 static bool balloon_hint_send(struct virtio_balloon *vb, u32 id)
 {
 	struct balloon_hint *hint = vb->hint;
-	struct balloon_hint_command *command;
+	struct balloon_hint_command *command =
+		&hint->commands[id == VIRTIO_BALLOON_CMD_ID_STOP];
 
-	command = list_first_entry_or_null(&hint->free_commands,
-					   struct balloon_hint_command, node);
-	if (!command)
+	if (command->busy)
 		return false;
 	command->id = cpu_to_virtio32(vb->vdev, id);
 	sg_init_one(&command->sg, &command->id, sizeof(command->id));
 	command->request.sg = &command->sg;
 	command->request.nr_sg = 1;
-	if (balloon_queue_post(&hint->stream, &command->request))
-		return false;
-	list_del(&command->node);
+	command->busy = !balloon_queue_post(&hint->stream, &command->request);
 	balloon_queue_kick(hint->stream.queue);
-	return true;
+	return command->busy;
 }
 
 static bool balloon_hint_start_round(struct virtio_balloon *vb)
@@ -325,10 +315,6 @@ static bool balloon_hint_stop_round(struct virtio_balloon *vb)
 
 	if (!balloon_hint_send(vb, VIRTIO_BALLOON_CMD_ID_STOP))
 		return false;
-	if (hint->asked)
-		hint->stop_usecs_max = max_t(u64, hint->stop_usecs_max,
-					     ktime_us_delta(ktime_get(), hint->asked));
-	hint->asked = 0;
 	balloon_event(vb, BALLOON_EVENT_HINT_END, hint->sent,
 		      balloon_held_pages(&hint->hold));
 	if (!hint->id)
@@ -398,16 +384,14 @@ static bool balloon_hint_step(struct virtio_balloon *vb)
 
 static void balloon_hint_settle(struct balloon_hint *hint)
 {
-	struct balloon_hint_command *command;
 	struct balloon_request *request;
 
 	while ((request = balloon_stream_take(&hint->stream))) {
-		if (request->device_writes) {
+		if (request->device_writes)
 			balloon_held_settle(&hint->hold, request);
-			continue;
-		}
-		command = container_of(request, struct balloon_hint_command, request);
-		list_add(&command->node, &hint->free_commands);
+		else
+			container_of(request, struct balloon_hint_command,
+				     request)->busy = false;
 	}
 }
 
@@ -480,7 +464,6 @@ static void balloon_hint_work(struct work_struct *work)
 int balloon_hint_init(struct virtio_balloon *vb)
 {
 	struct balloon_hint *hint = kzalloc(sizeof(*hint), GFP_KERNEL);
-	unsigned int i;
 
 	if (!hint)
 		return -ENOMEM;
@@ -489,9 +472,6 @@ int balloon_hint_init(struct virtio_balloon *vb)
 		return -ENOMEM;
 	}
 	balloon_work_init(&hint->work, vb->wq, balloon_hint_work);
-	INIT_LIST_HEAD(&hint->free_commands);
-	for (i = 0; i < BALLOON_HINT_COMMANDS; i++)
-		list_add_tail(&hint->commands[i].node, &hint->free_commands);
 	balloon_stream_init(&hint->stream, &vb->queues[BALLOON_QUEUE_HINT],
 			    balloon_hint_notify);
 	if (vb->reporting) {
@@ -548,7 +528,6 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 		return;
 	balloon_hint_settle(hint);
 	balloon_held_release(hint, true);
-	hint->asked = 0;
 	hint->command = 0;
 	WRITE_ONCE(hint->migrating, false);
 	WRITE_ONCE(hint->id, 0);
@@ -639,7 +618,7 @@ void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb)
 	hold = &hint->hold;
 	seq_printf(file, "id %u\ncommands %llu\nrounds %llu\nranges %llu\nblocks %llu\n",
 		   READ_ONCE(hint->id), hint->nr_commands, hint->nr_rounds,
-		   hold->nr_ranges + named.elements, hold->nr_blocks + named.blocks);
+		   hold->nr_elements + named.elements, hold->nr_blocks + named.blocks);
 	seq_printf(file, "bytes %llu\nbytes_isolated %llu\nbytes_again %llu\nblocks_taken %llu\n",
 		   (hold->nr_hinted + named.pages) << PAGE_SHIFT, named.pages << PAGE_SHIFT,
 		   hold->nr_again << PAGE_SHIFT, hold->nr_taken);
@@ -647,6 +626,5 @@ void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb)
 		   (u64)balloon_held_pages(hold) << PAGE_SHIFT,
 		   hold->nr_released << PAGE_SHIFT,
 		   (u64)atomic_long_read(&hold->nr_reclaimed) << PAGE_SHIFT);
-	seq_printf(file, "stop_usecs_max %llu\nrelease_usecs_max %llu\n",
-		   hint->stop_usecs_max, hold->usecs_max);
+	seq_printf(file, "release_usecs_max %llu\n", hold->usecs_max);
 }

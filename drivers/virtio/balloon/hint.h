@@ -5,57 +5,50 @@
 #ifndef BALLOON_HINT_H
 #define BALLOON_HINT_H
 
-#include <linux/ktime.h>
-
 #include "compat/shrinker.h"
 #include "queue.h"
 #include "work.h"
 
 struct seq_file;
 
-/* Commands that the host may have at a time. */
-#define BALLOON_HINT_COMMANDS		4
-/*
- * Blocks that a host may have at a time, as many as free page reporting shows it, and
- * how many of them one descriptor names: it works on one while the next is filled.
- */
-#define BALLOON_HOLD_BLOCKS		32
-#define BALLOON_HOLD_RANGE_BLOCKS	(BALLOON_HOLD_BLOCKS / 2)
-
 /**
- * struct balloon_hint_command - the host is told that a round begins or ends
+ * struct balloon_hint_command - the device is told that a round begins or ends
  * @request: how it travels
  * @sg: its descriptor
- * @node: place among the free ones
- * @id: what the host reads
+ * @id: what the device reads
+ * @busy: the device has it
  */
 struct balloon_hint_command {
 	struct balloon_request request;
 	struct scatterlist sg;
-	struct list_head node;
 	__virtio32 id;
+	bool busy;
 };
 
-/**
- * struct balloon_held_range - adjacent blocks, hinted with one descriptor
- * @request: how it travels
- * @sg: its descriptor
- * @node: place among the free ones
- * @blocks: the blocks, in any order; nobody else knows them
- * @pfn: the first page
- * @nr_pages: pages of all
- * @nr_blocks: how many they are
- * @round: in which it is hinted
+/*
+ * Blocks in one element. A host may have two of these at a time, so that it works on one
+ * while the next is filled: as many blocks as free page reporting shows it.
  */
-struct balloon_held_range {
+#define BALLOON_HELD_BLOCKS		16U
+
+/**
+ * struct balloon_held_element - blocks, hinted together
+ * @request: how it travels
+ * @sg: its descriptors, each with adjacent blocks
+ * @blocks: the blocks, in any order; nobody else knows them
+ * @nr_blocks: how many they are
+ * @nr_pages: pages of all
+ * @round: in which they are hinted
+ * @busy: the device has it
+ */
+struct balloon_held_element {
 	struct balloon_request request;
-	struct scatterlist sg;
-	struct list_head node;
+	struct scatterlist sg[BALLOON_HELD_BLOCKS];
 	struct list_head blocks;
-	unsigned long pfn;
-	unsigned long nr_pages;
 	unsigned int nr_blocks;
+	unsigned long nr_pages;
 	unsigned long round;
+	bool busy;
 };
 
 /**
@@ -73,16 +66,14 @@ struct balloon_held_node {
  * @lock: guards @nodes; innermost
  * @nodes: what is held and not on its way to the device, by node
  * @nr_pages: pages of all nodes
- * @ranges: all of them; the worker's, as is what follows
- * @free_ranges: those not in use
+ * @elements: what is on its way; the worker's, as is what follows
  * @nr_in_flight: blocks that the device has
  * @round: counts rounds; what blocks at rest are marked with
  * @order: the largest worth a try
- * @spare: a block that did not fit the range before
  * @pressed: the kernel wanted memory back since the round began; written by anybody
  * @shrinker: gives blocks back when memory is short
  * @nr_taken: blocks taken from the allocator so far
- * @nr_ranges: descriptors sent so far
+ * @nr_elements: elements sent so far
  * @nr_blocks: blocks in them
  * @nr_hinted: pages of these
  * @nr_again: those of them that were held before the round
@@ -94,16 +85,14 @@ struct balloon_held {
 	spinlock_t lock;
 	struct balloon_held_node *nodes;
 	atomic_long_t nr_pages;
-	struct balloon_held_range ranges[BALLOON_HOLD_BLOCKS];
-	struct list_head free_ranges;
+	struct balloon_held_element elements[2];
 	unsigned int nr_in_flight;
 	unsigned long round;
 	int order;
-	struct page *spare;
 	bool pressed;
 	struct balloon_compat_shrinker shrinker;
 	u64 nr_taken;
-	u64 nr_ranges;
+	u64 nr_elements;
 	u64 nr_blocks;
 	u64 nr_hinted;
 	u64 nr_again;
@@ -164,13 +153,9 @@ enum balloon_hint_state {
  * @nr_looks: looks that found nothing new from the device
  * @looked: jiffies of the last
  * @progress: what the queue said then
- * @seen: when the configuration changed; written before @changed is set
- * @asked: when the device asked for the end of the round; 0 if it did not
- * @stop_usecs_max: longest time from that to STOP
  * @nr_commands: commands of the device
  * @nr_rounds: rounds begun
- * @free_commands: commands not in use
- * @commands: all of them
+ * @commands: the last START, and the last STOP
  * @hold: memory that is held
  *
  * But for those of which it is said it is the worker's, and read by anybody.
@@ -194,13 +179,9 @@ struct balloon_hint {
 	unsigned int nr_looks;
 	unsigned long looked;
 	unsigned long progress;
-	ktime_t seen;
-	ktime_t asked;
-	u64 stop_usecs_max;
 	u64 nr_commands;
 	u64 nr_rounds;
-	struct list_head free_commands;
-	struct balloon_hint_command commands[BALLOON_HINT_COMMANDS];
+	struct balloon_hint_command commands[2];
 	struct balloon_held hold;
 };
 
@@ -219,16 +200,16 @@ const char *balloon_hint_state_name(struct virtio_balloon *vb);
 const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reason);
 void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb);
 
-int balloon_held_init(struct balloon_held *hold);
-int balloon_held_start(struct balloon_held *hold);
-void balloon_held_stop(struct balloon_held *hold);
-void balloon_held_exit(struct balloon_held *hold);
+int balloon_held_init(struct balloon_held *held);
+int balloon_held_start(struct balloon_held *held);
+void balloon_held_stop(struct balloon_held *held);
+void balloon_held_exit(struct balloon_held *held);
 void balloon_held_begin(struct balloon_hint *hint);
 int balloon_held_step(struct balloon_hint *hint);
-void balloon_held_settle(struct balloon_held *hold, struct balloon_request *request);
+void balloon_held_settle(struct balloon_held *held, struct balloon_request *request);
 bool balloon_held_release(struct balloon_hint *hint, bool all);
 void balloon_held_offline(struct virtio_balloon *vb, unsigned long start_pfn,
 			  unsigned long end_pfn);
-unsigned long balloon_held_pages(struct balloon_held *hold);
+unsigned long balloon_held_pages(struct balloon_held *held);
 
 #endif /* BALLOON_HINT_H */

@@ -3,7 +3,7 @@
  * Memory that is taken from the guest to be hinted, and held until DONE: blocks as they
  * lie in the allocator's lists, never reclaimed for, and never the last ones.
  *
- * A block is on its way with a range, of which nobody here knows, or it is at rest in a
+ * A block is on its way with an element, of which nobody here knows, or it is at rest in a
  * list of its node. Only those can be given back when the guest runs short: the device
  * may still read a hint that it has not acknowledged, and would take for unused what
  * somebody uses by then (VIRTIO 1.3, 5.5.6.5, allows it; hosts lose data by it).
@@ -38,55 +38,55 @@ static unsigned int balloon_held_order(struct page *block)
 }
 
 /* The lock is held; @sign is -1 when the block leaves. */
-static void balloon_held_account(struct balloon_held *hold, struct page *block, int sign)
+static void balloon_held_account(struct balloon_held *held, struct page *block, int sign)
 {
 	long nr_pages = sign * (1L << balloon_held_order(block));
 
-	hold->nodes[page_to_nid(block)].nr_pages += nr_pages;
-	atomic_long_add(nr_pages, &hold->nr_pages);
+	held->nodes[page_to_nid(block)].nr_pages += nr_pages;
+	atomic_long_add(nr_pages, &held->nr_pages);
 	mod_node_page_state(page_pgdat(block), NR_KERNEL_MISC_RECLAIMABLE, nr_pages);
 }
 
-static void balloon_held_put(struct balloon_held *hold, struct page *block,
+static void balloon_held_put(struct balloon_held *held, struct page *block,
 			     unsigned long round)
 {
-	struct list_head *list = &hold->nodes[page_to_nid(block)].blocks;
+	struct list_head *list = &held->nodes[page_to_nid(block)].blocks;
 
 	set_page_private(block, balloon_held_order(block) | round);
-	spin_lock(&hold->lock);
-	if (round == hold->round)
+	spin_lock(&held->lock);
+	if (round == held->round)
 		list_add_tail(&block->lru, list);
 	else
 		list_add(&block->lru, list);
-	balloon_held_account(hold, block, 1);
-	spin_unlock(&hold->lock);
+	balloon_held_account(held, block, 1);
+	spin_unlock(&held->lock);
 }
 
 /* A block of one node; of an earlier round only if @again is set. */
-static struct page *balloon_held_pick(struct balloon_held *hold, int node, bool again)
+static struct page *balloon_held_pick(struct balloon_held *held, int node, bool again)
 {
 	struct page *block;
 
-	spin_lock(&hold->lock);
-	block = list_first_entry_or_null(&hold->nodes[node].blocks, struct page, lru);
+	spin_lock(&held->lock);
+	block = list_first_entry_or_null(&held->nodes[node].blocks, struct page, lru);
 	if (block && again &&
-	    (page_private(block) & ~BALLOON_HOLD_ORDER_MASK) == hold->round)
+	    (page_private(block) & ~BALLOON_HOLD_ORDER_MASK) == held->round)
 		block = NULL;
 	if (block) {
 		list_del(&block->lru);
-		balloon_held_account(hold, block, -1);
+		balloon_held_account(held, block, -1);
 	}
-	spin_unlock(&hold->lock);
+	spin_unlock(&held->lock);
 	return block;
 }
 
-static struct page *balloon_held_pick_any(struct balloon_held *hold, bool again)
+static struct page *balloon_held_pick_any(struct balloon_held *held, bool again)
 {
 	struct page *block = NULL;
 	int node;
 
 	for_each_online_node(node) {
-		block = balloon_held_pick(hold, node, again);
+		block = balloon_held_pick(held, node, again);
 		if (block)
 			break;
 	}
@@ -120,21 +120,21 @@ static struct page *balloon_held_alloc(struct balloon_hint *hint)
 {
 	unsigned long reserve = balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT) >>
 				PAGE_SHIFT;
-	struct balloon_held *hold = &hint->hold;
+	struct balloon_held *held = &hint->hold;
 	gfp_t gfp = balloon_held_gfp();
 	struct page *block;
 
-	if (READ_ONCE(hold->pressed) || READ_ONCE(hint->stream.queue->vb->blocks.leaving))
+	if (READ_ONCE(held->pressed) || READ_ONCE(hint->stream.queue->vb->blocks.leaving))
 		return NULL;
-	for (; hold->order >= BALLOON_BLOCK_ORDER_MIN; hold->order--) {
-		if (balloon_take_spare(gfp) < reserve + (1UL << hold->order))
+	for (; held->order >= BALLOON_BLOCK_ORDER_MIN; held->order--) {
+		if (balloon_take_spare(gfp) < reserve + (1UL << held->order))
 			continue;
-		block = alloc_pages(gfp, hold->order);
+		block = alloc_pages(gfp, held->order);
 		if (!block)
 			continue;
 		__SetPageOffline(block);
-		set_page_private(block, hold->order);
-		hold->nr_taken++;
+		set_page_private(block, held->order);
+		held->nr_taken++;
 		return block;
 	}
 	return NULL;
@@ -147,89 +147,88 @@ static struct page *balloon_held_alloc(struct balloon_hint *hint)
  */
 static struct page *balloon_held_next(struct balloon_hint *hint)
 {
-	struct balloon_held *hold = &hint->hold;
-	struct page *block = hold->spare;
+	struct balloon_held *held = &hint->hold;
+	struct page *block = balloon_held_pick_any(held, true);
 
-	hold->spare = NULL;
 	if (block)
-		return block;
-	block = balloon_held_pick_any(hold, true);
-	if (block)
-		hold->nr_again += 1UL << balloon_held_order(block);
+		held->nr_again += 1UL << balloon_held_order(block);
 	else if (hint->first || !want_init_on_alloc(GFP_KERNEL))
 		block = balloon_held_alloc(hint);
 	return block;
 }
 
-/* Whether the block continues the range at either end; then it is part of it. */
-static bool balloon_held_join(struct balloon_held_range *range, struct page *block)
+/* Adds a block to an element, to its last descriptor if they are adjacent. */
+static void balloon_held_add(struct balloon_held_element *element, struct page *block)
 {
-	unsigned long pfn = page_to_pfn(block), nr = 1UL << balloon_held_order(block);
+	unsigned int nr_sg = element->request.nr_sg, length = PAGE_SIZE << balloon_held_order(block);
+	struct scatterlist *last = nr_sg ? &element->sg[nr_sg - 1] : NULL;
 
-	if (!range->nr_pages)
-		range->pfn = pfn;
-	else if (range->nr_blocks >= BALLOON_HOLD_RANGE_BLOCKS)
-		return false;
-	else if (pfn + nr == range->pfn)
-		range->pfn = pfn;
-	else if (pfn != range->pfn + range->nr_pages)
-		return false;
-	range->nr_pages += nr;
-	range->nr_blocks++;
-	list_add(&block->lru, &range->blocks);
-	return true;
+	list_add_tail(&block->lru, &element->blocks);
+	element->nr_blocks++;
+	element->nr_pages += length >> PAGE_SHIFT;
+	if (last && page_to_pfn(sg_page(last)) + (last->length >> PAGE_SHIFT) ==
+		    page_to_pfn(block)) {
+		last->length += length;
+	} else if (last && page_to_pfn(block) + (length >> PAGE_SHIFT) ==
+			   page_to_pfn(sg_page(last))) {
+		sg_set_page(last, block, last->length + length, 0);
+	} else {
+		sg_set_page(&element->sg[nr_sg], block, length, 0);
+		element->request.nr_sg++;
+	}
 }
 
-static void balloon_held_fill(struct balloon_hint *hint, struct balloon_held_range *range)
+static void balloon_held_fill(struct balloon_hint *hint,
+			      struct balloon_held_element *element, unsigned int nr_sg)
 {
 	struct page *block;
 
-	while (!balloon_hint_interrupted(hint) && (block = balloon_held_next(hint))) {
-		if (!balloon_held_join(range, block)) {
-			hint->hold.spare = block;
-			break;
-		}
+	element->request.nr_sg = 0;
+	element->nr_blocks = 0;
+	element->nr_pages = 0;
+	sg_init_table(element->sg, BALLOON_HELD_BLOCKS);
+	while (element->nr_blocks < BALLOON_HELD_BLOCKS && element->request.nr_sg < nr_sg &&
+	       !balloon_hint_interrupted(hint) && (block = balloon_held_next(hint))) {
+		balloon_held_add(element, block);
 		cond_resched();
 	}
 }
 
-/* The blocks of a range that is not on its way are at rest. */
-static void balloon_held_keep(struct balloon_held *hold, struct balloon_held_range *range,
-			      unsigned long round)
+/* The blocks of an element that is not on its way are at rest. */
+static void balloon_held_keep(struct balloon_held *held,
+			      struct balloon_held_element *element, unsigned long round)
 {
 	struct page *block, *next;
 
-	list_for_each_entry_safe(block, next, &range->blocks, lru) {
+	list_for_each_entry_safe(block, next, &element->blocks, lru) {
 		list_del(&block->lru);
-		balloon_held_put(hold, block, round);
+		balloon_held_put(held, block, round);
 	}
-	range->nr_pages = 0;
-	range->nr_blocks = 0;
-	list_add(&range->node, &hold->free_ranges);
 }
 
-static bool balloon_held_post(struct balloon_hint *hint, struct balloon_held_range *range)
+static bool balloon_held_post(struct balloon_hint *hint, struct balloon_held_element *element)
 {
-	struct balloon_held *hold = &hint->hold;
+	struct balloon_held *held = &hint->hold;
 
-	sg_init_table(&range->sg, 1);
-	sg_set_page(&range->sg, pfn_to_page(range->pfn), range->nr_pages << PAGE_SHIFT, 0);
-	range->request.sg = &range->sg;
-	range->request.nr_sg = 1;
-	range->request.device_writes = true;
-	range->round = hold->round;
-	if (balloon_queue_post(&hint->stream, &range->request))
+	sg_mark_end(&element->sg[element->request.nr_sg - 1]);
+	element->request.sg = element->sg;
+	element->request.device_writes = true;
+	element->round = held->round;
+	if (balloon_queue_post(&hint->stream, &element->request)) {
+		balloon_held_keep(held, element, 0);
 		return false;
-	WRITE_ONCE(hold->nr_in_flight, hold->nr_in_flight + range->nr_blocks);
-	hold->nr_ranges++;
-	hold->nr_blocks += range->nr_blocks;
-	hold->nr_hinted += range->nr_pages;
+	}
+	element->busy = true;
+	WRITE_ONCE(held->nr_in_flight, held->nr_in_flight + element->nr_blocks);
+	held->nr_elements++;
+	held->nr_blocks += element->nr_blocks;
+	held->nr_hinted += element->nr_pages;
 	balloon_queue_kick(hint->stream.queue);
 	return true;
 }
 
 /**
- * balloon_held_step() - hint one more range
+ * balloon_held_step() - hint one more element
  * @hint: the hints
  *
  * Context: the worker; may sleep.
@@ -238,42 +237,37 @@ static bool balloon_held_post(struct balloon_hint *hint, struct balloon_held_ran
  */
 int balloon_held_step(struct balloon_hint *hint)
 {
-	struct balloon_held *hold = &hint->hold;
-	struct balloon_held_range *range;
+	struct balloon_queue *queue = hint->stream.queue;
+	struct balloon_held *held = &hint->hold;
+	struct balloon_held_element *element = &held->elements[held->elements[0].busy];
+	unsigned int nr_sg = clamp(balloon_queue_size(queue) / 2, 1U, BALLOON_HELD_BLOCKS);
 
-	range = list_first_entry_or_null(&hold->free_ranges, struct balloon_held_range,
-					 node);
-	if (!range || balloon_pages_unseen(hint->stream.queue->vb) ||
-	    hold->nr_in_flight + BALLOON_HOLD_RANGE_BLOCKS > BALLOON_HOLD_BLOCKS ||
-	    !balloon_queue_room(hint->stream.queue))
+	if (element->busy || balloon_pages_unseen(queue->vb) ||
+	    balloon_queue_room(queue) < nr_sg)
 		return -EAGAIN;
-	balloon_held_fill(hint, range);
-	if (!range->nr_blocks) {
-		if (balloon_hint_interrupted(hint))
-			return 0;
-		return hold->nr_in_flight ? -EAGAIN : -ENOENT;
-	}
-	list_del(&range->node);
-	if (balloon_held_post(hint, range))
+	balloon_held_fill(hint, element, nr_sg);
+	if (element->nr_blocks)
+		return balloon_held_post(hint, element) ? 0 : -EAGAIN;
+	if (balloon_hint_interrupted(hint))
 		return 0;
-	balloon_held_keep(hold, range, 0);
-	return -EAGAIN;
+	return held->nr_in_flight ? -EAGAIN : -ENOENT;
 }
 
 /**
- * balloon_held_settle() - the device is done with a range, or was reset
- * @hold: what is held
- * @request: that of the range
+ * balloon_held_settle() - the device is done with an element, or was reset
+ * @held: what is held
+ * @request: that of the element
  *
  * Context: the worker, or when it is stopped.
  */
-void balloon_held_settle(struct balloon_held *hold, struct balloon_request *request)
+void balloon_held_settle(struct balloon_held *held, struct balloon_request *request)
 {
-	struct balloon_held_range *range = container_of(request, struct balloon_held_range,
-							request);
+	struct balloon_held_element *element =
+		container_of(request, struct balloon_held_element, request);
 
-	WRITE_ONCE(hold->nr_in_flight, hold->nr_in_flight - range->nr_blocks);
-	balloon_held_keep(hold, range, range->round);
+	WRITE_ONCE(held->nr_in_flight, held->nr_in_flight - element->nr_blocks);
+	balloon_held_keep(held, element, element->round);
+	element->busy = false;
 }
 
 /**
@@ -284,15 +278,15 @@ void balloon_held_settle(struct balloon_held *hold, struct balloon_request *requ
  */
 void balloon_held_begin(struct balloon_hint *hint)
 {
-	struct balloon_held *hold = &hint->hold;
+	struct balloon_held *held = &hint->hold;
 
-	spin_lock(&hold->lock);
-	hold->round += BALLOON_HOLD_ROUND_STEP;
-	spin_unlock(&hold->lock);
-	hold->order = min_t(int, BALLOON_COMPAT_MAX_ORDER,
+	spin_lock(&held->lock);
+	held->round += BALLOON_HOLD_ROUND_STEP;
+	spin_unlock(&held->lock);
+	held->order = min_t(int, BALLOON_COMPAT_MAX_ORDER,
 			    ilog2(virtio_max_dma_size(hint->stream.queue->vb->vdev) >>
 				  PAGE_SHIFT));
-	WRITE_ONCE(hold->pressed, false);
+	WRITE_ONCE(held->pressed, false);
 }
 
 /**
@@ -308,28 +302,26 @@ void balloon_held_begin(struct balloon_hint *hint)
  */
 bool balloon_held_release(struct balloon_hint *hint, bool all)
 {
-	struct balloon_held *hold = &hint->hold;
-	struct page *block = hold->spare;
+	struct balloon_held *held = &hint->hold;
 	unsigned long nr = 0;
+	struct page *block;
 	ktime_t begin;
 
-	hold->spare = NULL;
-	while (block || (block = balloon_held_pick_any(hold, false))) {
+	while ((block = balloon_held_pick_any(held, false))) {
 		begin = ktime_get();
 		nr += 1UL << balloon_held_order(block);
 		balloon_held_free(block, !hint->done);
-		block = NULL;
-		hold->usecs_max = max_t(u64, hold->usecs_max,
+		held->usecs_max = max_t(u64, held->usecs_max,
 					ktime_us_delta(ktime_get(), begin));
 		cond_resched();
 		if (!all && balloon_hint_interrupted(hint))
 			break;
 	}
-	hold->nr_released += nr;
+	held->nr_released += nr;
 	if (nr)
 		balloon_event(hint->stream.queue->vb, BALLOON_EVENT_HINT_RELEASE, nr,
 			      !hint->done);
-	return !balloon_held_pages(hold);
+	return !balloon_held_pages(held);
 }
 
 /**
@@ -345,39 +337,39 @@ bool balloon_held_release(struct balloon_hint *hint, bool all)
 void balloon_held_offline(struct virtio_balloon *vb, unsigned long start_pfn,
 			  unsigned long end_pfn)
 {
-	struct balloon_held *hold;
+	struct balloon_held *held;
 	struct page *block, *next;
 	LIST_HEAD(leaving);
 	int node;
 
 	if (!vb->hint)
 		return;
-	hold = &vb->hint->hold;
-	spin_lock(&hold->lock);
+	held = &vb->hint->hold;
+	spin_lock(&held->lock);
 	for_each_online_node(node)
-		list_for_each_entry_safe(block, next, &hold->nodes[node].blocks, lru) {
+		list_for_each_entry_safe(block, next, &held->nodes[node].blocks, lru) {
 			unsigned long pfn = page_to_pfn(block);
 
 			if (pfn >= end_pfn || pfn + BIT(balloon_held_order(block)) <= start_pfn)
 				continue;
 			list_move(&block->lru, &leaving);
-			balloon_held_account(hold, block, -1);
+			balloon_held_account(held, block, -1);
 		}
-	spin_unlock(&hold->lock);
+	spin_unlock(&held->lock);
 	list_for_each_entry_safe(block, next, &leaving, lru)
 		balloon_held_free(block, true);
 }
 
 /**
  * balloon_held_pages() - what could be given back now
- * @hold: what is held
+ * @held: what is held
  *
  * Context: any.
  * Return: pages.
  */
-unsigned long balloon_held_pages(struct balloon_held *hold)
+unsigned long balloon_held_pages(struct balloon_held *held)
 {
-	return atomic_long_read(&hold->nr_pages);
+	return atomic_long_read(&held->nr_pages);
 }
 
 static struct balloon_held *balloon_held_of(struct shrinker *shrinker)
@@ -396,14 +388,14 @@ static unsigned long balloon_held_count(struct shrinker *shrinker,
 static unsigned long balloon_held_scan(struct shrinker *shrinker,
 				       struct shrink_control *control)
 {
-	struct balloon_held *hold = balloon_held_of(shrinker);
+	struct balloon_held *held = balloon_held_of(shrinker);
 	unsigned long nr = 0;
 	struct page *block;
 
 	/* Or the worker would take the same memory again. */
-	WRITE_ONCE(hold->pressed, true);
+	WRITE_ONCE(held->pressed, true);
 	while (nr < control->nr_to_scan) {
-		block = balloon_held_pick(hold, control->nid, false);
+		block = balloon_held_pick(held, control->nid, false);
 		if (!block)
 			break;
 		nr += 1UL << balloon_held_order(block);
@@ -411,66 +403,63 @@ static unsigned long balloon_held_scan(struct shrinker *shrinker,
 	}
 	control->nr_scanned = nr;
 	mm_account_reclaimed_pages(nr);
-	atomic_long_add(nr, &hold->nr_reclaimed);
+	atomic_long_add(nr, &held->nr_reclaimed);
 	return nr ? nr : SHRINK_STOP;
 }
 
 /**
  * balloon_held_init() - nothing is held yet
- * @hold: what will be
+ * @held: what will be
  *
  * Context: probe; may sleep.
  * Return: 0 or -ENOMEM.
  */
-int balloon_held_init(struct balloon_held *hold)
+int balloon_held_init(struct balloon_held *held)
 {
 	unsigned int i;
 
-	hold->nodes = kcalloc(nr_node_ids, sizeof(*hold->nodes), GFP_KERNEL);
-	if (!hold->nodes)
+	held->nodes = kcalloc(nr_node_ids, sizeof(*held->nodes), GFP_KERNEL);
+	if (!held->nodes)
 		return -ENOMEM;
 	for (i = 0; i < nr_node_ids; i++)
-		INIT_LIST_HEAD(&hold->nodes[i].blocks);
-	INIT_LIST_HEAD(&hold->free_ranges);
-	for (i = 0; i < BALLOON_HOLD_BLOCKS; i++) {
-		INIT_LIST_HEAD(&hold->ranges[i].blocks);
-		list_add_tail(&hold->ranges[i].node, &hold->free_ranges);
-	}
-	spin_lock_init(&hold->lock);
+		INIT_LIST_HEAD(&held->nodes[i].blocks);
+	for (i = 0; i < ARRAY_SIZE(held->elements); i++)
+		INIT_LIST_HEAD(&held->elements[i].blocks);
+	spin_lock_init(&held->lock);
 	return 0;
 }
 
 /**
  * balloon_held_start() - give blocks back when memory is short
- * @hold: what is held
+ * @held: what is held
  *
  * Context: after DRIVER_OK; may sleep.
  * Return: 0 or -ENOMEM.
  */
-int balloon_held_start(struct balloon_held *hold)
+int balloon_held_start(struct balloon_held *held)
 {
-	return balloon_compat_shrinker_add(&hold->shrinker, "virtio-balloon-hint",
+	return balloon_compat_shrinker_add(&held->shrinker, "virtio-balloon-hint",
 					   balloon_held_count, balloon_held_scan);
 }
 
 /**
  * balloon_held_stop() - not any more
- * @hold: what is held
+ * @held: what is held
  *
  * Context: may sleep.
  */
-void balloon_held_stop(struct balloon_held *hold)
+void balloon_held_stop(struct balloon_held *held)
 {
-	balloon_compat_shrinker_remove(&hold->shrinker);
+	balloon_compat_shrinker_remove(&held->shrinker);
 }
 
 /**
  * balloon_held_exit() - the counterpart of balloon_held_init()
- * @hold: empty
+ * @held: empty
  *
  * Context: remove.
  */
-void balloon_held_exit(struct balloon_held *hold)
+void balloon_held_exit(struct balloon_held *held)
 {
-	kfree(hold->nodes);
+	kfree(held->nodes);
 }

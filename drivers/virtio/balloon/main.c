@@ -113,6 +113,13 @@ static const struct balloon_part balloon_parts[] = {
 		.stop = balloon_reporting_stop,
 		.exit = balloon_reporting_exit,
 	},
+	{
+		.name = "report pace",
+		.feature = VIRTIO_BALLOON_F_REPORTING,
+		.init = balloon_pace_init,
+		.start = balloon_pace_start,
+		.stop = balloon_pace_stop,
+	},
 #endif
 	{
 		.name = "hint",

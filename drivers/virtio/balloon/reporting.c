@@ -28,7 +28,6 @@
  * ring to them. When they fill it an element waits for a moment, and is refused then.
  */
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -39,57 +38,14 @@
 
 /* Bytes of an element at most; its used length has 32 bits. */
 #define BALLOON_REPORTING_BYTES		SZ_2G
+/* Notify a host that does not answer again. */
+#define BALLOON_REPORTING_LOOK		(HZ / 4)
 /* Look so often whether there is room. */
 #define BALLOON_REPORTING_RETRY		(HZ / 50 ?: 1)
 /* The kernel gets its blocks back if there is none for so long. */
 #define BALLOON_REPORTING_ROOM		HZ
 /* Twice as many passes as it takes to show all memory, if meanwhile more is freed. */
 #define BALLOON_REPORTING_PASSES	32
-/* The kernel's own pace, and how often the driver looks whether to be faster. */
-#define BALLOON_REPORTING_PACE		(2 * HZ)
-#define BALLOON_REPORTING_TICK		(HZ / 4)
-#define BALLOON_REPORTING_PATIENCE	(BALLOON_REPORTING_PACE / BALLOON_REPORTING_TICK)
-/* Reports ten times as rare as that cost a tenth: they do no harm, used memory or not. */
-#define BALLOON_REPORTING_RECENT	(10 * BALLOON_REPORTING_PACE)
-/* A change of free memory below this would not fill an element. */
-#define BALLOON_REPORTING_SETTLED	\
-	((unsigned long)PAGE_REPORTING_CAPACITY << BALLOON_BLOCK_ORDER_MIN)
-
-/* Milliseconds, or -1: by what the guest does. */
-static int balloon_report_delay = -1;
-
-static int balloon_report_delay_set(const char *val, const struct kernel_param *kp)
-{
-	unsigned int ms;
-	int err;
-
-	if (sysfs_streq(val, "auto")) {
-		WRITE_ONCE(balloon_report_delay, -1);
-		return 0;
-	}
-	err = kstrtouint(val, 0, &ms);
-	if (err || ms > INT_MAX)
-		return err ?: -ERANGE;
-	WRITE_ONCE(balloon_report_delay, ms);
-	return 0;
-}
-
-static int balloon_report_delay_get(char *buffer, const struct kernel_param *kp)
-{
-	int ms = READ_ONCE(balloon_report_delay);
-
-	return ms < 0 ? sysfs_emit(buffer, "auto\n") : sysfs_emit(buffer, "%d\n", ms);
-}
-
-static const struct kernel_param_ops balloon_report_delay_ops = {
-	.set = balloon_report_delay_set,
-	.get = balloon_report_delay_get,
-};
-
-module_param_cb(report_delay, &balloon_report_delay_ops, NULL, 0644);
-MODULE_PARM_DESC(report_delay,
-		 "Milliseconds from when memory is freed to when it is reported to the host; 'auto' (default): at once when the guest leaves it alone, and at the kernel's pace of 2 s when it is used again and again");
-
 /* Blocks from the front of a list that make one element. */
 static unsigned int balloon_reporting_fit(struct balloon_reporting *reporting,
 					  struct scatterlist *sg, unsigned int nr_sg)
@@ -149,6 +105,7 @@ static int balloon_reporting_try(struct balloon_reporting *reporting,
 
 	mutex_lock(&reporting->gate);
 	reporting->stream = reporting->hinting ? &reporting->hints : &reporting->reports;
+	reporting->posted_notes = READ_ONCE(reporting->notes);
 	if (!reporting->running || reporting->held)
 		err = -ENODEV;
 	else if (!(reporting->hinting ? reporting->hint_sg : reporting->report_sg))
@@ -163,7 +120,7 @@ static void balloon_reporting_wait(struct balloon_reporting *reporting)
 {
 	struct balloon_stream *stream = reporting->stream;
 
-	while (!balloon_stream_wait(stream, BALLOON_REPORTING_TICK)) {
+	while (!balloon_stream_wait(stream, BALLOON_REPORTING_LOOK)) {
 		/* A broken device is not waited for, but keeps what it has. */
 		if (balloon_queue_broken(stream->queue))
 			schedule_timeout_idle(BALLOON_REPORTING_RETRY);
@@ -219,11 +176,14 @@ static void balloon_reporting_refuse(struct balloon_reporting *reporting,
 }
 
 /*
- * A device that has another command by now may have ignored the hint. What is not marked
- * as reported is shown again.
+ * Whether blocks that the device is done with have to be shown again: a device that has
+ * another command by now may have ignored a hint, and what was reported when the kernel's
+ * notes were erased is to be hinted.
  */
-static bool balloon_reporting_overtaken(struct balloon_reporting *reporting)
+static bool balloon_reporting_again(struct balloon_reporting *reporting)
 {
+	if (reporting->posted_notes != READ_ONCE(reporting->notes))
+		return true;
 	return reporting->stream == &reporting->hints &&
 	       (!READ_ONCE(reporting->hinting) || READ_ONCE(*reporting->overtaken));
 }
@@ -256,7 +216,7 @@ static int balloon_reporting_report(struct page_reporting_dev_info *info,
 			return err;
 		}
 		balloon_reporting_count(reporting, nr, nr_pages);
-		if (balloon_reporting_overtaken(reporting))
+		if (balloon_reporting_again(reporting))
 			return -EAGAIN;
 		sg += nr;
 		nr_sg -= nr;
@@ -273,39 +233,6 @@ static bool balloon_reporting_under_way(struct balloon_reporting *reporting)
 	       ((busy & WORK_BUSY_PENDING) && !timer_pending(&reporting->info.work.timer));
 }
 
-/*
- * Passes have ended: was it worth it? What was reported although no more memory is free
- * than the last time was used meanwhile, and the guest has had to get it from the host
- * again. Where that happens all the time reports become as rare as the kernel's.
- */
-static void balloon_reporting_judge(struct balloon_reporting *reporting)
-{
-	u64 nr_reported = reporting->reported.pages - reporting->nr_judged;
-	unsigned long nr_free = global_zone_page_state(NR_FREE_PAGES);
-	unsigned long before = reporting->nr_free_then;
-	u64 nr_more = nr_free > before ? nr_free - before : 0;
-
-	if (time_before(jiffies, reporting->ended_at + BALLOON_REPORTING_RECENT) &&
-	    nr_reported > 2 * nr_more)
-		reporting->patience = min_t(unsigned int, 2 * reporting->patience,
-					    BALLOON_REPORTING_PATIENCE);
-	else
-		reporting->patience = 1;
-	reporting->nr_judged = reporting->reported.pages;
-	reporting->nr_free_then = nr_free;
-	reporting->ended_at = jiffies;
-}
-
-/* The gate is held. */
-static void balloon_reporting_end(struct balloon_reporting *reporting)
-{
-	WRITE_ONCE(reporting->passing, false);
-	if (!reporting->hinting)
-		balloon_reporting_judge(reporting);
-	else if (reporting->passed)
-		reporting->passed(reporting->vb);
-}
-
 static void balloon_reporting_pass(struct work_struct *work)
 {
 	struct balloon_reporting *reporting = container_of(to_delayed_work(work),
@@ -320,7 +247,9 @@ static void balloon_reporting_pass(struct work_struct *work)
 	if (!balloon_reporting_under_way(reporting)) {
 		if (reporting->begun && (!reporting->nr_pass ||
 					 reporting->nr_passes >= BALLOON_REPORTING_PASSES)) {
-			balloon_reporting_end(reporting);
+			WRITE_ONCE(reporting->passing, false);
+			if (reporting->hinting && reporting->passed)
+				reporting->passed(reporting->vb);
 		} else {
 			WRITE_ONCE(reporting->nr_pass, 0);
 			reporting->begun = true;
@@ -342,53 +271,21 @@ static void balloon_reporting_begin(struct balloon_reporting *reporting)
 	balloon_work_kick(&reporting->pass);
 }
 
-/* The administrator has said how long to wait: for each pass that the kernel plans. */
-static void balloon_reporting_retime(struct balloon_reporting *reporting,
-				     unsigned long delay)
-{
-	struct timer_list *timer = &reporting->info.work.timer;
-
-	if (!timer_pending(timer) || timer->expires == reporting->expires)
-		return;
-	mod_delayed_work(reporting->wq, &reporting->info.work, delay);
-	reporting->expires = timer->expires;
-}
-
-/*
- * Whether to report before the kernel would: memory was freed, and the guest leaves it
- * alone. Not where the kernel's pace was changed.
+/**
+ * balloon_reporting_begin_passes() - report what is free
+ * @vb: the balloon
+ *
+ * Context: may sleep for a moment.
  */
-static bool balloon_reporting_due(struct balloon_reporting *reporting)
+void balloon_reporting_begin_passes(struct virtio_balloon *vb)
 {
-	struct timer_list *timer = &reporting->info.work.timer;
-	unsigned long nr_free = global_zone_page_state(NR_FREE_PAGES);
-	unsigned long low = min(nr_free, reporting->nr_free);
-	bool settled = max(nr_free, reporting->nr_free) - low < BALLOON_REPORTING_SETTLED;
-
-	reporting->nr_free = nr_free;
-	reporting->nr_settled = settled ? reporting->nr_settled + 1 : 0;
-	return reporting->default_pace && timer_pending(timer) &&
-	       time_before_eq(timer->expires, jiffies + BALLOON_REPORTING_PACE) &&
-	       reporting->nr_settled >= reporting->patience;
-}
-
-static void balloon_reporting_tick(struct work_struct *work)
-{
-	struct balloon_reporting *reporting = container_of(to_delayed_work(work),
-							   struct balloon_reporting,
-							   tick.work);
-	unsigned long tick = BALLOON_REPORTING_TICK;
-	int ms = READ_ONCE(balloon_report_delay);
+	struct balloon_reporting *reporting = vb->reporting;
 
 	mutex_lock(&reporting->gate);
-	if (ms >= 0) {
-		tick = clamp(msecs_to_jiffies(ms), 1UL, tick);
-		balloon_reporting_retime(reporting, msecs_to_jiffies(ms));
-	} else if (balloon_reporting_due(reporting) && !reporting->passing) {
+	if (reporting->report_sg && !reporting->hinting && !reporting->held &&
+	    reporting->running)
 		balloon_reporting_begin(reporting);
-	}
 	mutex_unlock(&reporting->gate);
-	balloon_work_plan(&reporting->tick, tick);
 }
 
 /**
@@ -409,10 +306,7 @@ int balloon_reporting_now(struct virtio_balloon *vb)
 
 	if (!reporting || !reporting->registered || !reporting->report_sg)
 		return -EOPNOTSUPP;
-	mutex_lock(&reporting->gate);
-	if (!reporting->hinting && !reporting->held && reporting->running)
-		balloon_reporting_begin(reporting);
-	mutex_unlock(&reporting->gate);
+	balloon_reporting_begin_passes(vb);
 	progress = READ_ONCE(reporting->nr_pass);
 	while (READ_ONCE(reporting->passing) && !READ_ONCE(reporting->hinting)) {
 		if (READ_ONCE(reporting->nr_pass) != progress)
@@ -460,12 +354,10 @@ void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
 
 	if (!reporting || (report && !reporting->report_sg))
 		return;
+	WRITE_ONCE(reporting->notes, reporting->notes + 1);
 	balloon_compat_forget_reported(reporting->order);
-	if (!report)
-		return;
-	mutex_lock(&reporting->gate);
-	balloon_reporting_begin(reporting);
-	mutex_unlock(&reporting->gate);
+	if (report)
+		balloon_reporting_begin_passes(vb);
 }
 
 /**
@@ -529,9 +421,6 @@ int balloon_reporting_init(struct virtio_balloon *vb)
 		return -ENOMEM;
 	mutex_init(&reporting->gate);
 	balloon_work_init(&reporting->pass, vb->wq, balloon_reporting_pass);
-	balloon_work_init(&reporting->tick, vb->wq, balloon_reporting_tick);
-	/* An idle processor is not woken for it. */
-	INIT_DEFERRABLE_WORK(&reporting->tick.work, balloon_reporting_tick);
 	if (reports)
 		balloon_stream_init(&reporting->reports,
 				    &vb->queues[BALLOON_QUEUE_REPORTING],
@@ -542,32 +431,22 @@ int balloon_reporting_init(struct virtio_balloon *vb)
 	reporting->info.report = balloon_reporting_report;
 	reporting->info.order = BALLOON_BLOCK_ORDER_MIN;
 	reporting->order = BALLOON_BLOCK_ORDER_MIN;
-	reporting->patience = 1;
 	reporting->vb = vb;
 	vb->reporting = reporting;
 	return 0;
 }
 
-/*
- * The kernel plans the first pass when it registers a client: that says on which
- * workqueue, and after how long.
- */
+/* The kernel plans the first pass when it registers a client: that says where and how soon. */
 static int balloon_reporting_register(struct balloon_reporting *reporting)
 {
-	struct delayed_work *work = &reporting->info.work;
-	unsigned long before = jiffies;
 	int err;
 
 	if (!reporting->report_sg && !reporting->hint_sg)
 		return -ENOSPC;
 	err = page_reporting_register(&reporting->info);
-	if (err)
-		return err;
-	reporting->wq = work->wq ?: balloon_compat_system_wq;
-	reporting->default_pace =
-		time_after_eq(work->timer.expires, before + BALLOON_REPORTING_PACE) &&
-		time_before_eq(work->timer.expires, jiffies + BALLOON_REPORTING_PACE + 1);
-	return 0;
+	reporting->wq = reporting->info.work.wq ?: balloon_compat_system_wq;
+	reporting->delay = reporting->info.work.timer.expires - jiffies;
+	return err;
 }
 
 /**
@@ -604,13 +483,8 @@ int balloon_reporting_start(struct virtio_balloon *vb)
 			 err == -EBUSY ? "another one has it already" :
 			 err == -ENOSPC ? "its ring has room for one block only" :
 			 "the kernel refuses", err);
-	if (err)
-		return 0;
-	balloon_work_start(&reporting->pass);
-	if (reporting->report_sg) {
-		balloon_work_start(&reporting->tick);
-		balloon_work_kick(&reporting->tick);
-	}
+	if (!err)
+		balloon_work_start(&reporting->pass);
 	return 0;
 }
 
@@ -628,7 +502,6 @@ void balloon_reporting_stop(struct virtio_balloon *vb)
 
 	if (!reporting)
 		return;
-	balloon_work_stop(&reporting->tick);
 	balloon_work_stop(&reporting->pass);
 	mutex_lock(&reporting->gate);
 	WRITE_ONCE(reporting->running, false);
@@ -782,6 +655,4 @@ void balloon_reporting_show(struct seq_file *file, struct virtio_balloon *vb)
 	seq_printf(file, "refused %llu\n", READ_ONCE(reporting->nr_refused));
 	seq_printf(file, "busy_bytes %llu\n",
 		   (u64)READ_ONCE(reporting->nr_busy) << PAGE_SHIFT);
-	seq_printf(file, "patience_ms %u\n", jiffies_to_msecs(READ_ONCE(reporting->patience) *
-							      BALLOON_REPORTING_TICK));
 }

@@ -32,13 +32,15 @@ struct balloon_reporting_counts {
  *	  @hinting, @running, @held and what passes are counted by
  * @info: what the kernel calls, in one thread at a time; its order is in pages
  * @wq: where the kernel runs @info.work; the driver core's callbacks
- * @default_pace: the kernel's delay was its default at that time; likewise
+ * @delay: how soon after memory is freed it did so at first, in jiffies; likewise
  * @reports: the reporting queue; without a queue if there is none
  * @hints: the hint queue; likewise
  * @stream: that of the two where @request is; written under @gate
  * @report_sg: blocks in one element of the reporting queue at most; 0 if it is not used
  * @hint_sg: of the hint queue
  * @request: the element that is under way
+ * @notes: how often the kernel's notes were erased; hint.c's worker
+ * @posted_notes: and when @request was posted
  * @registered: the kernel knows @info; the driver core's callbacks
  * @running: between start and stop
  * @held: the system is about to sleep
@@ -46,7 +48,6 @@ struct balloon_reporting_counts {
  * @overtaken: set when the device may have another command; hint.c's
  * @passed: passes have ended, hint.c wants to know; set once, as is @overtaken
  * @pass: runs passes
- * @tick: looks whether to run them; deferrable
  * @passing: until one brings nothing
  * @begun: one was begun
  * @nr_passes: how many were
@@ -57,26 +58,21 @@ struct balloon_reporting_counts {
  * @reported: what went to the reporting queue
  * @hinted: what went to the hint queue
  * @nr_refused: elements that were not sent, or were taken back by a reset
- * @nr_free: free memory at the last tick; the tick's, as is what follows
- * @nr_settled: ticks for which it has not changed
- * @patience: so many of them are waited for
- * @expires: when the kernel's timer was set to by the tick
- * @nr_judged: pages reported when passes ended last; @gate
- * @nr_free_then: free memory then; likewise
- * @ended_at: jiffies of that; likewise
  */
 struct balloon_reporting {
 	struct virtio_balloon *vb;
 	struct mutex gate;
 	struct page_reporting_dev_info info;
 	struct workqueue_struct *wq;
-	bool default_pace;
+	unsigned long delay;
 	struct balloon_stream reports;
 	struct balloon_stream hints;
 	struct balloon_stream *stream;
 	unsigned int report_sg;
 	unsigned int hint_sg;
 	struct balloon_request request;
+	unsigned int notes;
+	unsigned int posted_notes;
 	bool registered;
 	bool running;
 	bool held;
@@ -84,7 +80,6 @@ struct balloon_reporting {
 	const bool *overtaken;
 	void (*passed)(struct virtio_balloon *vb);
 	struct balloon_work pass;
-	struct balloon_work tick;
 	bool passing;
 	bool begun;
 	unsigned int nr_passes;
@@ -94,13 +89,6 @@ struct balloon_reporting {
 	struct balloon_reporting_counts reported;
 	struct balloon_reporting_counts hinted;
 	u64 nr_refused;
-	unsigned long nr_free;
-	unsigned int nr_settled;
-	unsigned int patience;
-	unsigned long expires;
-	u64 nr_judged;
-	unsigned long nr_free_then;
-	unsigned long ended_at;
 };
 
 #ifdef CONFIG_PAGE_REPORTING
@@ -117,6 +105,7 @@ struct balloon_reporting_counts balloon_reporting_hinted(struct virtio_balloon *
 const char *balloon_reporting_state_name(struct virtio_balloon *vb);
 void balloon_reporting_show(struct seq_file *file, struct virtio_balloon *vb);
 int balloon_reporting_now(struct virtio_balloon *vb);
+void balloon_reporting_begin_passes(struct virtio_balloon *vb);
 
 const char *balloon_reporting_no_hints(struct virtio_balloon *vb);
 void balloon_reporting_forget(struct virtio_balloon *vb, bool report);
