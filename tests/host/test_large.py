@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Shows that a large guest is hinted in few elements, and given back in small steps.
+"""Shows that a large guest is hinted in few descriptors, and given back in small steps.
 
 64 GiB, hardly any of which exists on this machine: what nobody writes to costs
 nothing. The guest's clock counts its instructions, so that how long it does not make
@@ -17,15 +17,15 @@ GUEST = {"memory_mib": 64 * 1024, "smp": 1, "balloon": {"free_page_hint": True},
          "append": "init_on_alloc=0", "icount": "shift=0,sleep=off"}
 # Of what is free: the rest is in the reserve and in pieces.
 HINTED = 0.97
-# Elements of 16 blocks of 4 MiB; the last of each run has fewer.
-ELEMENTS_PER_GIB = 18
+# Descriptors of up to 16 blocks of 4 MiB; the last of each run has fewer.
+RANGES_PER_GIB = 18
 STEP_USECS = 5000
 SPEED = 1       # MiB a second: the first round does not end by itself
 TIMEOUT = 120
 
 
 @pytest.mark.timeout(600)
-def test_few_elements_and_small_steps(boot, ours, record_property):
+def test_few_descriptors_and_small_steps(boot, ours, record_property):
     guest = boot(**GUEST)
     free = guest.meminfo()["MemFree"]
     migration.set_bandwidth(guest, SPEED)
@@ -36,10 +36,10 @@ def test_few_elements_and_small_steps(boot, ours, record_property):
                    "hinted memory to be free again")
     released = debugfs.values(guest, "hint")
     record_property("figure", f"{hinted['bytes'] / GIB:.1f} GiB hinted in {hinted['ranges']} "
-                              f"elements, {hinted['blocks']} blocks given back in steps "
+                              f"descriptors, {hinted['blocks']} blocks given back in steps "
                               f"of at most {released['release_usecs_max']} us")
     assert hinted["bytes"] >= HINTED * free, f"{free} bytes were free"
-    assert hinted["ranges"] <= ELEMENTS_PER_GIB * free / GIB
+    assert hinted["ranges"] <= RANGES_PER_GIB * free / GIB
     assert hinted["blocks_taken"] == hinted["blocks"], "memory was taken and not hinted"
     assert released["bytes_released"] == hinted["bytes"]
     assert 0 < released["release_usecs_max"] <= STEP_USECS

@@ -325,21 +325,6 @@ static bool balloon_hint_stop_round(struct virtio_balloon *vb)
 	return true;
 }
 
-/* Free memory in whole blocks, in pages. */
-static unsigned long balloon_hint_whole(void)
-{
-	unsigned long nr = 0;
-	int node, order, i;
-
-	for_each_online_node(node)
-		for (i = 0; i < MAX_NR_ZONES; i++)
-			for (order = BALLOON_BLOCK_ORDER_MIN;
-			     order <= BALLOON_COMPAT_MAX_ORDER; order++)
-				nr += READ_ONCE(NODE_DATA(node)->node_zones[i]
-						.free_area[order].nr_free) << order;
-	return nr;
-}
-
 /* Passes are over. Where they have found little, the rest is taken. */
 static bool balloon_hint_named(struct virtio_balloon *vb)
 {
@@ -348,10 +333,15 @@ static bool balloon_hint_named(struct virtio_balloon *vb)
 
 	if (balloon_reporting_passing(vb))
 		return false;
+	if (balloon_pages_unseen(vb) && !balloon_hint_interrupted(hint)) {
+		/* Nothing could be hinted meanwhile. */
+		balloon_reporting_hint(vb, true);
+		return false;
+	}
 	balloon_reporting_hint(vb, false);
 	WRITE_ONCE(hint->state, BALLOON_HINT_STOPPING);
 	if (hint->first && READ_ONCE(balloon_hint_mode) == BALLOON_HINT_AUTO &&
-	    !balloon_hint_interrupted(hint) && nr_named < balloon_hint_whole() / 2) {
+	    !balloon_hint_interrupted(hint) && nr_named < balloon_take_whole() / 2) {
 		WRITE_ONCE(hint->reason, "isolation finds less than half of what is free");
 		WRITE_ONCE(hint->holding, true);
 		balloon_held_begin(hint);
@@ -618,7 +608,7 @@ void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb)
 	hold = &hint->hold;
 	seq_printf(file, "id %u\ncommands %llu\nrounds %llu\nranges %llu\nblocks %llu\n",
 		   READ_ONCE(hint->id), hint->nr_commands, hint->nr_rounds,
-		   hold->nr_elements + named.elements, hold->nr_blocks + named.blocks);
+		   hold->nr_ranges + named.elements, hold->nr_blocks + named.blocks);
 	seq_printf(file, "bytes %llu\nbytes_isolated %llu\nbytes_again %llu\nblocks_taken %llu\n",
 		   (hold->nr_hinted + named.pages) << PAGE_SHIFT, named.pages << PAGE_SHIFT,
 		   hold->nr_again << PAGE_SHIFT, hold->nr_taken);

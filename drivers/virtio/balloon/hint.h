@@ -26,29 +26,31 @@ struct balloon_hint_command {
 };
 
 /*
- * Blocks in one element. A host may have two of these at a time, so that it works on one
- * while the next is filled: as many blocks as free page reporting shows it.
+ * Blocks that are sent together. A host may have two times as many, so that it works on
+ * some while others are taken: as many as free page reporting shows it.
  */
 #define BALLOON_HELD_BLOCKS		16U
 
 /**
  * struct balloon_held_element - blocks, hinted together
- * @request: how it travels
- * @sg: its descriptors, each with adjacent blocks
+ * @requests: how they travel, one for each descriptor
+ * @sg: descriptors, each with adjacent blocks
+ * @nr_sg: how many there are
+ * @nr_left: how many the device has
  * @blocks: the blocks, in any order; nobody else knows them
  * @nr_blocks: how many they are
  * @nr_pages: pages of all
  * @round: in which they are hinted
- * @busy: the device has it
  */
 struct balloon_held_element {
-	struct balloon_request request;
+	struct balloon_request requests[BALLOON_HELD_BLOCKS];
 	struct scatterlist sg[BALLOON_HELD_BLOCKS];
+	unsigned int nr_sg;
+	unsigned int nr_left;
 	struct list_head blocks;
 	unsigned int nr_blocks;
 	unsigned long nr_pages;
 	unsigned long round;
-	bool busy;
 };
 
 /**
@@ -73,7 +75,7 @@ struct balloon_held_node {
  * @pressed: the kernel wanted memory back since the round began; written by anybody
  * @shrinker: gives blocks back when memory is short
  * @nr_taken: blocks taken from the allocator so far
- * @nr_elements: elements sent so far
+ * @nr_ranges: descriptors sent so far
  * @nr_blocks: blocks in them
  * @nr_hinted: pages of these
  * @nr_again: those of them that were held before the round
@@ -92,7 +94,7 @@ struct balloon_held {
 	bool pressed;
 	struct balloon_compat_shrinker shrinker;
 	u64 nr_taken;
-	u64 nr_elements;
+	u64 nr_ranges;
 	u64 nr_blocks;
 	u64 nr_hinted;
 	u64 nr_again;

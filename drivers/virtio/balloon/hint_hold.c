@@ -160,8 +160,8 @@ static struct page *balloon_held_next(struct balloon_hint *hint)
 /* Adds a block to an element, to its last descriptor if they are adjacent. */
 static void balloon_held_add(struct balloon_held_element *element, struct page *block)
 {
-	unsigned int nr_sg = element->request.nr_sg, length = PAGE_SIZE << balloon_held_order(block);
-	struct scatterlist *last = nr_sg ? &element->sg[nr_sg - 1] : NULL;
+	unsigned int length = PAGE_SIZE << balloon_held_order(block);
+	struct scatterlist *last = element->nr_sg ? &element->sg[element->nr_sg - 1] : NULL;
 
 	list_add_tail(&block->lru, &element->blocks);
 	element->nr_blocks++;
@@ -173,8 +173,9 @@ static void balloon_held_add(struct balloon_held_element *element, struct page *
 			   page_to_pfn(sg_page(last))) {
 		sg_set_page(last, block, last->length + length, 0);
 	} else {
-		sg_set_page(&element->sg[nr_sg], block, length, 0);
-		element->request.nr_sg++;
+		last = &element->sg[element->nr_sg++];
+		sg_init_table(last, 1);
+		sg_set_page(last, block, length, 0);
 	}
 }
 
@@ -183,11 +184,10 @@ static void balloon_held_fill(struct balloon_hint *hint,
 {
 	struct page *block;
 
-	element->request.nr_sg = 0;
+	element->nr_sg = 0;
 	element->nr_blocks = 0;
 	element->nr_pages = 0;
-	sg_init_table(element->sg, BALLOON_HELD_BLOCKS);
-	while (element->nr_blocks < BALLOON_HELD_BLOCKS && element->request.nr_sg < nr_sg &&
+	while (element->nr_blocks < BALLOON_HELD_BLOCKS && element->nr_sg < nr_sg &&
 	       !balloon_hint_interrupted(hint) && (block = balloon_held_next(hint))) {
 		balloon_held_add(element, block);
 		cond_resched();
@@ -210,17 +210,26 @@ static bool balloon_held_post(struct balloon_hint *hint, struct balloon_held_ele
 {
 	struct balloon_held *held = &hint->hold;
 
-	sg_mark_end(&element->sg[element->request.nr_sg - 1]);
-	element->request.sg = element->sg;
-	element->request.device_writes = true;
+	unsigned int i;
+
 	element->round = held->round;
-	if (balloon_queue_post(&hint->stream, &element->request)) {
+	for (i = 0; i < element->nr_sg; i++) {
+		element->requests[i].sg = &element->sg[i];
+		element->requests[i].nr_sg = 1;
+		element->requests[i].device_writes = true;
+		if (balloon_queue_post(&hint->stream, &element->requests[i]))
+			break;
+	}
+	element->nr_left = i;
+	if (!i) {
 		balloon_held_keep(held, element, 0);
 		return false;
 	}
-	element->busy = true;
+	/* Another user of the queue may have filled it: the rest is hinted again. */
+	if (i < element->nr_sg)
+		element->round = 0;
 	WRITE_ONCE(held->nr_in_flight, held->nr_in_flight + element->nr_blocks);
-	held->nr_elements++;
+	held->nr_ranges += element->nr_left;
 	held->nr_blocks += element->nr_blocks;
 	held->nr_hinted += element->nr_pages;
 	balloon_queue_kick(hint->stream.queue);
@@ -228,7 +237,7 @@ static bool balloon_held_post(struct balloon_hint *hint, struct balloon_held_ele
 }
 
 /**
- * balloon_held_step() - hint one more element
+ * balloon_held_step() - hint some more blocks
  * @hint: the hints
  *
  * Context: the worker; may sleep.
@@ -239,10 +248,10 @@ int balloon_held_step(struct balloon_hint *hint)
 {
 	struct balloon_queue *queue = hint->stream.queue;
 	struct balloon_held *held = &hint->hold;
-	struct balloon_held_element *element = &held->elements[held->elements[0].busy];
+	struct balloon_held_element *element = &held->elements[!!held->elements[0].nr_left];
 	unsigned int nr_sg = clamp(balloon_queue_size(queue) / 2, 1U, BALLOON_HELD_BLOCKS);
 
-	if (element->busy || balloon_pages_unseen(queue->vb) ||
+	if (element->nr_left || balloon_pages_unseen(queue->vb) ||
 	    balloon_queue_room(queue) < nr_sg)
 		return -EAGAIN;
 	balloon_held_fill(hint, element, nr_sg);
@@ -254,20 +263,21 @@ int balloon_held_step(struct balloon_hint *hint)
 }
 
 /**
- * balloon_held_settle() - the device is done with an element, or was reset
+ * balloon_held_settle() - the device is done with some blocks, or was reset
  * @held: what is held
- * @request: that of the element
+ * @request: one of those of an element
  *
  * Context: the worker, or when it is stopped.
  */
 void balloon_held_settle(struct balloon_held *held, struct balloon_request *request)
 {
 	struct balloon_held_element *element =
-		container_of(request, struct balloon_held_element, request);
+		&held->elements[request >= held->elements[1].requests];
 
+	if (--element->nr_left)
+		return;
 	WRITE_ONCE(held->nr_in_flight, held->nr_in_flight - element->nr_blocks);
 	balloon_held_keep(held, element, element->round);
-	element->busy = false;
 }
 
 /**

@@ -72,21 +72,43 @@ static unsigned long balloon_reporting_pages(struct balloon_reporting *reporting
 	return nr_pages;
 }
 
-/* Posts what makes one element, which ends where it is told to. */
-static int balloon_reporting_add(struct balloon_reporting *reporting,
-				 struct scatterlist *sg, unsigned int nr_sg)
+/* Posts blocks from the front of a list as one element, which ends where it is told to. */
+static int balloon_reporting_post(struct balloon_reporting *reporting,
+				  struct scatterlist *sg, unsigned int nr, bool is_last)
 {
-	struct balloon_request *request = &reporting->request;
+	struct balloon_request *request = &reporting->requests[reporting->nr_left];
 	int err;
 
 	request->sg = sg;
-	request->nr_sg = balloon_reporting_fit(reporting, sg, nr_sg);
+	request->nr_sg = nr;
 	request->device_writes = true;
-	sg_mark_end(&sg[request->nr_sg - 1]);
+	sg_mark_end(&sg[nr - 1]);
 	err = balloon_queue_post(reporting->stream, request);
-	if (request->nr_sg < nr_sg)
-		sg_unmark_end(&sg[request->nr_sg - 1]);
+	if (!is_last)
+		sg_unmark_end(&sg[nr - 1]);
 	if (err)
+		return err;
+	reporting->nr_left++;
+	reporting->nr_sg += nr;
+	return 0;
+}
+
+/*
+ * Posts as many blocks as fit. Reports are one element. Hints have one element each: that is
+ * how Linux has always sent them, and QEMU before 7.0 looks at the first descriptor only.
+ */
+static int balloon_reporting_add(struct balloon_reporting *reporting,
+				 struct scatterlist *sg, unsigned int nr_sg)
+{
+	unsigned int i, nr = balloon_reporting_fit(reporting, sg, nr_sg);
+	unsigned int nr_each = reporting->hinting ? 1 : nr;
+	int err = 0;
+
+	reporting->nr_sg = 0;
+	reporting->nr_left = 0;
+	for (i = 0; i < nr && !err; i += nr_each)
+		err = balloon_reporting_post(reporting, sg + i, nr_each, i + nr_each == nr_sg);
+	if (!reporting->nr_left)
 		return err;
 	WRITE_ONCE(reporting->nr_busy, balloon_reporting_pages(reporting, sg, nr_sg));
 	balloon_queue_kick(reporting->stream->queue);
@@ -120,22 +142,25 @@ static void balloon_reporting_wait(struct balloon_reporting *reporting)
 {
 	struct balloon_stream *stream = reporting->stream;
 
-	while (!balloon_stream_wait(stream, BALLOON_REPORTING_LOOK)) {
-		/* A broken device is not waited for, but keeps what it has. */
-		if (balloon_queue_broken(stream->queue))
+	while (reporting->nr_left) {
+		if (balloon_stream_wait(stream, BALLOON_REPORTING_LOOK)) {
+			balloon_stream_take(stream);
+			reporting->nr_left--;
+		} else if (balloon_queue_broken(stream->queue)) {
+			/* It is not waited for, but keeps what it has. */
 			schedule_timeout_idle(BALLOON_REPORTING_RETRY);
-		else
+		} else {
 			balloon_queue_renotify(stream->queue);
+		}
 	}
-	balloon_stream_take(stream);
-	/* The interrupt was for this element; others may wait for one. */
+	/* The interrupt was for these; others may wait for one. */
 	while (!balloon_queue_arm(stream->queue, BALLOON_ARM_FIRST))
 		balloon_stream_take(stream);
 	if (stream == &reporting->reports)
 		balloon_discard_retry(reporting->vb);
 }
 
-/* Sends one element and waits for the answer. An error: it was not reported. */
+/* Sends what fits and waits for the answer. An error: nothing was reported. */
 static int balloon_reporting_send(struct balloon_reporting *reporting,
 				  struct scatterlist *sg, unsigned int nr_sg)
 {
@@ -158,11 +183,11 @@ static int balloon_reporting_send(struct balloon_reporting *reporting,
 static void balloon_reporting_count(struct balloon_reporting *reporting,
 				    unsigned int nr_blocks, unsigned long nr_pages)
 {
-	struct balloon_reporting_counts *counts =
-		reporting->stream == &reporting->hints ? &reporting->hinted :
-							 &reporting->reported;
+	bool hinted = reporting->stream == &reporting->hints;
+	struct balloon_reporting_counts *counts = hinted ? &reporting->hinted :
+							   &reporting->reported;
 
-	WRITE_ONCE(counts->elements, counts->elements + 1);
+	WRITE_ONCE(counts->elements, counts->elements + (hinted ? nr_blocks : 1));
 	WRITE_ONCE(counts->blocks, counts->blocks + nr_blocks);
 	WRITE_ONCE(counts->pages, counts->pages + nr_pages);
 	WRITE_ONCE(reporting->nr_pass, reporting->nr_pass + nr_pages);
@@ -207,7 +232,7 @@ static int balloon_reporting_report(struct page_reporting_dev_info *info,
 		err = balloon_reporting_send(reporting, sg, nr_sg);
 		if (err == -EOPNOTSUPP)
 			return err;
-		nr = reporting->request.nr_sg;
+		nr = reporting->nr_sg;
 		nr_pages = balloon_reporting_pages(reporting, sg, err ? nr_sg : nr);
 		trace_balloon_free_report(reporting->vb->vdev->index, nr, nr_pages,
 					  ktime_us_delta(ktime_get(), begin), err);

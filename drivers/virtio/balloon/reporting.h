@@ -35,12 +35,14 @@ struct balloon_reporting_counts {
  * @delay: how soon after memory is freed it did so at first, in jiffies; likewise
  * @reports: the reporting queue; without a queue if there is none
  * @hints: the hint queue; likewise
- * @stream: that of the two where @request is; written under @gate
+ * @stream: that of the two where @requests are; written under @gate
  * @report_sg: blocks in one element of the reporting queue at most; 0 if it is not used
  * @hint_sg: of the hint queue
- * @request: the element that is under way
+ * @requests: what is under way: one element of reports, or one for each block of hints
+ * @nr_sg: blocks in them
+ * @nr_left: elements that the host has not answered
  * @notes: how often the kernel's notes were erased; hint.c's worker
- * @posted_notes: and when @request was posted
+ * @posted_notes: and when @requests were posted
  * @registered: the kernel knows @info; the driver core's callbacks
  * @running: between start and stop
  * @held: the system is about to sleep
@@ -70,7 +72,9 @@ struct balloon_reporting {
 	struct balloon_stream *stream;
 	unsigned int report_sg;
 	unsigned int hint_sg;
-	struct balloon_request request;
+	struct balloon_request requests[PAGE_REPORTING_CAPACITY];
+	unsigned int nr_sg;
+	unsigned int nr_left;
 	unsigned int notes;
 	unsigned int posted_notes;
 	bool registered;

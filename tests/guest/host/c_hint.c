@@ -6,8 +6,8 @@
  * to judge.
  *
  * Our driver has two ways to hint, and is judged in both: it names free memory, or holds
- * it. The former keeps to BAL-HINT-09 where the kernel initialises what is allocated: a
- * page is initialised when somebody gets it, and not before.
+ * it. Where the kernel initialises what is allocated a page is initialised when somebody
+ * gets it, and not before. That is how BAL-HINT-09 is judged there.
  */
 #include <sys/klog.h>
 
@@ -47,8 +47,6 @@ struct hints {
 };
 
 static struct hints hints;
-/* Free memory is named, and not held. */
-static bool isolates;
 
 /* Whether this kernel initialises memory when it is allocated, as it said itself. */
 static bool initialises(void)
@@ -64,10 +62,8 @@ static bool initialises(void)
 /* Judges each way of hinting that this driver has and this kernel allows. */
 static void each_way(void (*judge)(void))
 {
-	isolates = initialises() && conf_write(MODE, "isolate");
-	if (isolates)
+	if (initialises() && conf_write(MODE, "isolate"))
 		judge();
-	isolates = false;
 	conf_write(MODE, "hold");
 	judge();
 	conf_write(MODE, "auto");
@@ -342,7 +338,8 @@ static void judge_initialise(void)
 			break;
 		host_pump_for(h, CONF_LOOK_MS);
 	}
-	if (isolates)
+	/* Nobody sees what is in a free page: whoever gets it finds it initialised. */
+	if (initialises())
 		junk = conf_stale_words(128);
 	ktap_check(!junk, "%u of %u blocks were released before DONE with what the host left there",
 		   junk, released);
