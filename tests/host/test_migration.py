@@ -2,8 +2,9 @@
 """Shows that a guest with free page hints arrives whole, and with less to send.
 
 In both ways of hinting: our driver holds memory with init_on_alloc=0, and names what is
-free with init_on_alloc=1, unless its parameter says otherwise. Whatever happens to the migration, the guest goes on where it is, with all its
-memory: hinted pages come back when it is over, and nothing waits for the guest.
+free with init_on_alloc=1, unless its parameter says otherwise. Whatever
+happens to the migration, the guest goes on where it is, with all its memory: hinted pages
+come back when it is over, and nothing waits for the guest.
 """
 
 import pytest

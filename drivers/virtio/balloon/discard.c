@@ -56,8 +56,7 @@ struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
 	if (discards->open || list_empty(&discards->free))
 		return NULL;
 
-	discards->open = list_first_entry(&discards->free,
-					   struct balloon_discard, node);
+	discards->open = list_first_entry(&discards->free, struct balloon_discard, node);
 	list_del(&discards->open->node);
 	sg_init_table(discards->open->sg, BALLOON_DISCARD_SG);
 	return discards->open;

@@ -8,8 +8,8 @@
  *
  * An answer may be there that nobody has asked an interrupt for, so each look takes
  * answers in. QEMU may miss a hint that comes while it turns its notifications on: the
- * host is notified again at each look before it is called silent. A guest that was stopped sees jiffies
- * leap, so the looks count, and not the time alone.
+ * host is notified again at each look before it is called silent. A guest that was
+ * stopped sees jiffies leap, so the looks count, and not the time alone.
  */
 #include "balloon.h"
 

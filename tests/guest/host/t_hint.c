@@ -361,22 +361,31 @@ static void destroyed(const void *arg)
 	finish(h, total, free);
 }
 
-#define BOTH(name, fn)	{ name ",isolate", fn, "isolate" }, { name ",hold", fn, "hold" }
-
 int main(int argc, char **argv)
 {
-	static const struct life_case cases[] = {
+	static const struct {
+		const char *name;
+		void (*fn)(const void *arg);
+	} both[] = {
 		/* While free memory is in long pieces yet. */
-		BOTH("held-back", held_back),
-		BOTH("most-of-it", most_of_it),
-		BOTH("later-rounds", later_rounds),
-		BOTH("ring-of-2", ring_of_2),
-		BOTH("ring-of-16", ring_of_16),
-		BOTH("destroyed", destroyed),
-		BOTH("lost-kick", lost_kick),
-		BOTH("silent", silent),
-		BOTH("done-and-again", done_and_again),
+		{ "held-back", held_back },
+		{ "most-of-it", most_of_it },
+		{ "later-rounds", later_rounds },
+		{ "ring-of-2", ring_of_2 },
+		{ "ring-of-16", ring_of_16 },
+		{ "destroyed", destroyed },
+		{ "lost-kick", lost_kick },
+		{ "silent", silent },
+		{ "done-and-again", done_and_again },
 	};
+	static const char * const modes[] = { "isolate", "hold" };
+	struct life_case cases[2 * CONF_COUNT(both)];
+	static char names[CONF_COUNT(cases)][32];
+	size_t i;
 
+	for (i = 0; i < CONF_COUNT(cases); i++) {
+		snprintf(names[i], sizeof(names[i]), "%s,%s", both[i / 2].name, modes[i % 2]);
+		cases[i] = (struct life_case){ names[i], both[i / 2].fn, modes[i % 2] };
+	}
 	return LIFE_MAIN(cases, CASE_S, argc, argv);
 }

@@ -161,25 +161,31 @@ static void during_a_pass(const void *arg)
 	host_free(h);
 }
 
-#define BOTH(name, what)						\
-	{ name ",isolate", during_a_pass, &(const struct order){ "isolate", what } },	\
-	{ name ",hold", during_a_pass, &(const struct order){ "hold", what } }
-
 int main(int argc, char **argv)
 {
-	const struct life_case cases[] = {
-		BOTH("stop", STOP),
-		BOTH("done", DONE),
-		BOTH("other-id", OTHER_ID),
-		BOTH("sleep", SLEEP),
-		BOTH("sleep-running", SLEEP_RUNNING),
-		BOTH("remove", REMOVE),
-		BOTH("surprise", SURPRISE),
-		BOTH("unbind", UNBIND),
-		BOTH("shutdown", SHUTDOWN),
-		BOTH("reset", RESET),
-		BOTH("break", BREAK),
+	static const char * const whats[] = {
+		[STOP] = "stop",
+		[DONE] = "done",
+		[OTHER_ID] = "other-id",
+		[SLEEP] = "sleep",
+		[SLEEP_RUNNING] = "sleep-running",
+		[REMOVE] = "remove",
+		[SURPRISE] = "surprise",
+		[UNBIND] = "unbind",
+		[SHUTDOWN] = "shutdown",
+		[RESET] = "reset",
+		[BREAK] = "break",
 	};
+	static const char * const modes[] = { "isolate", "hold" };
+	struct life_case cases[2 * CONF_COUNT(whats)];
+	static struct order orders[CONF_COUNT(cases)];
+	static char names[CONF_COUNT(cases)][32];
+	size_t i;
 
+	for (i = 0; i < CONF_COUNT(cases); i++) {
+		orders[i] = (struct order){ modes[i % 2], i / 2 };
+		snprintf(names[i], sizeof(names[i]), "%s,%s", whats[i / 2], modes[i % 2]);
+		cases[i] = (struct life_case){ names[i], during_a_pass, &orders[i] };
+	}
 	return LIFE_MAIN(cases, CASE_S, argc, argv);
 }
