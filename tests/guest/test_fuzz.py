@@ -10,6 +10,8 @@ import pytest
 
 from suite import fuzz, programs
 
+ENDS_OF_RANGE = True
+
 GUEST = fuzz.OPTIONS
 STEPS = 1150
 SEEDS = (1, 2, "new")

@@ -51,7 +51,7 @@ class Case:
     def rare(self):
         """One of the cases that differ little from those in every run."""
         return (self.reporting == (self.mode == "pfn") or
-                (self.state, self.mode) == ("file", "range"))
+                (self.state, self.mode) in (("file", "pfn"), ("file", "range")))
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,6 @@
 #define BALLOON_MIGRATE_RETRY		(HZ / 10)
 /* No move has ended for so long: who wants one is better told to give up. */
 #define BALLOON_MIGRATE_STALLED		(HZ / 10)
-/*
- * A synchronous mover waits for the host, with two pages locked. It answers in 1 ms, or some
- * 10 ms later if it does not get a processor; later than this it is silent.
- */
-#define BALLOON_MIGRATE_PATIENCE	(HZ / 5)
 /* Moves in flight are waited for this long before the device is reset. */
 #define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
 
@@ -186,7 +181,7 @@ static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate,
 		return move;
 	wait_event_idle_timeout(migrate->settled,
 				(move = balloon_move_get(migrate)),
-				BALLOON_MIGRATE_PATIENCE);
+				balloon_queues_patience(migrate->inflate.queue->vb));
 	if (!move)
 		WRITE_ONCE(migrate->silent, true);
 	return move;
@@ -198,7 +193,7 @@ static void balloon_migrate_await_old(struct balloon_migrate *migrate,
 				      enum migrate_mode mode)
 {
 	struct balloon_stream *deflate = &migrate->deflate;
-	unsigned long end = jiffies + BALLOON_MIGRATE_PATIENCE;
+	unsigned long end = jiffies + balloon_queues_patience(deflate->queue->vb);
 	bool taken = false;
 
 	while (READ_ONCE(move->old) == old && balloon_migrate_may_wait(migrate, mode)) {

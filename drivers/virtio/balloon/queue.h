@@ -112,6 +112,8 @@ enum balloon_arm {
  * @said_silent: it was, and still lasts; likewise
  * @said_broken: that the queue is broken was logged; likewise
  * @arm: what the last user who armed it asked for; guarded by @lock
+ * @slow_usecs: what the slowest answer of late took, in microseconds
+ * @slow_at: jiffies when it came
  * @counts: for debugfs
  */
 struct balloon_queue {
@@ -130,6 +132,8 @@ struct balloon_queue {
 	bool said_silent;
 	bool said_broken;
 	enum balloon_arm arm;
+	u64 slow_usecs;
+	unsigned long slow_at;
 	struct balloon_queue_counts counts;
 };
 
@@ -166,6 +170,7 @@ unsigned long balloon_request_nr_4k(struct balloon_queue *queue,
 				    struct balloon_request *request);
 void balloon_queue_count_request(struct balloon_request *request);
 void balloon_queue_count_answer(struct balloon_request *request);
+unsigned long balloon_queues_patience(struct virtio_balloon *vb);
 void balloon_queue_count_kick(struct balloon_queue *queue);
 void balloon_queue_count_interrupt(struct balloon_queue *queue);
 void balloon_queues_show(struct seq_file *file, struct virtio_balloon *vb);

@@ -10,6 +10,9 @@
 #include "balloon.h"
 #include "trace.h"
 
+/* For so long a slow answer is remembered. Memory that is unplugged is tried each 50 s. */
+#define BALLOON_SLOW_WINDOW	(60 * HZ)
+
 const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
 	[BALLOON_QUEUE_INFLATE]	= "inflate",
 	[BALLOON_QUEUE_DEFLATE]	= "deflate",
@@ -94,10 +97,35 @@ void balloon_queue_count_answer(struct balloon_request *request)
 	balloon_queue_count(&queue->counts.answers);
 	balloon_histogram_count(&queue->counts.latency,
 				balloon_log2_slot(usecs));
+	if (usecs >= queue->slow_usecs ||
+	    time_after(jiffies, queue->slow_at + BALLOON_SLOW_WINDOW)) {
+		WRITE_ONCE(queue->slow_usecs, usecs);
+		queue->slow_at = jiffies;
+	}
 	if (trace_balloon_answer_enabled())
 		trace_balloon_answer(queue->vb->vdev->index,
 				     balloon_queue_id(queue),
 				     balloon_request_bytes(request), usecs);
+}
+
+/**
+ * balloon_queues_patience() - how long to wait for an answer of the host
+ * @vb: the balloon
+ *
+ * An idle host answers in a millisecond; when its processors are busy, an answer now and
+ * then takes a few hundred. So this is a multiple of the slowest one of late, on the
+ * inflate or the deflate queue.
+ *
+ * Context: any.
+ * Return: jiffies, between 0.2 and 1 s; a host that does not answer by then is silent.
+ */
+unsigned long balloon_queues_patience(struct virtio_balloon *vb)
+{
+	u64 usecs = max(READ_ONCE(vb->queues[BALLOON_QUEUE_INFLATE].slow_usecs),
+			READ_ONCE(vb->queues[BALLOON_QUEUE_DEFLATE].slow_usecs));
+
+	return clamp_t(unsigned long, usecs_to_jiffies(4 * min_t(u64, usecs, USEC_PER_SEC)),
+		       HZ / 5, HZ);
 }
 
 /**

@@ -97,7 +97,7 @@ def differences(start, now, balloon, tolerance=TOLERANCE, total_falls=True):
     ]
 
 
-def at_rest(guest, timeout=10):
+def at_rest(guest, timeout=60):
     """The books of a guest in which no memory is on its way: those to start from."""
     looks = []
 
