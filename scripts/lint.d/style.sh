@@ -41,6 +41,7 @@ checkpatch_except=(
 	# __SetPageOffline() and its like are made by a macro of the kernel, where
 	# checkpatch does not see their names.
 	"drivers/virtio/balloon/blocks[.]c CAMELCASE"
+	"drivers/virtio/balloon/compat/reported[.]h CAMELCASE"
 	# Tracepoints look so everywhere in the kernel.
 	"drivers/virtio/balloon/trace[.]h OPEN_ENDED_LINE"
 	"drivers/virtio/balloon/trace[.]h PARENTHESIS_ALIGNMENT"

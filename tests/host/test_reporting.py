@@ -7,6 +7,7 @@ relies on to be zeros is.
 """
 
 import re
+import time
 
 import pytest
 
@@ -69,6 +70,33 @@ def test_freed_memory_goes_back(reporting_guest, driver, record_property):
         check_counted(guest)
     record_property("figure", f"on the host: {mib(used)} in use, {mib(left)} after "
                               f"{mib(USED)} were freed")
+
+
+def test_idle_guest_gives_back_at_once(boot, ours, record_property):
+    """Not at the kernel's pace, which is a sixteenth of what is free every two seconds."""
+    guest = boot(memory_mib=640, smp=1, append=POISON["plain"], files=hog.FILES,
+                 balloon={"free_page_reporting": True})
+    guest.sh("sleep 3")
+    with hog.holding(guest, USED // MIB):
+        used = guest.host_memory()
+        begun = time.monotonic()
+    wait_back(guest, used, EXPECTED)
+    took = time.monotonic() - begun
+    record_property("figure", f"{mib(EXPECTED)} of {mib(USED)} were back within {took:.1f} s")
+    assert took < 5
+
+
+def test_report_now(boot, ours):
+    """All that is free is reported in one call, with the slowest pace."""
+    guest = boot(memory_mib=640, smp=1, append=POISON["plain"], files=hog.FILES,
+                 balloon={"free_page_reporting": True})
+    guest.check("echo 60000 > /sys/module/virtio_balloon/parameters/report_delay")
+    guest.sh("sleep 3")
+    with hog.holding(guest, USED // MIB):
+        used = guest.host_memory()
+    assert guest.host_memory() > used - EXPECTED // 2, "it was reported before"
+    guest.check(f"echo 1 | tee {SYSFS}/report_now", timeout=60)
+    assert guest.host_memory() <= used - EXPECTED
 
 
 def check_contents(guest, digests):

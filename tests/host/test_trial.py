@@ -78,6 +78,7 @@ def test_floor(guest, ask):
 
 def test_hints(guest, ask, tmp_path):
     """In the middle of a migration to a file, which is slow enough to look."""
+    guest.check("echo hold > /sys/module/virtio_balloon/parameters/hint")
     migration.set_bandwidth(guest, 4)
     guest.qmp("migrate", uri=f"file:{tmp_path / 'saved'}")
     poll(lambda: guest.read(f"{SYSFS}/hint_held") != "0", 60, "hints")

@@ -171,7 +171,7 @@ def test_json_has_stable_names_and_bytes(fake):
     assert [sample["rate"] for sample in samples] == [None, None, 0, 0]
     assert samples[0]["debugfs"] == {"free_report": {}, "hint": {
         "state": "holding", "id": 7, "held_bytes": 96 * MIB, "rounds": 3,
-        "stop_usecs_max": 1250}}
+        "release_usecs_max": 1250}}
     assert samples[1]["debugfs"] is None
 
 
@@ -267,12 +267,12 @@ def test_once_has_names_values_and_units(fake):
         "in_flight": "8 KiB", "floor": "64 MiB", "element": "2 MiB",
         "whole_blocks": "512 MiB", "hint_held": "96 MiB", "state": "inflating",
         "inflate": "pfn", "inflate_reason": ATTRIBUTES["inflate_reason"], "take": "fragments",
-        "hint_state": "holding",
+        "hint_state": "holding", "hint": "hold", "hint_reason": "parameter",
         "reported": "2048 MiB", "report_state": "idle",
         "vmstat.balloon_inflate": "262144 pages", "vmstat.balloon_deflate": "0 pages",
         "vmstat.balloon_migrate": "9 pages", "debugfs.hint.state": "holding",
         "debugfs.hint.id": "7", "debugfs.hint.held_bytes": "96 MiB",
-        "debugfs.hint.rounds": "3", "debugfs.hint.stop_usecs_max": "1250 us"}
+        "debugfs.hint.rounds": "3", "debugfs.hint.release_usecs_max": "1250 us"}
     assert words(said).startswith("The balloon of virtio0 has 1024.5 MiB; the host wants it to "
                                   "have 4096 MiB. The balloon grows")
     assert "missing" not in said

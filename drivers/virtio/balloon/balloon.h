@@ -4,16 +4,15 @@
  *
  * Each part is one file and the only owner of what it keeps. Requests flow one
  * way: size decides, inflate takes memory and pages or blocks keep it, batch and
- * reporting name it, queue talks to the host. Compaction comes in from the side,
+ * discard name it, queue talks to the host. Compaction comes in from the side,
  * through migrate, and so does a shortage of memory, through oom.
  *
  * Lock order, outermost first:
  *	page locks (mm), balloon_oom.lock, balloon_migrate.gate,
  *	balloon_migrate.settling, balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
- * balloon_free_report.gate, a mutex, is taken inside none, and holds balloon_queue.lock
+ * balloon_reporting.gate, a mutex, is taken inside none, and holds balloon_queue.lock
  * and what balloon_pages_unseen() takes.
- * balloon_hint_blocks.sorting, a mutex, is taken inside none (but reclaim), and holds
- * balloon_hint_blocks.lock, which is taken inside no other, and holds none.
+ * balloon_held.lock is taken inside none (but reclaim), and holds none.
  * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_oom.lock or
  * none, and hold none.
  * The lock of the kernel's balloon list is taken inside none of them.
@@ -27,11 +26,12 @@
 #include "blocks.h"
 #include "compat/shutdown.h"
 #include "events.h"
-#include "free_report.h"
+#include "discard.h"
 #include "hint.h"
 #include "inflate.h"
 #include "migrate.h"
 #include "oom.h"
+#include "pace.h"
 #include "pages.h"
 #include "pm.h"
 #include "queue.h"
@@ -55,8 +55,9 @@
  * @blocks: owned by blocks.c
  * @take: owned by take.c
  * @inflate: owned by inflate.c
- * @reporting: owned by reporting.c; NULL without VIRTIO_BALLOON_F_REPORTING
- * @free_report: owned by free_report.c; NULL likewise
+ * @discards: owned by discard.c; NULL without VIRTIO_BALLOON_F_REPORTING
+ * @reporting: owned by reporting.c; NULL where no free memory is reported or hinted
+ * @pace: owned by pace.c
  * @reporting_offered: the device has a reporting queue, accepted or not; set at
  *		       start
  * @oom: owned by oom.c; NULL without VIRTIO_BALLOON_F_DEFLATE_ON_OOM
@@ -84,8 +85,9 @@ struct virtio_balloon {
 	struct balloon_blocks blocks;
 	struct balloon_take take;
 	struct balloon_inflate inflate;
+	struct balloon_discards *discards;
 	struct balloon_reporting *reporting;
-	struct balloon_free_report *free_report;
+	struct balloon_pace pace;
 	bool reporting_offered;
 	struct balloon_oom *oom;
 	struct balloon_shortage shortage;
@@ -124,6 +126,7 @@ void balloon_config_set_poison(struct virtio_balloon *vb, u32 value);
 
 void balloon_poison_validate(struct virtio_device *vdev);
 bool balloon_poison_is_zero(void);
+bool balloon_poison_fills(void);
 void balloon_poison_tell(struct virtio_balloon *vb);
 
 void balloon_debugfs_load(void);

@@ -349,8 +349,10 @@ static int balloon_blocks_memory_event(struct notifier_block *nb,
 		WRITE_ONCE(vb->blocks.leaving, true);
 		balloon_blocks_release_range(vb, range->start_pfn,
 					     range->start_pfn + range->nr_pages);
+		balloon_held_offline(vb, range->start_pfn,
+				     range->start_pfn + range->nr_pages);
 		/* The kernel would wait for what is reported without an end. */
-		if (!balloon_free_report_answered(vb, BALLOON_OFFLINE_TIMEOUT))
+		if (!balloon_reporting_answered(vb, BALLOON_OFFLINE_TIMEOUT))
 			return notifier_from_errno(-EBUSY);
 	}
 	if (action == MEM_ONLINE)

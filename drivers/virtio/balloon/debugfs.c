@@ -26,7 +26,7 @@ BALLOON_SHOW(latency, balloon_queues_show_latency);
 BALLOON_SHOW(orders, balloon_take_show_orders);
 BALLOON_SHOW(time_to_target, balloon_size_show_reached);
 BALLOON_SHOW(hint, balloon_hint_show);
-BALLOON_SHOW(free_report, balloon_free_report_show);
+BALLOON_SHOW(free_report, balloon_reporting_show);
 BALLOON_SHOW(events, balloon_events_show);
 
 /* Any write; there is nothing to choose. */

@@ -3,41 +3,36 @@
  * Free page hints (VIRTIO 1.3, 5.5.6.5): the device that migrates the guest asks
  * which memory is free, and does not send it.
  *
- * The command id in the configuration says what the device wants: an id of 2 or
- * more begins a round, which is announced with the same id on the queue; STOP ends
- * it, and what was hinted is held; DONE ends it all, and what is held is free again.
- * A round that has hinted everything ends itself with STOP.
+ * The command id in the configuration says what the device wants: an id of 2 or more
+ * begins a round, which is announced with the same id on the queue; STOP ends it; DONE
+ * ends it all. A round that has hinted everything ends itself with STOP. enum
+ * balloon_hint_state has the table.
  *
  * The id is read when the device says that its configuration changed, when the part
- * starts, and after a hold if the command was not answered before it; and never else:
+ * starts, and after a sleep if the command was not answered before it; and never else:
  * QEMU shows STOP there while hints are coming in.
  *
- * What is done differently here than one might expect, each for a reason:
- * - Adjacent blocks go into one descriptor, and many descriptors are sent with one
- *   notification: a guest of 64 GiB needs dozens of them, not 16384.
- * - When the largest blocks are used up smaller ones follow, down to 2 MiB: a guest
- *   that has run for a while has few of the largest.
- * - Whatever is held is hinted again in each round. Kernels that zero memory when
- *   it is allocated have written to it by taking it, and without another hint the
- *   device sends all of it.
- * - Such kernels take memory in the first round of a migration only. Later the other
- *   side has what is free: to write to it would make the device send it once more.
- * - Where such memory can be discarded through the reporting queue, it is, before
- *   it is hinted: the host would pay for memory that nobody uses.
- * - A full ring is waited for, and memory is taken only when there is a range for
- *   it: nothing is allocated to be thrown back.
- * - What the ring has room for is taken before the round is announced, as far as 1.8 s
- *   allow: from then to STOP a processor of QEMU's host does nothing but look at the ring.
- * - Several threads take memory where the kernel zeroes it. Where even that would take too
- *   long nothing is done for 5 s: a migration that is over by then was better without.
- * - DONE frees block by block, and the worker makes room for others in between.
- * - Memory that the kernel wants back comes from what is not on its way to the device,
- *   and is written to before anybody gets it.
- * - A new command takes effect after the block at hand.
+ * There are two ways to hint:
  *
- * The worker waits for nobody. The device does not wait for hints either: it is
- * free to send what it was not told about.
+ * isolate
+ *	The kernel shows what is free (reporting.c), and gets it back as soon as the
+ *	device has acknowledged it. Nothing is taken or written to. What was shown is not
+ *	shown again in the same migration unless somebody has used it; when a migration
+ *	begins the kernel's notes of that are erased.
+ * hold
+ *	Blocks are taken from the allocator and held until DONE (hint_hold.c).
+ *
+ * What is released before DONE has to be initialised. Where whoever allocates a page
+ * initialises it (init_on_alloc=1), isolation keeps to that; where nobody does, holding
+ * is cheap, because nothing is written to. That decides, unless the parameter does.
+ *
+ * The worker waits for nobody. While it expects anything of the device it looks ten times
+ * a second, and notifies the device again if nothing came: QEMU may miss what is posted
+ * at the moment when it stops to look at the queue.
  */
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 
@@ -46,11 +41,83 @@
 
 /* A run longer than this makes room for others. */
 #define BALLOON_HINT_RUN_MAX		(HZ / 2)
-/* When to look again for what others have on their way to the host. */
-#define BALLOON_HINT_RETRY		(HZ / 20)
-/* Ranges that may wait to be discarded, and how long each may be. */
-#define BALLOON_HINT_DISCARDS		4
-#define BALLOON_HINT_DISCARD_BYTES	SZ_32M
+/* How often to look, and after how many looks without an answer to end the round. */
+#define BALLOON_HINT_TICK		(HZ / 10 ?: 1)
+#define BALLOON_HINT_LOOKS		(BALLOON_SILENCE / BALLOON_HINT_TICK)
+/* For so long after a command the device may change its configuration for it. */
+#define BALLOON_HINT_RECENT		(10 * HZ)
+
+static const char * const balloon_hint_modes[] = { "auto", "isolate", "hold" };
+
+enum { BALLOON_HINT_AUTO, BALLOON_HINT_ISOLATE, BALLOON_HINT_HOLD };
+
+static int balloon_hint_mode;
+
+static int balloon_hint_mode_set(const char *val, const struct kernel_param *kp)
+{
+	int mode = sysfs_match_string(balloon_hint_modes, val);
+
+	if (mode < 0)
+		return mode;
+	WRITE_ONCE(balloon_hint_mode, mode);
+	return 0;
+}
+
+static int balloon_hint_mode_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%s\n", balloon_hint_modes[READ_ONCE(balloon_hint_mode)]);
+}
+
+static const struct kernel_param_ops balloon_hint_mode_ops = {
+	.set = balloon_hint_mode_set,
+	.get = balloon_hint_mode_get,
+};
+
+module_param_cb(hint, &balloon_hint_mode_ops, NULL, 0644);
+MODULE_PARM_DESC(hint,
+		 "How free memory is hinted to a host that migrates the guest: 'isolate' (free blocks are named and stay free), 'hold' (they are taken and held until the migration is over) or 'auto' (default: isolate where the kernel initialises what is allocated, else hold); from the next migration on");
+
+static const char *balloon_hint_choose(struct virtio_balloon *vb, bool *holding)
+{
+	const char *no_hints = balloon_reporting_no_hints(vb);
+	int mode = READ_ONCE(balloon_hint_mode);
+
+	*holding = true;
+	if (mode == BALLOON_HINT_HOLD)
+		return "parameter";
+	if (no_hints)
+		return no_hints;
+	*holding = mode == BALLOON_HINT_AUTO && !want_init_on_alloc(GFP_KERNEL);
+	if (mode == BALLOON_HINT_ISOLATE)
+		return "parameter";
+	return *holding ? "allocation does not initialise memory (init_on_alloc=0)" :
+			  "allocation initialises memory (init_on_alloc=1)";
+}
+
+/**
+ * balloon_hint_mode_name() - how free memory is hinted, or would be now
+ * @vb: the balloon
+ * @reason: why; a few words
+ *
+ * Context: any.
+ * Return: one word.
+ */
+const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reason)
+{
+	struct balloon_hint *hint = vb->hint;
+	bool holding;
+
+	*reason = "the device asks for no hints";
+	if (!hint)
+		return "none";
+	if (READ_ONCE(hint->migrating)) {
+		holding = READ_ONCE(hint->holding);
+		*reason = READ_ONCE(hint->reason);
+	} else {
+		*reason = balloon_hint_choose(vb, &holding);
+	}
+	return balloon_hint_modes[holding ? BALLOON_HINT_HOLD : BALLOON_HINT_ISOLATE];
+}
 
 /**
  * balloon_hint_changed() - the device's configuration may have changed
@@ -62,10 +129,7 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 {
 	if (!vb->hint)
 		return;
-	/* The first of several counts. */
-	if (!READ_ONCE(vb->hint->changed))
-		vb->hint->seen = ktime_get();
-	smp_store_release(&vb->hint->changed, true);	/* and @seen before */
+	WRITE_ONCE(vb->hint->changed, true);
 	balloon_work_kick(&vb->hint->work);
 }
 
@@ -80,7 +144,7 @@ void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
 {
 	if (!vb->hint)
 		return;
-	WRITE_ONCE(vb->hint->hold, hold);
+	WRITE_ONCE(vb->hint->held, hold);
 	balloon_work_flush(&vb->hint->work);
 }
 
@@ -92,254 +156,292 @@ void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
  */
 bool balloon_hint_interrupted(struct balloon_hint *hint)
 {
-	return READ_ONCE(hint->changed) || READ_ONCE(hint->hold) ||
+	return READ_ONCE(hint->changed) || READ_ONCE(hint->held) ||
 	       !balloon_work_running(&hint->work);
+}
+
+static void balloon_hint_kick(struct virtio_balloon *vb)
+{
+	balloon_work_kick(&vb->hint->work);
 }
 
 static void balloon_hint_notify(struct balloon_stream *stream)
 {
-	balloon_work_kick(&stream->queue->vb->hint->work);
+	balloon_hint_kick(stream->queue->vb);
 }
 
-/* Ends the round; says so only if the host was told that it began. */
-static void balloon_hint_end_round(struct balloon_hint *hint)
+static bool balloon_hint_hinting(struct balloon_hint *hint)
 {
-	if (hint->hinting)
-		hint->stop_due = true;
-	WRITE_ONCE(hint->hinting, false);
-	WRITE_ONCE(hint->start_due, false);
+	return hint->state == BALLOON_HINT_NAMING || hint->state == BALLOON_HINT_FILLING;
 }
 
-static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
+/* From here on nothing is hinted; STOP is sent if the round was announced. */
+static void balloon_hint_end_round(struct virtio_balloon *vb)
 {
-	hint->taking = !hint->id || !want_init_on_alloc(GFP_KERNEL);
+	struct balloon_hint *hint = vb->hint;
+
+	if (balloon_hint_hinting(hint)) {
+		balloon_reporting_hint(vb, false);
+		WRITE_ONCE(hint->state, BALLOON_HINT_STOPPING);
+	} else if (hint->state == BALLOON_HINT_STARTING) {
+		WRITE_ONCE(hint->state, BALLOON_HINT_RESTING);
+	}
+	if (!hint->id && hint->state != BALLOON_HINT_STOPPING)
+		WRITE_ONCE(hint->state, BALLOON_HINT_IDLE);
+}
+
+/* What was hinted and not taken is still with the host, and can be reported. */
+static void balloon_hint_end(struct virtio_balloon *vb, bool done)
+{
+	struct balloon_hint *hint = vb->hint;
+
+	WRITE_ONCE(hint->id, 0);
+	hint->done = done;
+	balloon_hint_end_round(vb);
+	if (hint->migrating && !hint->holding && done)
+		balloon_reporting_forget(vb, true);
+	WRITE_ONCE(hint->migrating, false);
+}
+
+static void balloon_hint_begin_round(struct virtio_balloon *vb, u32 id)
+{
+	struct balloon_hint *hint = vb->hint;
+	bool holding;
+
 	WRITE_ONCE(hint->id, id);
-	hint->round++;
+	balloon_hint_end_round(vb);
+	if (hint->state != BALLOON_HINT_STOPPING)
+		WRITE_ONCE(hint->state, BALLOON_HINT_STARTING);
 	hint->done = false;
-	hint->exhausted = false;
-	WRITE_ONCE(hint->start_due, true);
-	hint->nr_old = hint->nr_hinting;
-	balloon_hint_blocks_begin(&hint->blocks);
-	balloon_hint_take_begin(hint);
+	hint->first = !hint->migrating;
+	if (!hint->first)
+		return;
+	WRITE_ONCE(hint->reason, balloon_hint_choose(vb, &holding));
+	WRITE_ONCE(hint->holding, holding);
+	WRITE_ONCE(hint->migrating, true);
+	if (holding)
+		return;
+	balloon_reporting_forget(vb, false);
+	hint->nr_before = balloon_reporting_hinted(vb).pages;
+}
+
+static u32 balloon_hint_read_config(struct balloon_hint *hint)
+{
+	struct virtio_balloon *vb = hint->stream.queue->vb;
+	u32 id;
+
+	WRITE_ONCE(hint->changed, false);
+	/* A change that comes from here on sets the flag again. */
+	smp_mb();
+	id = balloon_config_hint_id(vb);
+	if (id == hint->command)
+		return id;
+	WRITE_ONCE(hint->command_at, jiffies);
+	balloon_event(vb, BALLOON_EVENT_HINT_COMMAND, id, hint->command);
+	hint->command = id;
+	hint->nr_commands++;
+	return id;
 }
 
 static void balloon_hint_read_command(struct virtio_balloon *vb)
 {
 	struct balloon_hint *hint = vb->hint;
-	ktime_t seen;
 	u32 id;
 
-	if (READ_ONCE(hint->hold)) {
-		/* A command that was not answered is read again after the hold. */
-		if (hint->start_due)
+	if (READ_ONCE(hint->held)) {
+		/* A command that was not answered is read again afterwards. */
+		if (hint->state == BALLOON_HINT_STARTING)
 			WRITE_ONCE(hint->changed, true);
-		balloon_hint_end_round(hint);
 		/* Nothing is held: what comes next begins anew. */
-		WRITE_ONCE(hint->id, 0);
+		balloon_hint_end(vb, false);
 		return;
 	}
-	if (!smp_load_acquire(&hint->changed))	/* and @seen afterwards */
+	if (!READ_ONCE(hint->changed))
 		return;
-	seen = hint->seen;
-	WRITE_ONCE(hint->changed, false);
-	/* A change that comes from here on sets the flag again. */
-	smp_mb();
-	id = balloon_config_hint_id(vb);
-	if (id != hint->command) {
-		balloon_hint_count_command(hint, id);
-		hint->command = id;
-	}
+	id = balloon_hint_read_config(hint);
 	/* The configuration changed for another reason. */
 	if (id == hint->id)
 		return;
+	if (id == VIRTIO_BALLOON_CMD_ID_DONE)
+		balloon_hint_end(vb, true);
+	else if (id == VIRTIO_BALLOON_CMD_ID_STOP)
+		balloon_hint_end_round(vb);
+	else
+		balloon_hint_begin_round(vb, id);
+}
 
-	if (hint->hinting)
-		hint->asked = seen;
-	balloon_hint_end_round(hint);
-	if (id == VIRTIO_BALLOON_CMD_ID_DONE) {
-		WRITE_ONCE(hint->id, 0);
-		hint->done = true;
-	} else if (id != VIRTIO_BALLOON_CMD_ID_STOP) {
-		balloon_hint_begin_round(hint, id);
+/* Tells the device that a round begins or ends; false while it has to answer first. */
+static bool balloon_hint_send(struct virtio_balloon *vb, u32 id)
+{
+	struct balloon_hint *hint = vb->hint;
+	struct balloon_hint_command *command =
+		&hint->commands[id == VIRTIO_BALLOON_CMD_ID_STOP];
+
+	if (command->busy)
+		return false;
+	command->id = cpu_to_virtio32(vb->vdev, id);
+	sg_init_one(&command->sg, &command->id, sizeof(command->id));
+	command->request.sg = &command->sg;
+	command->request.nr_sg = 1;
+	command->busy = !balloon_queue_post(&hint->stream, &command->request);
+	balloon_queue_kick(hint->stream.queue);
+	return command->busy;
+}
+
+static bool balloon_hint_start_round(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+
+	if (!balloon_hint_send(vb, hint->id))
+		return false;
+	hint->sent = hint->id;
+	hint->nr_looks = 0;
+	hint->nr_rounds++;
+	balloon_event(vb, BALLOON_EVENT_HINT_BEGIN, hint->id,
+		      balloon_held_pages(&hint->hold));
+	if (hint->holding) {
+		balloon_held_begin(hint);
+		WRITE_ONCE(hint->state, BALLOON_HINT_FILLING);
+	} else {
+		balloon_reporting_hint(vb, true);
+		WRITE_ONCE(hint->state, BALLOON_HINT_NAMING);
 	}
-}
-
-static struct balloon_hint_range *balloon_hint_pop(struct list_head *list)
-{
-	struct balloon_hint_range *range;
-
-	range = list_first_entry_or_null(list, struct balloon_hint_range, node);
-	if (range)
-		list_del(&range->node);
-	return range;
-}
-
-/* Whether one more range can go to where it has to go first. */
-static bool balloon_hint_has_room(struct balloon_hint *hint)
-{
-	if (!hint->discard || !hint->taking || !list_empty_careful(&hint->blocks.again))
-		return balloon_queue_room(hint->stream.queue);
-	return hint->nr_discarding < BALLOON_HINT_DISCARDS &&
-	       balloon_queue_room(hint->discards.queue);
-}
-
-/* One more range; false when there is none, or none can be sent now. */
-static bool balloon_hint_next_range(struct balloon_hint *hint)
-{
-	struct balloon_hint_range *range;
-
-	/* Before memory is taken for nothing. */
-	if (balloon_pages_unseen(hint->stream.queue->vb))
-		return false;
-	range = balloon_hint_pop(&hint->ready);
-	if (range)
-		return balloon_hint_send(hint, range);
-	if (!balloon_hint_has_room(hint))
-		return false;
-	range = balloon_hint_pop(&hint->free_ranges);
-	if (!range)
-		return false;
-
-	balloon_hint_blocks_fill(hint, range);
-	if (range->span.nr_pages)
-		return balloon_hint_send(hint, range);
-	list_add(&range->node, &hint->free_ranges);
-	hint->exhausted = !balloon_hint_interrupted(hint);
 	return true;
 }
 
-/*
- * Memory that is taken before the round is announced; false when that is enough. What
- * has to be discarded first is not left waiting: the host pays for it. It is as much as
- * tells how long that takes.
- */
-static bool balloon_hint_gather(struct balloon_hint *hint)
+static bool balloon_hint_stop_round(struct virtio_balloon *vb)
 {
-	if (balloon_hint_interrupted(hint))
-		return true;
-	if (!hint->taking)
+	struct balloon_hint *hint = vb->hint;
+
+	if (!balloon_hint_send(vb, VIRTIO_BALLOON_CMD_ID_STOP))
 		return false;
-	if (!hint->discard)
-		return balloon_hint_take_first(hint);
-	if (hint->take.judged || hint->exhausted)
-		return false;
-	/* What is there already would be hinted, and that before the round has begun. */
-	if (!list_empty_careful(&hint->blocks.again) ||
-	    !list_empty_careful(&hint->blocks.fresh) || !balloon_hint_next_range(hint))
-		return false;
-	balloon_hint_take_judge(hint);
+	balloon_event(vb, BALLOON_EVENT_HINT_END, hint->sent,
+		      balloon_held_pages(&hint->hold));
+	if (!hint->id)
+		WRITE_ONCE(hint->state, BALLOON_HINT_IDLE);
+	else
+		WRITE_ONCE(hint->state, hint->id == hint->sent ? BALLOON_HINT_RESTING :
+								 BALLOON_HINT_STARTING);
 	return true;
 }
 
-/* What was not sent when its round ended is for the next one. */
-static void balloon_hint_drop_ready(struct balloon_hint *hint)
+/* Passes are over. Where they have found little, the rest is taken. */
+static bool balloon_hint_named(struct virtio_balloon *vb)
 {
-	struct balloon_hint_range *range;
+	struct balloon_hint *hint = vb->hint;
+	u64 nr_named = balloon_reporting_hinted(vb).pages - hint->nr_before;
 
-	while ((range = balloon_hint_pop(&hint->ready)))
-		balloon_hint_range_put(hint, range, hint->start_due ?
-				       &hint->blocks.fresh : &hint->blocks.again);
+	if (balloon_reporting_passing(vb))
+		return false;
+	if (balloon_pages_unseen(vb) && !balloon_hint_interrupted(hint)) {
+		/* Nothing could be hinted meanwhile. */
+		balloon_reporting_hint(vb, true);
+		return false;
+	}
+	balloon_reporting_hint(vb, false);
+	WRITE_ONCE(hint->state, BALLOON_HINT_STOPPING);
+	if (hint->first && READ_ONCE(balloon_hint_mode) == BALLOON_HINT_AUTO &&
+	    !balloon_hint_interrupted(hint) && nr_named < balloon_take_whole() / 2) {
+		WRITE_ONCE(hint->reason, "isolation finds less than half of what is free");
+		WRITE_ONCE(hint->holding, true);
+		balloon_held_begin(hint);
+		WRITE_ONCE(hint->state, BALLOON_HINT_FILLING);
+	}
+	return true;
 }
 
 /* One step; false when the host has to answer, or nothing is left to be done. */
 static bool balloon_hint_step(struct virtio_balloon *vb)
 {
+	int ret;
+
+	switch (vb->hint->state) {
+	case BALLOON_HINT_STARTING:
+		return balloon_hint_start_round(vb);
+	case BALLOON_HINT_NAMING:
+		return balloon_hint_named(vb);
+	case BALLOON_HINT_FILLING:
+		ret = balloon_held_step(vb->hint);
+		if (ret == -ENOENT)
+			balloon_hint_end_round(vb);
+		return ret != -EAGAIN;
+	case BALLOON_HINT_STOPPING:
+		return balloon_hint_stop_round(vb);
+	default:
+		return false;
+	}
+}
+
+static void balloon_hint_settle(struct balloon_hint *hint)
+{
+	struct balloon_request *request;
+
+	while ((request = balloon_stream_take(&hint->stream))) {
+		if (request->device_writes)
+			balloon_held_settle(&hint->hold, request);
+		else
+			container_of(request, struct balloon_hint_command,
+				     request)->busy = false;
+	}
+}
+
+/*
+ * Looks whether the device does anything, and ends a round that it takes no part in.
+ * Returns whether to look again.
+ */
+static bool balloon_hint_watch(struct virtio_balloon *vb)
+{
 	struct balloon_hint *hint = vb->hint;
+	struct balloon_queue *queue = hint->stream.queue;
 
-	if (!hint->hinting)
-		balloon_hint_drop_ready(hint);
-	if (hint->stop_due) {
-		if (!balloon_hint_command(vb, VIRTIO_BALLOON_CMD_ID_STOP))
-			return false;
-		hint->stop_due = false;
-		/* Giving memory back may take a while. */
-		balloon_queue_kick(hint->stream.queue);
-		balloon_hint_count_end(hint);
-	}
-	if (hint->start_due) {
-		hint->pause = balloon_hint_take_pause(hint);
-		if (hint->pause)
-			return false;
-		if (balloon_hint_gather(hint))
-			return true;
-		if (!balloon_hint_command(vb, hint->id))
-			return false;
-		WRITE_ONCE(hint->start_due, false);
-		hint->round_id = hint->id;
-		WRITE_ONCE(hint->hinting, true);
-		balloon_hint_count_begin(hint);
-	}
-	if (!hint->hinting)
+	if (balloon_queue_broken(queue) ||
+	    (!READ_ONCE(queue->nr_in_flight) && (hint->state == BALLOON_HINT_IDLE ||
+						 hint->state == BALLOON_HINT_RESTING)))
 		return false;
-	/* What was discarded in the end has still to be hinted. */
-	if (!hint->exhausted || !list_empty(&hint->ready))
-		return balloon_hint_next_range(hint);
-	if (hint->nr_discarding || hint->nr_old)
-		return false;
-	balloon_hint_end_round(hint);
-	return true;
-}
-
-/* Gives back what is held; false when there was no time for all of it. */
-static bool balloon_hint_release(struct balloon_hint *hint, bool all)
-{
-	struct balloon_hint_release release = { .lost = !hint->done };
-	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX;
-	bool more;
-
-	do {
-		more = balloon_hint_blocks_free(&hint->blocks, &release);
-		cond_resched();
-	} while (more && (all || (time_before(jiffies, end) &&
-				  !balloon_hint_interrupted(hint))));
-	balloon_hint_count_release(hint, &release);
-	return !more;
-}
-
-static bool balloon_hint_arm(struct balloon_hint *hint)
-{
-	bool armed = true;
-
-	if (hint->discards.queue)
-		armed = balloon_queue_arm(hint->discards.queue,
-					  BALLOON_ARM_FIRST);
-	return balloon_queue_arm(hint->stream.queue, BALLOON_ARM_MOST) && armed;
+	if (READ_ONCE(queue->progress) != hint->progress)
+		hint->nr_looks = 0;
+	else if (time_before(jiffies, hint->looked + BALLOON_HINT_TICK))
+		return true;
+	hint->progress = READ_ONCE(queue->progress);
+	hint->looked = jiffies;
+	if (hint->nr_looks++)
+		balloon_queue_renotify(queue);
+	if (hint->nr_looks < BALLOON_HINT_LOOKS)
+		return true;
+	if (balloon_hint_hinting(hint)) {
+		balloon_hint_end_round(vb);
+		balloon_hint_kick(vb);
+	}
+	/* From here on queue_watch.c looks. */
+	return false;
 }
 
 static void balloon_hint_work(struct work_struct *work)
 {
-	struct balloon_hint *hint = container_of(to_delayed_work(work),
-						 struct balloon_hint,
+	struct balloon_hint *hint = container_of(to_delayed_work(work), struct balloon_hint,
 						 work.work);
-	struct virtio_balloon *vb = hint->stream.queue->vb;
+	struct balloon_queue *queue = hint->stream.queue;
 	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX;
-	bool more = true;
+	bool held, more = true;
 
 	while (more && time_before(jiffies, end)) {
-		balloon_hint_settle(vb, false);
-		balloon_hint_read_command(vb);
+		balloon_hint_settle(hint);
+		balloon_hint_read_command(queue->vb);
 		if (!balloon_work_running(&hint->work))
 			return;
-		more = balloon_hint_step(vb);
+		more = balloon_hint_step(queue->vb);
 		cond_resched();
 	}
-	if (READ_ONCE(hint->hold))
-		balloon_hint_release(hint, true);
-	else if (hint->done && !balloon_hint_release(hint, false))
+	held = READ_ONCE(hint->held);
+	if (!hint->id && !balloon_held_release(hint, held))
 		more = true;
-	balloon_queue_kick(hint->stream.queue);
-	if (!balloon_hint_arm(hint) ||
-	    (READ_ONCE(hint->changed) && !READ_ONCE(hint->hold)))
+	if (!balloon_queue_arm(queue, BALLOON_ARM_FIRST) ||
+	    (READ_ONCE(hint->changed) && !held))
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
-	else if (hint->start_due && hint->pause)
-		/* As long as that step found: time has gone on. */
-		balloon_work_plan(&hint->work, hint->pause);
-	else if (hint->hinting && !hint->nr_hinting && !hint->nr_discarding &&
-		 !balloon_queue_broken(hint->stream.queue))
-		/* Others are waited for, and nothing of ours will come back. */
-		balloon_work_plan(&hint->work, BALLOON_HINT_RETRY);
+	else if (balloon_hint_watch(queue->vb))
+		balloon_work_plan(&hint->work, BALLOON_HINT_TICK);
 }
 
 /**
@@ -352,28 +454,20 @@ static void balloon_hint_work(struct work_struct *work)
 int balloon_hint_init(struct virtio_balloon *vb)
 {
 	struct balloon_hint *hint = kzalloc(sizeof(*hint), GFP_KERNEL);
-	unsigned int i;
 
 	if (!hint)
 		return -ENOMEM;
-	balloon_work_init(&hint->work, vb->wq, balloon_hint_work);
-	balloon_hint_blocks_init(&hint->blocks);
-	balloon_hint_take_init(hint);
-	INIT_LIST_HEAD(&hint->ready);
-	INIT_LIST_HEAD(&hint->free_ranges);
-	INIT_LIST_HEAD(&hint->free_commands);
-	for (i = 0; i < BALLOON_HINT_RANGES; i++) {
-		INIT_LIST_HEAD(&hint->ranges[i].blocks);
-		list_add_tail(&hint->ranges[i].node, &hint->free_ranges);
+	if (balloon_held_init(&hint->hold)) {
+		kfree(hint);
+		return -ENOMEM;
 	}
-	for (i = 0; i < BALLOON_HINT_COMMANDS; i++)
-		list_add_tail(&hint->commands[i].node, &hint->free_commands);
+	balloon_work_init(&hint->work, vb->wq, balloon_hint_work);
 	balloon_stream_init(&hint->stream, &vb->queues[BALLOON_QUEUE_HINT],
 			    balloon_hint_notify);
-	if (balloon_discard_usable(vb))
-		balloon_stream_init(&hint->discards,
-				    &vb->queues[BALLOON_QUEUE_REPORTING],
-				    balloon_hint_notify);
+	if (vb->reporting) {
+		vb->reporting->overtaken = &hint->changed;
+		vb->reporting->passed = balloon_hint_kick;
+	}
 	vb->hint = hint;
 	return 0;
 }
@@ -387,20 +481,11 @@ int balloon_hint_init(struct virtio_balloon *vb)
  */
 int balloon_hint_start(struct virtio_balloon *vb)
 {
-	struct balloon_hint *hint = vb->hint;
-	unsigned long nr_max = BALLOON_HINT_RANGE_BYTES >> PAGE_SHIFT;
-	int err = balloon_hint_blocks_start(&hint->blocks);
+	int err = balloon_held_start(&vb->hint->hold);
 
 	if (err)
 		return err;
-	hint->discard = hint->discards.queue && want_init_on_alloc(GFP_KERNEL);
-	if (hint->discard)
-		nr_max = BALLOON_HINT_DISCARD_BYTES >> PAGE_SHIFT;
-	hint->nr_range_max = min_t(unsigned long, nr_max,
-				   virtio_max_dma_size(vb->vdev) >> PAGE_SHIFT);
-	hint->blocks.order_max = min_t(unsigned int, BALLOON_COMPAT_MAX_ORDER,
-				       ilog2(hint->nr_range_max));
-	balloon_work_start(&hint->work);
+	balloon_work_start(&vb->hint->work);
 	balloon_hint_changed(vb);
 	return 0;
 }
@@ -414,7 +499,8 @@ int balloon_hint_start(struct virtio_balloon *vb)
 void balloon_hint_stop(struct virtio_balloon *vb)
 {
 	balloon_work_stop(&vb->hint->work);
-	balloon_hint_blocks_stop(&vb->hint->blocks);
+	balloon_reporting_hint(vb, false);
+	balloon_held_stop(&vb->hint->hold);
 }
 
 /**
@@ -430,15 +516,12 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 
 	if (!hint)
 		return;
-	balloon_hint_settle(vb, true);
-	balloon_hint_drop_ready(hint);
-	balloon_hint_release(hint, true);
-	hint->start_due = false;
-	hint->stop_due = false;
-	hint->asked = 0;
+	balloon_hint_settle(hint);
+	balloon_held_release(hint, true);
 	hint->command = 0;
-	WRITE_ONCE(hint->hinting, false);
+	WRITE_ONCE(hint->migrating, false);
 	WRITE_ONCE(hint->id, 0);
+	WRITE_ONCE(hint->state, BALLOON_HINT_IDLE);
 }
 
 /**
@@ -449,6 +532,89 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
  */
 void balloon_hint_exit(struct virtio_balloon *vb)
 {
+	balloon_held_exit(&vb->hint->hold);
 	kfree(vb->hint);
 	vb->hint = NULL;
+}
+
+/**
+ * balloon_hint_state_name() - what is going on
+ * @vb: the balloon
+ *
+ * Context: any.
+ * Return: one word, see Documentation/ABI.
+ */
+const char *balloon_hint_state_name(struct virtio_balloon *vb)
+{
+	if (!vb->hint)
+		return "none";
+	switch (READ_ONCE(vb->hint->state)) {
+	case BALLOON_HINT_IDLE:
+		return "idle";
+	case BALLOON_HINT_RESTING:
+		return READ_ONCE(vb->hint->holding) ? "holding" : "waiting";
+	default:
+		return "hinting";
+	}
+}
+
+/**
+ * balloon_hint_recent() - whether the device was busy with hints a moment ago
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+bool balloon_hint_recent(struct virtio_balloon *vb)
+{
+	struct balloon_hint *hint = vb->hint;
+
+	return hint && (READ_ONCE(hint->id) ||
+			(READ_ONCE(hint->command_at) &&
+			 time_before(jiffies, READ_ONCE(hint->command_at) +
+					      BALLOON_HINT_RECENT)));
+}
+
+/**
+ * balloon_hint_unsettled() - what there still is to be given back
+ * @hint: the hints
+ *
+ * Context: any.
+ * Return: 0 when nothing is; else a number that sinks.
+ */
+unsigned long balloon_hint_unsettled(struct balloon_hint *hint)
+{
+	enum balloon_hint_state state = READ_ONCE(hint->state);
+
+	return balloon_held_pages(&hint->hold) + READ_ONCE(hint->hold.nr_in_flight) +
+	       (state != BALLOON_HINT_IDLE && state != BALLOON_HINT_RESTING);
+}
+
+/**
+ * balloon_hint_show() - what hinting has done so far, a name and a value a line
+ * @file: debugfs
+ * @vb: the balloon
+ *
+ * Context: may sleep; takes no lock.
+ */
+void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb)
+{
+	struct balloon_reporting_counts named = balloon_reporting_hinted(vb);
+	struct balloon_hint *hint = vb->hint;
+	struct balloon_held *hold;
+
+	seq_printf(file, "state %s\n", balloon_hint_state_name(vb));
+	if (!hint)
+		return;
+	hold = &hint->hold;
+	seq_printf(file, "id %u\ncommands %llu\nrounds %llu\nranges %llu\nblocks %llu\n",
+		   READ_ONCE(hint->id), hint->nr_commands, hint->nr_rounds,
+		   hold->nr_ranges + named.elements, hold->nr_blocks + named.blocks);
+	seq_printf(file, "bytes %llu\nbytes_isolated %llu\nbytes_again %llu\nblocks_taken %llu\n",
+		   (hold->nr_hinted + named.pages) << PAGE_SHIFT, named.pages << PAGE_SHIFT,
+		   hold->nr_again << PAGE_SHIFT, hold->nr_taken);
+	seq_printf(file, "held_bytes %llu\nbytes_released %llu\nbytes_reclaimed %llu\n",
+		   (u64)balloon_held_pages(hold) << PAGE_SHIFT,
+		   hold->nr_released << PAGE_SHIFT,
+		   (u64)atomic_long_read(&hold->nr_reclaimed) << PAGE_SHIFT);
+	seq_printf(file, "release_usecs_max %llu\n", hold->usecs_max);
 }

@@ -134,7 +134,7 @@ const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
 		return wanted == BALLOON_MODE_AUTO ? "default" : "parameter";
 	if (!vb->reporting_offered)
 		return "the device offers no free page reporting";
-	if (vb->reporting && READ_ONCE(vb->reporting->broken))
+	if (vb->discards && READ_ONCE(vb->discards->broken))
 		return "the reporting queue is broken";
 	return "free pages must keep their contents (init_on_free or page_poison)";
 }
@@ -225,7 +225,7 @@ static long balloon_inflate_told_block(struct virtio_balloon *vb)
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		if (!batch) {
 			batch = balloon_pool_get(pool);
-			list_add_tail(&batch->node, &vb->reporting->open->batches);
+			list_add_tail(&batch->node, &vb->discards->open->batches);
 		}
 		balloon_batch_add(vb, batch, page);
 		if (--nr_left && batch->nr_pages < nr_element)

@@ -63,11 +63,11 @@ static const struct balloon_part balloon_parts[] = {
 		.init = balloon_blocks_init,
 	},
 	{
-		.name = "reporting",
+		.name = "discard",
 		.feature = VIRTIO_BALLOON_F_REPORTING,
-		.init = balloon_reporting_init,
-		.start = balloon_reporting_start,
-		.exit = balloon_reporting_exit,
+		.init = balloon_discard_init,
+		.start = balloon_discard_start,
+		.exit = balloon_discard_exit,
 	},
 	{
 		.name = "inflate",
@@ -104,6 +104,23 @@ static const struct balloon_part balloon_parts[] = {
 		.stop = balloon_oom_stop,
 		.exit = balloon_oom_exit,
 	},
+#ifdef CONFIG_PAGE_REPORTING
+	{
+		.name = "free page reporting",
+		.feature = BALLOON_ALWAYS,
+		.init = balloon_reporting_init,
+		.start = balloon_reporting_start,
+		.stop = balloon_reporting_stop,
+		.exit = balloon_reporting_exit,
+	},
+	{
+		.name = "report pace",
+		.feature = VIRTIO_BALLOON_F_REPORTING,
+		.init = balloon_pace_init,
+		.start = balloon_pace_start,
+		.stop = balloon_pace_stop,
+	},
+#endif
 	{
 		.name = "hint",
 		.feature = VIRTIO_BALLOON_F_FREE_PAGE_HINT,
@@ -112,16 +129,6 @@ static const struct balloon_part balloon_parts[] = {
 		.stop = balloon_hint_stop,
 		.exit = balloon_hint_exit,
 	},
-#ifdef CONFIG_PAGE_REPORTING
-	{
-		.name = "free page reporting",
-		.feature = VIRTIO_BALLOON_F_REPORTING,
-		.init = balloon_free_report_init,
-		.start = balloon_free_report_start,
-		.stop = balloon_free_report_stop,
-		.exit = balloon_free_report_exit,
-	},
-#endif
 #ifdef CONFIG_MEMORY_HOTREMOVE
 	{
 		.name = "memory offlining",
@@ -296,7 +303,7 @@ void balloon_detach(struct virtio_balloon *vb)
 	virtio_reset_device(vb->vdev);
 	balloon_event(vb, BALLOON_EVENT_DOWN, 0, 0);
 	balloon_queues_cancel(vb);
-	balloon_free_report_release_all(vb);
+	balloon_reporting_release_all(vb);
 	balloon_migrate_release_all(vb);
 	balloon_oom_release_all(vb);
 	balloon_hint_release_all(vb);

@@ -43,7 +43,7 @@ static unsigned long balloon_pm_unsettled(struct virtio_balloon *vb)
 {
 	unsigned long nr = balloon_size_inflating(vb) +
 			   balloon_pages_deflating(vb) +
-			   balloon_pages_unsettled(vb) + balloon_free_report_busy(vb);
+			   balloon_pages_unsettled(vb) + balloon_reporting_busy(vb);
 
 	if (READ_ONCE(vb->size.hold) == BALLOON_HOLD_EMPTY)
 		nr += balloon_size_actual(vb);
@@ -75,7 +75,7 @@ static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 		      BALLOON_EVENT_SLEEP_PREPARE, balloon_size_actual(vb), 0);
 	balloon_size_hold(vb, hold);
 	balloon_hint_hold(vb, hold != BALLOON_HOLD_NOT);
-	balloon_free_report_hold(vb, hold != BALLOON_HOLD_NOT);
+	balloon_reporting_hold(vb, hold != BALLOON_HOLD_NOT);
 	if (hold != BALLOON_HOLD_NOT)
 		balloon_pm_settle(vb);
 }
@@ -90,7 +90,7 @@ static int balloon_pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
 	unsigned long nr;
 
 	balloon_pm_hold(vb, hold);
-	nr = balloon_free_report_busy(vb);
+	nr = balloon_reporting_busy(vb);
 	if (!nr)
 		return NOTIFY_DONE;
 	dev_warn(&vb->vdev->dev,

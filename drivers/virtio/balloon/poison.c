@@ -58,6 +58,21 @@ bool balloon_poison_is_zero(void)
 }
 
 /**
+ * balloon_poison_fills() - whether the kernel fills pages when they are freed
+ *
+ * It relies on finding them so when they are allocated, and does not initialise them
+ * then.
+ *
+ * Context: any.
+ */
+bool balloon_poison_fills(void)
+{
+	u32 value;
+
+	return balloon_poison_value(&value);
+}
+
+/**
  * balloon_poison_tell() - tell the device the value
  * @vb: the balloon
  *

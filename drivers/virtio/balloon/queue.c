@@ -448,6 +448,22 @@ void balloon_queue_kick(struct balloon_queue *queue)
 }
 
 /**
+ * balloon_queue_renotify() - notify the host again, whether it wants to know or not
+ * @queue: the queue
+ *
+ * For requests that it should have answered by now.
+ *
+ * Context: any.
+ */
+void balloon_queue_renotify(struct balloon_queue *queue)
+{
+	struct virtqueue *vq = READ_ONCE(queue->vq);
+
+	if (vq && READ_ONCE(queue->nr_in_flight))
+		virtqueue_notify(vq);
+}
+
+/**
  * balloon_queue_arm() - ask for an interrupt if anything is in flight
  * @queue: the queue
  * @arm: when

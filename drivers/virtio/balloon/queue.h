@@ -152,6 +152,7 @@ unsigned int balloon_queue_room(struct balloon_queue *queue);
 int balloon_queue_post(struct balloon_stream *stream,
 		       struct balloon_request *request);
 void balloon_queue_kick(struct balloon_queue *queue);
+void balloon_queue_renotify(struct balloon_queue *queue);
 void balloon_queue_poll(struct balloon_queue *queue);
 bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm);
 bool balloon_queue_broken(struct balloon_queue *queue);

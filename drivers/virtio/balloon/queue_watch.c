@@ -7,9 +7,9 @@
  * queue is never silent, but it can be broken.
  *
  * An answer may be there that nobody has asked an interrupt for, so each look takes
- * answers in. QEMU may miss a hint that comes while it turns its notifications on: it
- * is notified again before it is called silent. A guest that was stopped sees jiffies
- * leap, so the looks count, and not the time alone.
+ * answers in. QEMU may miss a hint that comes while it turns its notifications on: the
+ * host is notified again at each look before it is called silent. A guest that was
+ * stopped sees jiffies leap, so the looks count, and not the time alone.
  */
 #include "balloon.h"
 
@@ -60,14 +60,6 @@ static void balloon_queue_say_answers(struct balloon_queue *queue)
 	queue->said_silent = false;
 }
 
-static void balloon_queue_renotify(struct balloon_queue *queue)
-{
-	struct virtqueue *vq = READ_ONCE(queue->vq);
-
-	if (vq)
-		virtqueue_notify(vq);
-}
-
 /* What the look found; @since is how long ago the host answered. */
 static void balloon_queue_judge(struct balloon_queue *queue, bool progress,
 				unsigned long since, unsigned long nr_4k)
@@ -80,7 +72,7 @@ static void balloon_queue_judge(struct balloon_queue *queue, bool progress,
 	queue->nr_looks++;
 	if (queue->nr_looks >= BALLOON_WATCH_LOOKS && since >= BALLOON_SILENCE)
 		balloon_queue_say_silent(queue, nr_4k);
-	else if (queue->nr_looks == BALLOON_WATCH_LOOKS / 2)
+	else if (queue->nr_looks < BALLOON_WATCH_LOOKS)
 		balloon_queue_renotify(queue);
 }
 

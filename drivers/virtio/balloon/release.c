@@ -180,7 +180,7 @@ void balloon_pages_wait_stale(struct virtio_balloon *vb)
 static void balloon_inflate_strand(struct virtio_balloon *vb,
 				   struct balloon_discard *discard)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_discards *discards = vb->discards;
 	struct balloon_batch *batch, *next;
 	struct page *block;
 
@@ -191,7 +191,7 @@ static void balloon_inflate_strand(struct virtio_balloon *vb,
 	}
 	list_for_each_entry(block, &discard->blocks, lru)
 		balloon_discard_account(vb, -(1L << page_private(block)));
-	WRITE_ONCE(reporting->nr_stranded, reporting->nr_stranded + discard->nr_pages);
+	WRITE_ONCE(discards->nr_stranded, discards->nr_stranded + discard->nr_pages);
 }
 
 /* What was not posted yet is told by number, or was in the balloon before. */
@@ -221,23 +221,23 @@ static void balloon_inflate_unpost(struct virtio_balloon *vb,
  */
 void balloon_inflate_check_reporting(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_discards *discards = vb->discards;
 	struct balloon_discard *discard;
 	unsigned int i;
 
-	if (!reporting || reporting->broken ||
-	    !balloon_queue_broken(reporting->stream.queue))
+	if (!discards || discards->broken ||
+	    !balloon_queue_broken(discards->stream.queue))
 		return;
 	/* What came back before is all that does. */
 	balloon_inflate_settle(vb);
-	WRITE_ONCE(reporting->broken, true);
-	discard = reporting->open;
-	reporting->open = NULL;
+	WRITE_ONCE(discards->broken, true);
+	discard = discards->open;
+	discards->open = NULL;
 	if (discard)
 		balloon_inflate_unpost(vb, discard);
 	for (i = 0; i < BALLOON_DISCARDS; i++)
-		if (reporting->discards[i].nr_pages)
-			balloon_inflate_strand(vb, &reporting->discards[i]);
+		if (discards->discards[i].nr_pages)
+			balloon_inflate_strand(vb, &discards->discards[i]);
 }
 
 /**
@@ -261,11 +261,11 @@ void balloon_inflate_release_all(struct virtio_balloon *vb)
 		balloon_free_list(&discard->stranded);
 		balloon_discard_put(vb, discard);
 	}
-	if (!vb->reporting)
+	if (!vb->discards)
 		return;
-	WRITE_ONCE(vb->reporting->nr_block_pages, 0);
-	WRITE_ONCE(vb->reporting->nr_stranded, 0);
-	WRITE_ONCE(vb->reporting->broken, false);
+	WRITE_ONCE(vb->discards->nr_block_pages, 0);
+	WRITE_ONCE(vb->discards->nr_stranded, 0);
+	WRITE_ONCE(vb->discards->broken, false);
 }
 
 /**

@@ -93,9 +93,6 @@ unsigned long balloon_shortage_room(struct virtio_balloon *vb,
 {
 	long nr_available = balloon_shortage_available();
 
-	/* The kernel can have it back, and it is going to be free again anyway. */
-	if (vb->hint)
-		nr_available += balloon_hint_blocks_count(&vb->hint->blocks);
 	return balloon_floor_room(nr_pages, nr_available, balloon_floor(vb),
 				  SZ_1M >> PAGE_SHIFT);
 }

@@ -107,7 +107,7 @@ static ssize_t hint_held_show(struct device *dev, struct device_attribute *attr,
 	if (!vb->hint)
 		return balloon_show_pages(buf, 0);
 	return sysfs_emit(buf, "%llu\n",
-			  ((u64)balloon_hint_blocks_count(&vb->hint->blocks) << PAGE_SHIFT) +
+			  ((u64)balloon_held_pages(&vb->hint->hold) << PAGE_SHIFT) +
 			  ((u64)READ_ONCE(vb->queues[BALLOON_QUEUE_HINT].nr_4k) <<
 			   BALLOON_PFN_SHIFT));
 }
@@ -121,11 +121,29 @@ static ssize_t hint_state_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(hint_state);
 
+static ssize_t hint_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const char *reason;
+
+	return sysfs_emit(buf, "%s\n", balloon_hint_mode_name(balloon_of(dev), &reason));
+}
+static DEVICE_ATTR_RO(hint);
+
+static ssize_t hint_reason_show(struct device *dev, struct device_attribute *attr,
+				char *buf)
+{
+	const char *reason;
+
+	balloon_hint_mode_name(balloon_of(dev), &reason);
+	return sysfs_emit(buf, "%s\n", reason);
+}
+static DEVICE_ATTR_RO(hint_reason);
+
 static ssize_t reported_show(struct device *dev, struct device_attribute *attr,
 			     char *buf)
 {
 	return sysfs_emit(buf, "%llu\n",
-			  balloon_free_report_bytes(balloon_of(dev)));
+			  balloon_reporting_bytes(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(reported);
 
@@ -133,9 +151,22 @@ static ssize_t report_state_show(struct device *dev,
 				 struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n",
-			  balloon_free_report_state_name(balloon_of(dev)));
+			  balloon_reporting_state_name(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(report_state);
+
+static ssize_t report_now_store(struct device *dev, struct device_attribute *attr,
+				const char *buf, size_t count)
+{
+	bool now;
+	int err = kstrtobool(buf, &now);
+
+	if (err || !now)
+		return err ? err : -EINVAL;
+	err = balloon_reporting_now(balloon_of(dev));
+	return err ? err : count;
+}
+static DEVICE_ATTR_WO(report_now);
 
 static ssize_t resync_store(struct device *dev, struct device_attribute *attr,
 			    const char *buf, size_t count)
@@ -163,8 +194,11 @@ static struct attribute *balloon_attrs[] = {
 	&dev_attr_whole_blocks.attr,
 	&dev_attr_hint_held.attr,
 	&dev_attr_hint_state.attr,
+	&dev_attr_hint.attr,
+	&dev_attr_hint_reason.attr,
 	&dev_attr_reported.attr,
 	&dev_attr_report_state.attr,
+	&dev_attr_report_now.attr,
 	&dev_attr_resync.attr,
 	NULL
 };

@@ -153,6 +153,26 @@ unsigned long balloon_take_spare(gfp_t gfp)
 	return nr;
 }
 
+/**
+ * balloon_take_whole() - free memory in whole blocks
+ *
+ * Context: any.
+ * Return: pages.
+ */
+unsigned long balloon_take_whole(void)
+{
+	unsigned long nr = 0;
+	int node, order, i;
+
+	for_each_online_node(node)
+		for (i = 0; i < MAX_NR_ZONES; i++)
+			for (order = BALLOON_BLOCK_ORDER_MIN;
+			     order <= BALLOON_COMPAT_MAX_ORDER; order++)
+				nr += READ_ONCE(NODE_DATA(node)->node_zones[i]
+						.free_area[order].nr_free) << order;
+	return nr;
+}
+
 /*
  * Begin with the node that has most to spare now. Where it has no block of the wanted
  * size, or no page, the others are asked as well.

@@ -36,6 +36,7 @@ struct balloon_take {
 const char *balloon_take_name(void);
 void balloon_take_restart(struct virtio_balloon *vb);
 unsigned long balloon_take_spare(gfp_t gfp);
+unsigned long balloon_take_whole(void);
 unsigned int balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				struct list_head *pages);
 bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages);

@@ -141,6 +141,7 @@ static void begin(struct fuzz *f)
 	struct host_offer offer = {};
 
 	choose_offer(f, &offer);
+	fuzz_choose_hint(f);
 	f->h = host_new(&offer);
 	f->m = model_new(f->h);
 	if (host_pump_op(f->h, BALLOON_OP_PLUG, 0, PLUG_MS))

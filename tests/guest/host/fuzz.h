@@ -119,6 +119,7 @@ fuzz_printf void fuzz_fail(struct fuzz *f, const char *format, ...);
 fuzz_printf void fuzz_damage(struct fuzz *f, const char *format, ...);
 
 /* fuzz_world.c: the rest of the guest. */
+void fuzz_choose_hint(struct fuzz *f);
 void fuzz_prepare(void);
 void fuzz_read_books(struct fuzz_books *books);
 const char *fuzz_compare(const struct fuzz_books *before);

@@ -35,6 +35,19 @@ static void put(const char *file, const char *text)
 }
 
 /**
+ * fuzz_choose_hint - how the driver hints free memory, if it has several ways
+ * @f: the run
+ */
+void fuzz_choose_hint(struct fuzz *f)
+{
+	static const char * const modes[] = { "auto", "isolate", "hold" };
+	const char *mode = modes[fuzz_below(&f->rng, 3)];
+
+	put("/sys/module/virtio_balloon/parameters/hint", mode);
+	fuzz_say(f, "hint=%s", mode);
+}
+
+/**
  * fuzz_prepare - survive a shortage of memory that others are to feel
  */
 void fuzz_prepare(void)

@@ -98,7 +98,8 @@ static void check_blocks(struct model *m, const struct host_elem *e)
 		host_state(m->h, &state);
 		if (state.resets != e->resets)
 			return;
-		if (hint && ((page.flags & BALLOON_PAGE_BUDDY) || !page.refs))
+		/* An isolated block has no references, and is not free either. */
+		if (hint && (page.flags & BALLOON_PAGE_BUDDY))
 			model_hint_lost(m, page.pfn);
 		else if (page.flags & BALLOON_PAGE_BUDDY)
 			model_complain(m, "pfn %#llx is free, and its report is not acknowledged",
@@ -149,8 +150,11 @@ void model_take_hint(struct model *m, const struct host_elem *e)
 		destroy_descs(m, e, MODEL_JUNK_HINT);
 }
 
+/* Until this moment the host may destroy what it was told about. */
 void model_ack_hint(struct model *m, const struct host_elem *e)
 {
+	if (e->in_len && m->strict_hints && !m->inhibited)
+		destroy_descs(m, e, MODEL_JUNK_HINT);
 	check_blocks(m, e);
 	mark(m, e, MODEL_HINTED, MODEL_HINTING, 0);
 }

@@ -1,78 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Free page hints, what the specification leaves to the driver:
+ * Free page hints, what the specification leaves to the driver. For both ways, naming
+ * free blocks (isolate) and holding them (hold):
  *
- *   - memory is taken before a round is announced, as much as the ring can name: hosts
- *     look at the ring without a pause from the announcement to STOP;
- *   - on a kernel that zeroes memory when it is taken, later rounds of a migration take
- *     none: the other side has it, and would be sent it again; on others they do;
- *   - after DONE all of that begins anew;
- *   - a round goes on until all there is was hinted, however small the ring is, and in
- *     however many pieces the memory;
- *   - where zeroed memory can be discarded it is, and all of it is hinted afterwards,
- *     also when the host takes its time; what it is done with when the round is over is
- *     not hinted before the next has begun;
- *   - what has to wait for a deflation to be acknowledged is there for whoever needs
- *     memory meanwhile.
+ *   - a round hints most of what is free, however small the ring is, and in however many
+ *     pieces the memory, and says STOP;
+ *   - with isolate memory is free all the time, and a later round hints what was used
+ *     since; with hold a later round hints all again;
+ *   - DONE gives back what is held, and after it all is hinted anew, ten times in a row;
+ *   - nothing is hinted while a deflation is not acknowledged;
+ *   - a host that does not answer has 32 blocks at most, and loses its round;
+ *   - a host that misses a notification gets another one;
+ *   - what the host destroys before it acknowledges a hint, nobody uses.
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/klog.h>
 #include <sys/mman.h>
 
 #include "life.h"
 
 #define DEADLINE_MS	20000
 #define LOOK_MS		500
-#define CASE_S		60
+#define CASE_S		120
+#define MODE		"/sys/module/virtio_balloon/parameters/hint"
 #define FEATURES	(HOST_F_MODERN | HOST_F_FREE_PAGE_HINT)
 #define LITTER_MIB	96
 #define BALLOON		(32 * HOST_MIB)
 /* What else is allocated and freed meanwhile, in pages. */
 #define SLACK		(16 * HOST_MIB)
+#define ELEMENT_MAX	(32 * 4 * HOST_MIB)
 #define ID		7
+#define TIMES		10
 #define HOLE_MIB	8	/* there is a block of the largest order in it, wherever it lies */
-#define SLOW_MS		150	/* to zero a range takes less, emulated */
-#define READ_ALL	3	/* SYSLOG_ACTION_READ_ALL */
-#define LOG_BYTES	(1 << 20)
+#define SLOW_MS		20
+#define SILENCE_MS	10000
 
 /**
  * struct sight - what the host sees of a round
  * @id: the command that it is for
- * @free: pages that are free when it is announced
- * @hinted: what the model has counted by then
- * @early: pages that are hinted before that
- * @over: whether STOP came after it
+ * @begun: the id came
+ * @over: STOP came after it
+ * @hinted: what the model had counted when the id came
  */
 struct sight {
 	__u32 id;
-	__u64 free;
-	__u64 hinted;
-	__u64 early;
+	bool begun;
 	bool over;
+	__u64 hinted;
 };
+
+static bool is_isolate(const char *mode)
+{
+	return !strcmp(mode, "isolate");
+}
 
 static bool see(struct host *h, struct host_elem *e, void *arg)
 {
 	struct sight *sight = arg;
 
-	if (e->role == HOST_HINT && !sight->free)
-		sight->early += e->in_len / HOST_PAGE;
 	if (e->role != HOST_HINT || e->out_len != 4)
 		return false;
 	if (model_u32(e->data) == sight->id) {
-		sight->free = host_free_memory();
+		sight->begun = true;
 		sight->hinted = h->model->hinted;
 	} else if (model_u32(e->data) == HOST_CMD_STOP) {
-		sight->over = sight->free;
+		sight->over = sight->begun;
 	}
 	return false;
 }
 
-static bool is_announced(struct host *h, void *arg)
+static bool is_begun(struct host *h, void *arg)
 {
 	(void)h;
-	return ((struct sight *)arg)->free;
+	return ((struct sight *)arg)->begun;
 }
 
 static bool is_over(struct host *h, void *arg)
@@ -81,19 +81,44 @@ static bool is_over(struct host *h, void *arg)
 	return ((struct sight *)arg)->over;
 }
 
-/* Pages that are hinted in one round. */
-static __u64 round_of(struct host *h, struct sight *sight, __u32 id)
+static struct host *start_offer(const struct host_offer *offer, const char *mode)
+{
+	struct host *h;
+
+	if (!conf_write(MODE, mode))
+		ktap_skip_case("the driver has no parameter hint");
+	h = life_start_offer(offer, DEADLINE_MS);
+	h->model->strict_hints = true;
+	return h;
+}
+
+static struct host *start(__u64 features, const char *mode)
+{
+	struct host_offer offer = { .features = features };
+
+	return start_offer(&offer, mode);
+}
+
+static void begin(struct host *h, struct sight *sight, __u32 id)
 {
 	*sight = (struct sight){ .id = id };
 	h->on_take = see;
 	h->arg = sight;
 	host_set_command(h, id);
-	if (!ktap_check(!host_pump(h, is_over, sight, DEADLINE_MS),
+}
+
+/* Pages that are hinted in one round. */
+static __u64 round_of(struct host *h, __u32 id)
+{
+	struct sight sight;
+
+	begin(h, &sight, id);
+	if (!ktap_check(!host_pump(h, is_over, &sight, DEADLINE_MS),
 			"the round does not end"))
 		ktap_end_case();
 	host_pump_for(h, LOOK_MS);
 	h->on_take = NULL;
-	return h->model->hinted - sight->hinted;
+	return h->model->hinted - sight.hinted;
 }
 
 static bool is_free(struct host *h, void *arg)
@@ -102,7 +127,6 @@ static bool is_free(struct host *h, void *arg)
 	return host_free_memory() + SLACK >= *(__u64 *)arg;
 }
 
-/* What is reported meanwhile is free again when the host has answered. */
 static void end_with(struct host *h, __u64 free)
 {
 	host_set_command(h, HOST_CMD_DONE);
@@ -118,134 +142,63 @@ static void finish(struct host *h, __u64 total, __u64 free)
 	life_finish(h, total, DEADLINE_MS);
 }
 
-static void taken_first(const void *arg)
+static void most_of_it(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal"), free, hinted;
-	struct host *h = life_start(FEATURES, DEADLINE_MS);
-	struct sight sight;
+	struct host *h = start(FEATURES, arg);
 
-	(void)arg;
 	free = host_free_memory();
-	hinted = round_of(h, &sight, ID);
-	ktap_check(hinted >= free / 2, "%llu of %llu free pages hinted", hinted, free);
-	ktap_note("%llu pages hinted, %llu of them taken before", hinted,
-		  free - sight.free);
-	/* All of them, unless zeroing takes longer than is good. */
-	ktap_ge(free - sight.free + SLACK, hinted / 4);
+	hinted = round_of(h, ID);
+	ktap_note("%llu pages hinted of %llu, then %llu free", hinted, free,
+		  host_free_memory());
+	ktap_ge(hinted, free * 3 / 4);
+	if (is_isolate(arg))
+		ktap_ge(host_free_memory() + SLACK, free);
+	else
+		ktap_ge(free + SLACK - host_free_memory(), hinted);
 	finish(h, total, free);
-}
-
-/* Whether this kernel zeroes memory when it is taken, as it said itself. */
-static bool zeroes(void)
-{
-	char *log = calloc(1, LOG_BYTES);
-	bool on, off;
-
-	if (!log || klogctl(READ_ALL, log, LOG_BYTES - 1) < 0)
-		ktap_skip_case("the kernel's log cannot be read");
-	on = strstr(log, "heap alloc:on");
-	off = strstr(log, "heap alloc:off");
-	free(log);
-	if (on == off)
-		ktap_skip_case("the kernel's log does not reach back to its start");
-	return on;
 }
 
 static void later_rounds(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal"), free, first, second;
-	struct host *h = life_start(FEATURES, DEADLINE_MS);
-	bool zeroed = zeroes();
+	struct host *h = start(FEATURES, arg);
 	struct canary litter;
-	struct sight sight;
 
-	(void)arg;
 	free = host_free_memory();
+	first = round_of(h, ID);
 	canary_new(&litter, LITTER_MIB);
-	first = round_of(h, &sight, ID);
+	ktap_eq(canary_check(&litter), 0);
 	canary_free(&litter);
-	second = round_of(h, &sight, ID + 1);
-	ktap_note("%llu pages hinted, then %llu, with %u MiB free again; %s", first,
-		  second, LITTER_MIB, zeroed ? "zeroed when taken" : "not zeroed");
-	ktap_ge(second + SLACK, first);
-	if (zeroed)
-		ktap_ge(first, second);
-	else
-		ktap_ge(second + SLACK, first + LITTER_MIB * HOST_MIB);
+	second = round_of(h, ID + 1);
+	ktap_note("%llu pages hinted, then %llu, with %u MiB used meanwhile", first,
+		  second, LITTER_MIB);
+	if (is_isolate(arg)) {
+		ktap_ge(second, LITTER_MIB * HOST_MIB / 2);
+		ktap_ge(first, 2 * second);
+	} else {
+		ktap_ge(second + LITTER_MIB * HOST_MIB + SLACK, first);
+	}
 	finish(h, total, free);
 }
 
 static void done_and_again(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, first;
-	struct host *h = life_start(FEATURES, DEADLINE_MS);
-	struct sight sight;
+	__u64 total = host_meminfo("MemTotal"), free, first, least, hinted;
+	/* What is being reported cannot be taken. */
+	struct host *h = start(FEATURES | (is_isolate(arg) ? HOST_F_REPORTING : 0), arg);
+	unsigned int i;
 
-	(void)arg;
 	free = host_free_memory();
-	first = round_of(h, &sight, ID);
-	end_with(h, free);
-	ktap_ge(round_of(h, &sight, ID + 1) + SLACK, first);
-	finish(h, total, free);
-}
-
-/* Two discards are under way when there is no more memory. */
-static void discarded(const void *arg)
-{
-	__u64 total = host_meminfo("MemTotal"), free, hinted;
-	struct host *h = life_start(FEATURES | HOST_F_REPORTING, DEADLINE_MS);
-	struct sight sight;
-
-	(void)arg;
-	if (!zeroes())
-		ktap_skip_case("this kernel does not zero what is taken");
-	free = host_free_memory();
-	h->policy[HOST_REPORT].ack = HOST_ACK_LATER;
-	h->policy[HOST_REPORT].delay_ms = SLOW_MS;
-	hinted = round_of(h, &sight, ID);
-	ktap_note("%llu pages hinted of %llu taken", hinted, free - host_free_memory());
-	ktap_ge(hinted + SLACK, free - host_free_memory());
-	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
-	finish(h, total, free);
-}
-
-static bool is_discarding(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_REPORT);
-}
-
-/*
- * A discard comes back when the round it was for is over, and the next has not begun.
- * Nobody hears of it before the driver looks because of the next.
- */
-static void discarded_late(const void *arg)
-{
-	__u64 total = host_meminfo("MemTotal"), free;
-	struct host *h = life_start(FEATURES | HOST_F_REPORTING, DEADLINE_MS);
-	struct sight sight = { .id = ID + 1 };
-
-	(void)arg;
-	if (!zeroes())
-		ktap_skip_case("this kernel does not zero what is taken");
-	free = host_free_memory();
-	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
-	host_set_command(h, ID);
-	ktap_eq(host_pump(h, is_discarding, NULL, DEADLINE_MS), 0);
-	host_pump_for(h, LOOK_MS);
-	host_set_command(h, HOST_CMD_DONE);
-	host_pump_for(h, LOOK_MS);
-	h->on_take = see;
-	h->arg = &sight;
-	while (!host_ack_held(h, 0, 0, BALLOON_ACK_NO_IRQ))
-		;
-	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
-	host_set_command(h, ID + 1);
-	ktap_check(!host_pump(h, is_over, &sight, DEADLINE_MS), "the round does not end");
-	ktap_note("%llu pages hinted before the round began, %llu in it",
-		  sight.early, h->model->hinted - sight.hinted);
-	ktap_eq(sight.early, 0);
-	h->on_take = NULL;
+	first = round_of(h, ID);
+	least = first;
+	for (i = 1; i < TIMES; i++) {
+		end_with(h, free);
+		hinted = round_of(h, ID + i);
+		least = hinted < least ? hinted : least;
+	}
+	ktap_note("%llu pages hinted first, %llu at least", first, least);
+	ktap_ge(least + SLACK, first);
 	finish(h, total, free);
 }
 
@@ -264,16 +217,14 @@ static char *make_holes(size_t bytes)
 	return memory;
 }
 
-/* As often as there are places in the ring, and in ranges as long as there are. */
-static void in_pieces(const void *arg)
+static void in_pieces(const char *mode, __u16 size)
 {
 	struct host_offer offer = {
 		.features = FEATURES,
-		.size[HOST_HINT] = *(const __u16 *)arg,
+		.size[HOST_HINT] = size,
 	};
 	__u64 total = host_meminfo("MemTotal"), free, holes, hinted;
-	struct host *h = life_start_offer(&offer, DEADLINE_MS);
-	struct sight sight;
+	struct host *h = start_offer(&offer, mode);
 	size_t bytes;
 	char *memory;
 
@@ -281,40 +232,40 @@ static void in_pieces(const void *arg)
 	bytes = (free * 3 / 4) << 12;
 	memory = make_holes(bytes);
 	holes = host_free_memory();
-	hinted = round_of(h, &sight, ID);
-	ktap_note("%llu pages hinted of %llu free ones, %llu of them taken before",
-		  hinted, holes, holes - sight.free);
+	hinted = round_of(h, ID);
+	ktap_note("%llu pages hinted of %llu free ones", hinted, holes);
 	ktap_ge(hinted, holes / 2);
 	munmap(memory, bytes);
 	finish(h, total, free);
+}
+
+static void ring_of_2(const void *arg)
+{
+	in_pieces(arg, 2);
+}
+
+static void ring_of_16(const void *arg)
+{
+	in_pieces(arg, 16);
 }
 
 /* The host is not told of free memory that it may still have in its balloon. */
 static void held_back(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal"), free;
-	struct host *h = life_start(FEATURES, DEADLINE_MS);
-	struct sight sight = { .id = ID };
+	struct host *h = start(FEATURES, arg);
+	struct sight sight;
 
-	(void)arg;
 	ktap_eq(host_pump_target(h, BALLOON, DEADLINE_MS), 0);
 	free = host_free_memory();
 	h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
 	host_set_target(h, 0);
 	host_pump_for(h, LOOK_MS);
-	h->on_take = see;
-	h->arg = &sight;
-	host_set_command(h, ID);
-	ktap_check(!host_pump(h, is_announced, &sight, DEADLINE_MS),
+	begin(h, &sight, ID);
+	ktap_check(!host_pump(h, is_begun, &sight, DEADLINE_MS),
 		   "the round does not begin");
 	host_pump_for(h, LOOK_MS);
 	ktap_eq(h->model->hinted, 0);
-	ktap_note("%llu pages are free, %llu were", host_free_memory(), free);
-	ktap_check(conf_write("/proc/sys/vm/drop_caches", "2"), "drop_caches: %s",
-		   strerror(errno));
-	ktap_check(!host_pump(h, is_free, &free, DEADLINE_MS),
-		   "%llu pages are free, %llu were", host_free_memory(), free);
-	ktap_note("then %llu", host_free_memory());
 	h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
 	host_release(h, HOST_DEFLATE);
 	ktap_check(!host_pump(h, is_over, &sight, DEADLINE_MS), "the round does not end");
@@ -322,20 +273,119 @@ static void held_back(const void *arg)
 	finish(h, total, free);
 }
 
+static bool is_held(struct host *h, void *arg)
+{
+	(void)arg;
+	return host_held(h, HOST_HINT) > 1;
+}
+
+static void silent(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal"), free, missing;
+	struct host *h = start(FEATURES, arg);
+	struct sight sight;
+
+	free = host_free_memory();
+	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	begin(h, &sight, ID);
+	ktap_eq(host_pump(h, is_held, NULL, DEADLINE_MS), 0);
+	host_pump_for(h, 2 * LOOK_MS);
+	missing = free - host_free_memory();
+	ktap_note("the host has %llu pages, %llu are not free", h->model->hinted, missing);
+	ktap_ge(ELEMENT_MAX, h->model->hinted);
+	ktap_check((long long)missing <= (long long)(ELEMENT_MAX + 2 * SLACK),
+		   "%lld pages are not free", (long long)missing);
+	ktap_check(!host_pump(h, is_over, &sight, 2 * SILENCE_MS),
+		   "the round does not end");
+	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
+	host_release(h, HOST_HINT);
+	end_with(h, free);
+	/* And the next one is as good as any. */
+	ktap_ge(round_of(h, ID + 1), free / 2);
+	finish(h, total, free);
+}
+
+/* A host that looks at its queue only when it is notified, and misses one of them. */
+static void lost_kick(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal"), free;
+	struct host *h = start(FEATURES, arg);
+	unsigned int kicks;
+	struct sight sight;
+
+	free = host_free_memory();
+	host_mode(h, HOST_HINT, BALLOON_MODE_NO_KICK, 0);
+	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	begin(h, &sight, ID);
+	host_pump_for(h, LOOK_MS);
+	host_log(h);
+	kicks = host_count(h, BALLOON_EV_KICK, host_queue(h, HOST_HINT));
+	host_pump_for(h, 2 * LOOK_MS);
+	host_log(h);
+	ktap_check(host_count(h, BALLOON_EV_KICK, host_queue(h, HOST_HINT)) > kicks,
+		   "the host is not notified again");
+	host_mode(h, HOST_HINT, 0, 0);
+	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
+	host_release(h, HOST_HINT);
+	ktap_check(!host_pump(h, is_over, &sight, DEADLINE_MS), "the round does not end");
+	h->on_take = NULL;
+	finish(h, total, free);
+}
+
+/* Slow answers, memory that is used meanwhile, and a host that destroys until then. */
+static void destroyed(const void *arg)
+{
+	__u64 total = host_meminfo("MemTotal"), free;
+	struct host *h = start(FEATURES, arg);
+	struct canary kept, used;
+	struct sight sight;
+	unsigned int i;
+
+	free = host_free_memory();
+	canary_new(&kept, 16);
+	h->policy[HOST_HINT].ack = HOST_ACK_LATER;
+	h->policy[HOST_HINT].delay_ms = SLOW_MS;
+	begin(h, &sight, ID);
+	for (i = 0; i < TIMES; i++) {
+		canary_new(&used, 32);
+		host_pump_for(h, 2 * SLOW_MS);
+		ktap_eq(canary_check(&used), 0);
+		canary_free(&used);
+	}
+	ktap_eq(canary_check(&kept), 0);
+	ktap_eq(h->model->hints_lost, 0);
+	ktap_check(!host_pump(h, is_over, &sight, DEADLINE_MS), "the round does not end");
+	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
+	h->on_take = NULL;
+	canary_free(&kept);
+	finish(h, total, free);
+}
+
 int main(int argc, char **argv)
 {
-	static const __u16 tiny = 2, small = 16;
-	static const struct life_case cases[] = {
+	static const struct {
+		const char *name;
+		void (*fn)(const void *arg);
+	} both[] = {
 		/* While free memory is in long pieces yet. */
-		{ "held-back", held_back, NULL },
-		{ "taken-first", taken_first, NULL },
-		{ "later-rounds", later_rounds, NULL },
-		{ "in-pieces,2", in_pieces, &tiny },
-		{ "in-pieces,16", in_pieces, &small },
-		{ "discarded", discarded, NULL },
-		{ "discarded-late", discarded_late, NULL },
-		{ "done-and-again", done_and_again, NULL },
+		{ "held-back", held_back },
+		{ "most-of-it", most_of_it },
+		{ "later-rounds", later_rounds },
+		{ "ring-of-2", ring_of_2 },
+		{ "ring-of-16", ring_of_16 },
+		{ "destroyed", destroyed },
+		{ "lost-kick", lost_kick },
+		{ "silent", silent },
+		{ "done-and-again", done_and_again },
 	};
+	static const char * const modes[] = { "isolate", "hold" };
+	struct life_case cases[2 * CONF_COUNT(both)];
+	static char names[CONF_COUNT(cases)][32];
+	size_t i;
 
+	for (i = 0; i < CONF_COUNT(cases); i++) {
+		snprintf(names[i], sizeof(names[i]), "%s,%s", both[i / 2].name, modes[i % 2]);
+		cases[i] = (struct life_case){ names[i], both[i / 2].fn, modes[i % 2] };
+	}
 	return LIFE_MAIN(cases, CASE_S, argc, argv);
 }

@@ -31,9 +31,10 @@ ATTRIBUTES = {
     "inflate_reason": "the device offers no free page reporting", "element": 2 * MIB,
     "take": "fragments",
     "whole_blocks": 512 * MIB, "hint_held": 96 * MIB, "hint_state": "holding",
+    "hint": "hold", "hint_reason": "parameter",
     "reported": 2048 * MIB, "report_state": "idle",
 }
-HINT = "state holding\nid 7\nheld_bytes 100663296\nrounds 3\nstop_usecs_max 1250\n"
+HINT = "state holding\nid 7\nheld_bytes 100663296\nrounds 3\nrelease_usecs_max 1250\n"
 COUNTERS = {"queues": "inflate_requests {}\ninflate_kicks 4\nstats_requests 9\n",
             "latency": "inflate_usecs_0 3\ninflate_usecs_512 {}\nstats_usecs_524288 9\n"}
 VMSTAT = "nr_free_pages 12345\nballoon_inflate 262144\nballoon_deflate 0\nballoon_migrate 9\n"

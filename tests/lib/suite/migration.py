@@ -95,8 +95,8 @@ def rounds(source):
 
 def wait_held(source, timeout=60):
     """Wait until our driver has hinted everything; what it counted until then."""
-    source.wait_for(lambda: source.read(f"{SYSFS}/hint_state") == "holding", timeout,
-                    "everything to be hinted")
+    source.wait_for(lambda: source.read(f"{SYSFS}/hint_state") in ("holding", "waiting"),
+                    timeout, "everything to be hinted")
     return debugfs.values(source, "hint")
 
 

@@ -207,6 +207,13 @@ static inline u64 balloon_compat_offered(struct virtio_device *vdev)
 }
 #endif
 
+/* Where work of no particular kind runs. */
+#ifdef BALLOON_HAVE_PERCPU_WQ
+#define balloon_compat_system_wq	system_percpu_wq
+#else
+#define balloon_compat_system_wq	system_wq
+#endif
+
 /*
  * What reclaim scanned and stole became node counters. Where they are still
  * events, an event's number passed to global_node_page_state() compiles and

@@ -5,11 +5,26 @@
 #ifndef BALLOON_COMPAT_SHRINKER_H
 #define BALLOON_COMPAT_SHRINKER_H
 
+#include <linux/sched.h>
 #include <linux/shrinker.h>
+#include <linux/swap.h>
 
 typedef unsigned long (*balloon_shrinker_fn)(struct shrinker *shrinker,
 					     struct shrink_control *control);
 
+/*
+ * What a shrinker frees in whole pages counts as reclaimed only if it says so. Without
+ * that reclaim goes on as if it had got nothing.
+ */
+#ifndef BALLOON_HAVE_ACCOUNT_RECLAIMED
+static inline void mm_account_reclaimed_pages(unsigned long nr_pages)
+{
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += nr_pages;
+}
+#endif
+
+/* Both kinds are asked for each node. */
 #ifdef BALLOON_HAVE_SHRINKER_ALLOC
 struct balloon_compat_shrinker {
 	struct shrinker *shrinker;
@@ -26,7 +41,7 @@ balloon_compat_shrinker_add(struct balloon_compat_shrinker *compat,
 			    const char *name, balloon_shrinker_fn count,
 			    balloon_shrinker_fn scan)
 {
-	struct shrinker *shrinker = shrinker_alloc(0, "%s", name);
+	struct shrinker *shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "%s", name);
 
 	if (!shrinker)
 		return -ENOMEM;
@@ -63,6 +78,7 @@ balloon_compat_shrinker_add(struct balloon_compat_shrinker *compat,
 	compat->shrinker.count_objects = count;
 	compat->shrinker.scan_objects = scan;
 	compat->shrinker.seeks = DEFAULT_SEEKS;
+	compat->shrinker.flags = SHRINKER_NUMA_AWARE;
 	return register_shrinker(&compat->shrinker, "%s", name);
 }
 

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The free page reporting queue (VIRTIO 1.3, 5.5.6.6) as a way to discard whole
+ * ranges: a descriptor says where a block of memory is and how long, and the host
+ * may throw its contents away. That is one call to the host's kernel for a block,
+ * where the inflate queue needs one for each 4 KiB.
+ *
+ * A discard is one element with several blocks. The size worker fills one, posts
+ * it, and later learns that the host is done; what happens to the blocks then is
+ * their owner's business.
+ *
+ * What was discarded comes back as zeros: the driver does not use the queue where
+ * the guest expects something else in free pages, see poison.c.
+ */
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "balloon.h"
+
+/**
+ * balloon_discard_usable() - whether there is a queue to discard through
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+bool balloon_discard_usable(struct virtio_balloon *vb)
+{
+	return vb->discards && !READ_ONCE(vb->discards->broken) &&
+	       balloon_poison_is_zero();
+}
+
+static bool balloon_discard_full(struct virtio_balloon *vb,
+				 struct balloon_discard *discard)
+{
+	return discard->request.nr_sg >= vb->discards->nr_sg ||
+	       discard->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT;
+}
+
+/**
+ * balloon_discard_get() - the discard that blocks can be added to
+ * @vb: the balloon
+ *
+ * Context: the size worker; only if balloon_discard_usable().
+ * Return: the discard, or NULL while the host has to answer first.
+ */
+struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
+{
+	struct balloon_discards *discards = vb->discards;
+
+	/* Full, but the ring had no room for it. */
+	if (discards->open && discards->open->request.nr_sg &&
+	    balloon_discard_full(vb, discards->open))
+		balloon_discard_flush(vb);
+	else if (discards->open)
+		return discards->open;
+	if (discards->open || list_empty(&discards->free))
+		return NULL;
+
+	discards->open = list_first_entry(&discards->free, struct balloon_discard, node);
+	list_del(&discards->open->node);
+	sg_init_table(discards->open->sg, BALLOON_DISCARD_SG);
+	return discards->open;
+}
+
+/**
+ * balloon_discard_add() - one more block that the host may discard
+ * @vb: the balloon
+ * @page: its first page; the block is on one of the discard's lists
+ * @order: its order
+ *
+ * Posts the discard when it is full.
+ *
+ * Context: the size worker, after balloon_discard_get() returned a discard.
+ */
+void balloon_discard_add(struct virtio_balloon *vb, struct page *page,
+			 unsigned int order)
+{
+	struct balloon_discards *discards = vb->discards;
+	struct balloon_discard *discard = discards->open;
+
+	sg_set_page(&discard->sg[discard->request.nr_sg++], page,
+		    PAGE_SIZE << order, 0);
+	discard->nr_pages += 1UL << order;
+	if (balloon_discard_full(vb, discard))
+		balloon_discard_flush(vb);
+}
+
+/**
+ * balloon_discard_flush() - post the discard that is being filled
+ * @vb: the balloon
+ *
+ * If the ring has no room it stays as it is, to be tried again.
+ *
+ * Context: the size worker.
+ */
+void balloon_discard_flush(struct virtio_balloon *vb)
+{
+	struct balloon_discards *discards = vb->discards;
+	struct balloon_discard *discard;
+
+	if (!discards || !discards->open || !discards->open->request.nr_sg)
+		return;
+	discard = discards->open;
+	discard->request.sg = discard->sg;
+	discard->request.device_writes = true;
+	sg_mark_end(&discard->sg[discard->request.nr_sg - 1]);
+	if (balloon_queue_post(&discards->stream, &discard->request)) {
+		sg_unmark_end(&discard->sg[discard->request.nr_sg - 1]);
+		return;
+	}
+	discards->open = NULL;
+	balloon_queue_kick(discards->stream.queue);
+}
+
+/**
+ * balloon_discard_retry() - the ring has room that another user of the queue had
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+void balloon_discard_retry(struct virtio_balloon *vb)
+{
+	if (READ_ONCE(vb->discards->open))
+		balloon_size_notify(&vb->discards->stream);
+}
+
+/**
+ * balloon_discard_take() - the next discard the host is done with
+ * @vb: the balloon
+ *
+ * Context: the size worker.
+ * Return: the discard, to be emptied and given to balloon_discard_put(), or NULL.
+ */
+struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb)
+{
+	struct balloon_request *request;
+
+	if (!vb->discards)
+		return NULL;
+	request = balloon_stream_take(&vb->discards->stream);
+	if (!request)
+		return NULL;
+	return container_of(request, struct balloon_discard, request);
+}
+
+/**
+ * balloon_discard_cancelled() - the next discard after balloon_queues_cancel()
+ * @vb: the balloon
+ *
+ * Like balloon_discard_take(), and the one that was being filled.
+ *
+ * Context: the device is reset and the size worker stopped.
+ * Return: the discard, or NULL.
+ */
+struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb)
+{
+	struct balloon_discard *discard;
+
+	if (!vb->discards)
+		return NULL;
+	discard = vb->discards->open;
+	vb->discards->open = NULL;
+	return discard ? discard : balloon_discard_take(vb);
+}
+
+/**
+ * balloon_discard_put() - give back a discard whose lists are empty
+ * @vb: the balloon
+ * @discard: the discard
+ *
+ * Context: the size worker.
+ */
+void balloon_discard_put(struct virtio_balloon *vb,
+			 struct balloon_discard *discard)
+{
+	discard->request.nr_sg = 0;
+	discard->nr_pages = 0;
+	discard->again = false;
+	list_add(&discard->node, &vb->discards->free);
+}
+
+/**
+ * balloon_discard_account() - blocks are being discarded, or no longer
+ * @vb: the balloon
+ * @nr_pages: pages of them, negative on the way out
+ *
+ * Context: the size worker, or when it is stopped.
+ */
+void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
+{
+	WRITE_ONCE(vb->discards->nr_block_pages,
+		   vb->discards->nr_block_pages + nr_pages);
+}
+
+/**
+ * balloon_discard_block_pages() - pages of whole blocks that the host discards
+ * @vb: the balloon
+ *
+ * Context: any; exact in the size worker.
+ */
+unsigned long balloon_discard_block_pages(struct virtio_balloon *vb)
+{
+	return vb->discards ? READ_ONCE(vb->discards->nr_block_pages) : 0;
+}
+
+/**
+ * balloon_discard_announcing() - those of them that were in the balloon before
+ * @vb: the balloon
+ *
+ * Context: the size worker, or when it is stopped.
+ */
+unsigned long balloon_discard_announcing(struct virtio_balloon *vb)
+{
+	struct balloon_discard *discard;
+	unsigned long nr_pages = 0;
+	struct page *block;
+	unsigned int i;
+
+	if (!vb->discards || vb->discards->broken)
+		return 0;
+	for (i = 0; i < BALLOON_DISCARDS; i++) {
+		discard = &vb->discards->discards[i];
+		if (!discard->again)
+			continue;
+		list_for_each_entry(block, &discard->blocks, lru)
+			nr_pages += 1UL << page_private(block);
+	}
+	return nr_pages;
+}
+
+/**
+ * balloon_discard_stranded() - pages that a broken queue keeps
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+unsigned long balloon_discard_stranded(struct virtio_balloon *vb)
+{
+	return vb->discards ? READ_ONCE(vb->discards->nr_stranded) : 0;
+}
+
+/**
+ * balloon_discard_init() - allocate the discards
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int balloon_discard_init(struct virtio_balloon *vb)
+{
+	struct balloon_discards *discards;
+	unsigned int i;
+
+	discards = kzalloc(sizeof(*discards), GFP_KERNEL);
+	if (!discards)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&discards->free);
+	for (i = 0; i < BALLOON_DISCARDS; i++) {
+		INIT_LIST_HEAD(&discards->discards[i].batches);
+		INIT_LIST_HEAD(&discards->discards[i].blocks);
+		INIT_LIST_HEAD(&discards->discards[i].stranded);
+		list_add_tail(&discards->discards[i].node, &discards->free);
+	}
+	balloon_stream_init(&discards->stream,
+			    &vb->queues[BALLOON_QUEUE_REPORTING],
+			    balloon_size_notify);
+	vb->discards = discards;
+	return 0;
+}
+
+/**
+ * balloon_discard_start() - learn how many blocks the ring takes
+ * @vb: the balloon
+ *
+ * The other half is for free page reporting: an answer that does not come there is
+ * not to stop the balloon.
+ *
+ * Context: after DRIVER_OK.
+ * Return: 0.
+ */
+int balloon_discard_start(struct virtio_balloon *vb)
+{
+	unsigned int half = balloon_queue_size(vb->discards->stream.queue) / 2;
+
+	vb->discards->nr_sg = clamp_t(unsigned int, half, 1, BALLOON_DISCARD_SG);
+	return 0;
+}
+
+/**
+ * balloon_discard_exit() - free the discards, none of which is in flight
+ * @vb: the balloon
+ *
+ * Context: remove.
+ */
+void balloon_discard_exit(struct virtio_balloon *vb)
+{
+	kfree(vb->discards);
+	vb->discards = NULL;
+}

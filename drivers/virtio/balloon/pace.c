@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * When free memory is reported (VIRTIO 1.3, 5.5.6.7).
+ *
+ * The kernel reports a sixteenth of what is free 2 s after memory was freed, and so on
+ * every 2 s. A guest that has freed memory and leaves it alone gives it back at once; one
+ * that uses and frees the same memory all the time would have to get it from the host
+ * again and again. So a tick looks four times a second whether memory was freed, and
+ * whether free memory stands still. Then all of it is reported. What was reported although
+ * no more memory was free than the last time was used meanwhile: where that happens soon,
+ * free memory has to stand still for twice as long the next time, up to the kernel's 2 s.
+ *
+ * The tick wakes no processor that is idle: then the kernel's own timer does it.
+ */
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/vmstat.h>
+
+#include "balloon.h"
+
+/* The kernel's own pace, and how often the driver looks whether to be faster. */
+#define BALLOON_PACE_KERNEL	(2 * HZ)
+#define BALLOON_PACE_TICK	(HZ / 4)
+#define BALLOON_PACE_PATIENCE	(BALLOON_PACE_KERNEL / BALLOON_PACE_TICK)
+/* Reports ten times as rare as the kernel's cost a tenth: no harm, used memory or not. */
+#define BALLOON_PACE_RECENT	(10 * BALLOON_PACE_KERNEL)
+/* A change of free memory below this would not fill an element. */
+#define BALLOON_PACE_SETTLED	\
+	((unsigned long)PAGE_REPORTING_CAPACITY << BALLOON_BLOCK_ORDER_MIN)
+
+/* Milliseconds, or -1: by what the guest does. */
+static int balloon_report_delay = -1;
+
+static int balloon_report_delay_set(const char *val, const struct kernel_param *kp)
+{
+	int ms = -1;
+
+	if (!sysfs_streq(val, "auto") && (kstrtoint(val, 0, &ms) || ms < 0))
+		return -EINVAL;
+	WRITE_ONCE(balloon_report_delay, ms);
+	return 0;
+}
+
+static int balloon_report_delay_get(char *buffer, const struct kernel_param *kp)
+{
+	int ms = READ_ONCE(balloon_report_delay);
+
+	return ms < 0 ? sysfs_emit(buffer, "auto\n") : sysfs_emit(buffer, "%d\n", ms);
+}
+
+static const struct kernel_param_ops balloon_report_delay_ops = {
+	.set = balloon_report_delay_set,
+	.get = balloon_report_delay_get,
+};
+
+module_param_cb(report_delay, &balloon_report_delay_ops, NULL, 0644);
+MODULE_PARM_DESC(report_delay,
+		 "Milliseconds from when memory is freed to when some of it is reported to the host; 'auto' (default): at once when the guest leaves it alone, and at the kernel's pace when it is used again and again");
+
+/* Passes have ended: was it worth it? */
+static void balloon_pace_judge(struct balloon_pace *pace, u64 nr_reported)
+{
+	u64 nr_more = pace->nr_free > pace->nr_free_then ?
+		      pace->nr_free - pace->nr_free_then : 0;
+
+	if (time_before(jiffies, pace->ended_at + BALLOON_PACE_RECENT) &&
+	    nr_reported - pace->nr_reported > 2 * nr_more)
+		pace->patience = min_t(unsigned int, 2 * pace->patience,
+				       BALLOON_PACE_PATIENCE);
+	else
+		pace->patience = 1;
+	pace->nr_reported = nr_reported;
+	pace->nr_free_then = pace->nr_free;
+	pace->ended_at = jiffies;
+}
+
+/* The administrator has said how long to wait: for each pass that the kernel plans. */
+static void balloon_pace_retime(struct virtio_balloon *vb, unsigned long delay)
+{
+	struct delayed_work *work = &vb->reporting->info.work;
+
+	if (!timer_pending(&work->timer) || work->timer.expires == vb->pace.expires)
+		return;
+	mod_delayed_work(vb->reporting->wq, work, delay);
+	vb->pace.expires = work->timer.expires;
+}
+
+/*
+ * Reports before the kernel would: memory was freed, and the guest leaves it alone. Not
+ * where the kernel's pace was changed.
+ */
+static void balloon_pace_adapt(struct virtio_balloon *vb)
+{
+	unsigned long nr_free = global_zone_page_state(NR_FREE_PAGES);
+	struct timer_list *timer = &vb->reporting->info.work.timer;
+	bool passing = balloon_reporting_passing(vb);
+	struct balloon_pace *pace = &vb->pace;
+	unsigned long low = min(nr_free, pace->nr_free);
+
+	if (max(nr_free, pace->nr_free) - low < BALLOON_PACE_SETTLED)
+		pace->nr_settled++;
+	else
+		pace->nr_settled = 0;
+	pace->nr_free = nr_free;
+	if (pace->passing && !passing)
+		balloon_pace_judge(pace, vb->reporting->reported.pages);
+	pace->passing = passing;
+	if (!passing && pace->is_default && timer_pending(timer) &&
+	    time_before_eq(timer->expires, jiffies + BALLOON_PACE_KERNEL) &&
+	    pace->nr_settled >= pace->patience) {
+		balloon_reporting_begin_passes(vb);
+		pace->passing = true;
+	}
+}
+
+static void balloon_pace_tick(struct work_struct *work)
+{
+	struct virtio_balloon *vb = container_of(to_delayed_work(work),
+						 struct virtio_balloon, pace.tick.work);
+	unsigned long tick = BALLOON_PACE_TICK;
+	int ms = READ_ONCE(balloon_report_delay);
+
+	if (ms < 0) {
+		balloon_pace_adapt(vb);
+	} else {
+		balloon_pace_retime(vb, msecs_to_jiffies(ms));
+		tick = clamp(msecs_to_jiffies(ms), 1UL, tick);
+	}
+	balloon_work_plan(&vb->pace.tick, tick);
+}
+
+/**
+ * balloon_pace_init() - prepare the tick
+ * @vb: the balloon
+ *
+ * Context: probe.
+ * Return: 0.
+ */
+int balloon_pace_init(struct virtio_balloon *vb)
+{
+	balloon_work_init(&vb->pace.tick, vb->wq, balloon_pace_tick);
+	/* An idle processor is not woken for it. */
+	INIT_DEFERRABLE_WORK(&vb->pace.tick.work, balloon_pace_tick);
+	return 0;
+}
+
+/**
+ * balloon_pace_start() - look from now on
+ * @vb: the balloon
+ *
+ * Context: after the start of reporting.c.
+ * Return: 0.
+ */
+int balloon_pace_start(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *reporting = vb->reporting;
+
+	if (!reporting->registered || !reporting->report_sg)
+		return 0;
+	/* Some jiffies may have gone by until it was asked for. */
+	vb->pace.is_default = reporting->delay <= BALLOON_PACE_KERNEL &&
+			      reporting->delay > BALLOON_PACE_KERNEL - BALLOON_PACE_TICK;
+	vb->pace.patience = 1;
+	balloon_work_start(&vb->pace.tick);
+	balloon_work_kick(&vb->pace.tick);
+	return 0;
+}
+
+/**
+ * balloon_pace_stop() - not any more
+ * @vb: the balloon
+ *
+ * Context: may sleep.
+ */
+void balloon_pace_stop(struct virtio_balloon *vb)
+{
+	balloon_work_stop(&vb->pace.tick);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * When free memory is reported, see pace.c.
+ */
+#ifndef BALLOON_PACE_H
+#define BALLOON_PACE_H
+
+#include "work.h"
+
+struct virtio_balloon;
+
+/**
+ * struct balloon_pace - when free memory is reported
+ * @tick: looks whether to run passes; deferrable
+ * @is_default: the kernel's own delay was not changed; set at start
+ * @passing: they ran at the last tick
+ * @nr_free: free memory then
+ * @nr_settled: ticks for which it has not changed
+ * @patience: so many of them are waited for
+ * @expires: when the kernel's timer was set to by the driver
+ * @nr_reported: pages reported when passes ended last
+ * @nr_free_then: free memory then
+ * @ended_at: jiffies of that
+ *
+ * The tick's, or nobody's while it is stopped.
+ */
+struct balloon_pace {
+	struct balloon_work tick;
+	bool is_default;
+	bool passing;
+	unsigned long nr_free;
+	unsigned int nr_settled;
+	unsigned int patience;
+	unsigned long expires;
+	u64 nr_reported;
+	unsigned long nr_free_then;
+	unsigned long ended_at;
+};
+
+#ifdef CONFIG_PAGE_REPORTING
+int balloon_pace_init(struct virtio_balloon *vb);
+int balloon_pace_start(struct virtio_balloon *vb);
+void balloon_pace_stop(struct virtio_balloon *vb);
+#endif
+
+#endif /* BALLOON_PACE_H */
