@@ -250,14 +250,18 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb,
 	unsigned long freed = 0;
 	struct page *block;
 
+	atomic_inc(&vb->pages.nr_leaving);
 	while (freed < nr_pages &&
 	       (block = balloon_blocks_take(&vb->blocks, nr_pages - freed))) {
-		freed += 1UL << balloon_block_order(block);
+		unsigned long nr = 1UL << balloon_block_order(block);
+
 		balloon_block_leave(vb, block);
 		balloon_block_free(block);
+		atomic_long_add(nr, &vb->pages.nr_freed);
+		freed += nr;
 		cond_resched();
 	}
-	atomic_long_add(freed, &vb->pages.nr_freed);
+	atomic_dec(&vb->pages.nr_leaving);
 	return freed;
 }
 
@@ -279,6 +283,7 @@ bool balloon_blocks_break_one(struct virtio_balloon *vb)
 	if (!block)
 		return false;
 	order = balloon_block_order(block);
+	atomic_inc(&vb->pages.nr_leaving);
 	balloon_block_leave(vb, block);
 	set_page_private(block, 0);
 	split_page(block, order);
@@ -288,6 +293,7 @@ bool balloon_blocks_break_one(struct virtio_balloon *vb)
 			balloon_pages_enter(vb, &pages);
 	}
 	balloon_pages_enter(vb, &pages);
+	atomic_dec(&vb->pages.nr_leaving);
 	return true;
 }
 

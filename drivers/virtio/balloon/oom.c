@@ -82,8 +82,10 @@ static bool balloon_oom_may_wait(struct balloon_oom *oom, unsigned long nr_freed
 	if (nr_freed)
 		return balloon_oom_awaited(oom) &&
 		       time_before(jiffies, begin + BALLOON_OOM_WAIT_MORE);
+	if (!balloon_oom_coming(oom->vb))
+		return false;
 	/* A host that did not answer the last time is not waited for again. */
-	if (answers == oom->answers_in_vain || !balloon_oom_coming(oom->vb))
+	if (answers == oom->answers_in_vain && !atomic_read(&oom->vb->pages.nr_leaving))
 		return false;
 	if (answers != oom->answers) {
 		oom->answers = answers;
@@ -128,11 +130,12 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
 	/* The worker holds it for as long as it takes to free a few batches. */
 	mutex_lock(&oom->lock);
 	nr = balloon_oom_release(oom);
+	mutex_unlock(&oom->lock);
+	/* It kicks the worker, which looks at the pool only if nobody has the lock. */
 	if (nr) {
 		balloon_event(oom->vb, BALLOON_EVENT_OOM, nr, 0);
 		balloon_shortage_oom(oom->vb);
 	}
-	mutex_unlock(&oom->lock);
 	*freed += nr;
 	return NOTIFY_OK;
 }
@@ -187,12 +190,9 @@ int balloon_oom_init(struct virtio_balloon *vb)
 		kfree(oom);
 		return err;
 	}
-	/* Batches have to lie in the kernel's direct mapping. */
-	oom->pool.may_borrow = !balloon_must_tell_host(vb) &&
-			       !IS_ENABLED(CONFIG_HIGHMEM);
+	oom->pool.may_borrow = !balloon_must_tell_host(vb);
 	mutex_init(&oom->lock);
 	oom->vb = vb;
-	oom->answers_in_vain = ULONG_MAX;
 	oom->nb.notifier_call = balloon_oom_notify;
 	oom->nb.priority = BALLOON_OOM_PRIORITY;
 	vb->oom = oom;
@@ -208,6 +208,8 @@ int balloon_oom_init(struct virtio_balloon *vb)
  */
 int balloon_oom_start(struct virtio_balloon *vb)
 {
+	/* What the device did before it was reset says nothing. */
+	vb->oom->answers_in_vain = ULONG_MAX;
 	return register_oom_notifier(&vb->oom->nb);
 }
 

@@ -148,14 +148,18 @@ unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
 	return taken ? taken : balloon_aside_take(vb, nr, pages);
 }
 
-/* How many pages a list begins with that are one piece of a zone, in ascending order. */
+/*
+ * How many pages a list begins with that are one piece of a zone, in ascending order. Their
+ * struct pages are adjacent, too: those of two sections of memory need not be.
+ */
 static unsigned long balloon_list_run(struct list_head *pages)
 {
 	struct page *page, *first = list_first_entry(pages, struct page, lru);
 	unsigned long pfn = page_to_pfn(first), nr = 0;
 
 	list_for_each_entry(page, pages, lru) {
-		if (page_to_pfn(page) != pfn + nr || page_zone(page) != page_zone(first))
+		if (page_to_pfn(page) != pfn + nr || page != first + nr ||
+		    page_zone(page) != page_zone(first))
 			break;
 		nr++;
 	}
@@ -193,6 +197,23 @@ static void balloon_pages_free(struct virtio_balloon *vb,
 	atomic_long_add(batch->nr_pages - !!batch->home, &vb->pages.nr_freed);
 }
 
+/*
+ * A page that can be a batch: in the kernel's direct mapping, and not a poisoned one, which
+ * nobody may touch. NULL if there is none.
+ */
+static struct page *balloon_pages_pick_borrowed(struct list_head *pages)
+{
+	struct page *page;
+
+	list_for_each_entry(page, pages, lru) {
+		if (PageHighMem(page) || PageHWPoison(page))
+			continue;
+		list_del(&page->lru);
+		return page;
+	}
+	return NULL;
+}
+
 /* As balloon_pages_deflate_batch(). */
 static long balloon_pages_deflate(struct virtio_balloon *vb,
 				  struct balloon_pool *pool,
@@ -214,8 +235,11 @@ static long balloon_pages_deflate(struct virtio_balloon *vb,
 	}
 	atomic_long_sub(nr_pages, &vb->pages.nr_pages);
 	if (!batch) {
-		page = list_first_entry(&pages, struct page, lru);
-		list_del(&page->lru);
+		page = balloon_pages_pick_borrowed(&pages);
+		if (!page) {
+			balloon_pages_enter(vb, &pages);
+			return -EBUSY;
+		}
 		batch = balloon_batch_borrow(vb, page);
 	}
 	list_for_each_entry_safe(page, next, &pages, lru)

@@ -34,6 +34,8 @@ void balloon_pages_return(struct virtio_balloon *vb)
 	struct balloon_pool *busy;
 	unsigned long end = jiffies + BALLOON_RETURN_TIMEOUT;
 
+	/* They need no message. */
+	balloon_blocks_release(vb, ULONG_MAX);
 	while (time_before(jiffies, end)) {
 		balloon_pages_settle(vb);
 		if (balloon_queue_broken(pool->stream.queue))

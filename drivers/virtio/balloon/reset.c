@@ -52,7 +52,8 @@ int balloon_reset_done(struct virtio_device *vdev)
 
 	device_lock(&vdev->dev);
 	vb = vdev->priv;
-	if (!vb)
+	/* Unbound meanwhile, or bound again: the queues of that driver are gone. */
+	if (!vb || vb->up)
 		goto unlock;
 	err = balloon_attach(vb);
 	if (err) {

@@ -15,7 +15,7 @@ struct seq_file;
 struct virtio_balloon;
 
 /* Pages that somebody holds for a moment, compaction for one, come back soon. */
-#define BALLOON_ISOLATED_RETRY	(HZ / 50)
+#define BALLOON_ISOLATED_RETRY	(HZ / 50 ?: 1)
 
 /* Why the balloon is where it is; names in size_state.c. */
 enum balloon_size_state {

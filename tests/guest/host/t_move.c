@@ -12,8 +12,8 @@
 
 #define DEADLINE_MS	20000
 #define CASE_S		120
-/* The driver's patience, 0.2 s, and what else compaction may sleep for. */
-#define SLEEP_MS	350
+/* The driver's patience, up to 1 s with a slow host, and what else compaction sleeps for. */
+#define SLEEP_MS	1150
 #define SLEEP_AGAIN_MS	100
 #define BLOCK		(2 * HOST_MIB)
 #define BLOCKS		4

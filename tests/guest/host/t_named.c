@@ -14,8 +14,8 @@
 
 #define MS		10000
 #define CASE_S		120
-#define EARLY_MS	7000	/* nothing is said yet */
-#define NAMED_MS	8000	/* after that: the looks are a second apart */
+#define EARLY_S		7	/* nothing is said yet */
+#define NAMED_S		15	/* the looks are a second apart */
 #define LOOK_MS		2500
 #define HAVE		(32 * HOST_MIB)
 #define MORE		(48 * HOST_MIB)
@@ -103,13 +103,34 @@ static void check_lines(struct host *h, const struct lines *before, const bool *
 	}
 }
 
+/* When the host took the first of the elements that it holds. */
+static double held_since(struct host *h, const bool *roles)
+{
+	const struct host_elem *e;
+	double since = host_now();
+
+	for (e = h->held; e; e = e->next)
+		if (roles[e->role] && e->at < since)
+			since = e->at;
+	return since;
+}
+
+static void pump_until(struct host *h, double end)
+{
+	double ms = (end - host_now()) * 1000;
+
+	if (ms > 0)
+		host_pump_for(h, ms);
+}
+
 static void check_named(struct host *h, const bool *roles, const struct lines *before)
 {
+	double now = host_now();
 	int role;
 
-	host_pump_for(h, EARLY_MS);
+	pump_until(h, held_since(h, roles) + EARLY_S);
 	check_lines(h, before, roles, 0, 0);
-	host_pump_for(h, NAMED_MS);
+	pump_until(h, now + NAMED_S);
 	check_lines(h, before, roles, 1, 0);
 	for (role = 0; role < HOST_ROLES; role++) {
 		if (!roles[role])
@@ -123,7 +144,10 @@ static void check_named(struct host *h, const bool *roles, const struct lines *b
 	check_lines(h, before, roles, 1, 1);
 }
 
-/* All at the same time; hints go first, since they wait for what is deflated. */
+/*
+ * All at the same time. Hints wait for what is deflated, so they go before; and they may
+ * take all memory, so they go after what is inflated.
+ */
 static void all(const void *arg)
 {
 	static const bool roles[HOST_ROLES] = {
@@ -146,9 +170,6 @@ static void all(const void *arg)
 	h = life_start_offer(&offer, MS);
 	hold(h, HOST_STATS);
 	ktap_eq(model_settle(h->model, HAVE, MS), 0);
-	hold(h, HOST_HINT);
-	host_set_command(h, COMMAND);
-	conf_want_held(h, HOST_HINT);
 	hold(h, HOST_INFLATE);
 	host_set_target(h, MORE);
 	conf_want_held(h, HOST_INFLATE);
@@ -156,6 +177,9 @@ static void all(const void *arg)
 	hold(h, HOST_REPORT);
 	host_set_target(h, MOST);
 	conf_want_held(h, HOST_REPORT);
+	hold(h, HOST_HINT);
+	host_set_command(h, COMMAND);
+	conf_want_held(h, HOST_HINT);
 	hold(h, HOST_DEFLATE);
 	host_set_target(h, HAVE / 2);
 	conf_want_held(h, HOST_DEFLATE);

@@ -24,14 +24,16 @@ static inline void balloon_compat_free_run(struct page *first, unsigned long nr)
 }
 #else
 /*
- * Whether pages may be joined here. Not where each is somebody's account, and has to go
+ * The largest block to join pages to: it goes to one free list, as its first pageblock
+ * wants. No pages are joined where each is somebody's account, and has to go
  * as it came, nor where a page that was movable has a type until the allocator frees it.
  */
 #if defined(CONFIG_MEM_ALLOC_PROFILING) || defined(BALLOON_HAVE_STICKY_TYPE) || \
 	(defined(CONFIG_PAGE_OWNER) && defined(BALLOON_HAVE_PAGE_OWNER_STACKS))
 #define BALLOON_COMPAT_JOIN_ORDER_MAX	0
 #else
-#define BALLOON_COMPAT_JOIN_ORDER_MAX	min(get_order(SZ_2M), BALLOON_COMPAT_MAX_ORDER)
+#define BALLOON_COMPAT_JOIN_ORDER_MAX	\
+	min3((int)pageblock_order, (int)get_order(SZ_2M), (int)BALLOON_COMPAT_MAX_ORDER)
 #endif
 
 /*
