@@ -56,7 +56,7 @@
  * @take: owned by take.c
  * @inflate: owned by inflate.c
  * @discards: owned by discard.c; NULL without VIRTIO_BALLOON_F_REPORTING
- * @reporting: owned by reporting.c; NULL where no free memory is reported or hinted
+ * @reporting: owned by reporting.c
  * @pace: owned by pace.c
  * @reporting_offered: the device has a reporting queue, accepted or not; set at
  *		       start
@@ -65,7 +65,7 @@
  * @size: owned by size.c
  * @stats: owned by stats.c; NULL without VIRTIO_BALLOON_F_STATS_VQ
  * @migrate: owned by migrate.c; NULL where the kernel moves no balloon pages
- * @hint: owned by hint.c; NULL without VIRTIO_BALLOON_F_FREE_PAGE_HINT
+ * @hint: owned by hint.c
  * @resync: owned by resync.c
  * @pm: owned by pm.c
  * @shutdown: owned by shutdown.c
@@ -86,7 +86,7 @@ struct virtio_balloon {
 	struct balloon_take take;
 	struct balloon_inflate inflate;
 	struct balloon_discards *discards;
-	struct balloon_reporting *reporting;
+	struct balloon_reporting reporting;
 	struct balloon_pace pace;
 	bool reporting_offered;
 	struct balloon_oom *oom;
@@ -94,7 +94,7 @@ struct virtio_balloon {
 	struct balloon_size size;
 	struct balloon_stats *stats;
 	struct balloon_migrate *migrate;
-	struct balloon_hint *hint;
+	struct balloon_hint hint;
 	struct balloon_resync resync;
 	struct balloon_pm pm;
 	struct balloon_compat_shutdown shutdown;

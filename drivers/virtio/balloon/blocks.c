@@ -349,7 +349,7 @@ static int balloon_blocks_memory_event(struct notifier_block *nb,
 		WRITE_ONCE(vb->blocks.leaving, true);
 		balloon_blocks_release_range(vb, range->start_pfn,
 					     range->start_pfn + range->nr_pages);
-		balloon_held_offline(vb, range->start_pfn,
+		balloon_held_offline(&vb->hint.hold, range->start_pfn,
 				     range->start_pfn + range->nr_pages);
 		/* The kernel would wait for what is reported without an end. */
 		if (!balloon_reporting_answered(vb, BALLOON_OFFLINE_TIMEOUT))

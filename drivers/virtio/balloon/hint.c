@@ -26,69 +26,43 @@
  * initialises it (init_on_alloc=1), isolation keeps to that; where nobody does, holding
  * is cheap, because nothing is written to. That decides, unless the parameter does.
  *
- * The worker waits for nobody. While it expects anything of the device it looks ten times
- * a second, and notifies the device again if nothing came: QEMU may miss what is posted
- * at the moment when it stops to look at the queue.
+ * The worker waits for nobody. QEMU may miss what is posted at the moment when it stops to
+ * look at the queue: queue_watch.c notifies it again.
  */
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
-#include <linux/seq_file.h>
-#include <linux/slab.h>
 #include <linux/virtio_config.h>
 
 #include "balloon.h"
 #include "compat/compat.h"
+#include "param.h"
 
 /* A run longer than this makes room for others. */
 #define BALLOON_HINT_RUN_MAX		(HZ / 2)
-/* How often to look, and after how many looks without an answer to end the round. */
-#define BALLOON_HINT_TICK		(HZ / 10 ?: 1)
-#define BALLOON_HINT_LOOKS		(BALLOON_SILENCE / BALLOON_HINT_TICK)
+/* How often to look for what brings no answer of the device: a pass, room in the ring. */
+#define BALLOON_HINT_LOOK		(HZ / 50 ?: 1)
 /* For so long after a command the device may change its configuration for it. */
 #define BALLOON_HINT_RECENT		(10 * HZ)
 
-static const char * const balloon_hint_modes[] = { "auto", "isolate", "hold" };
+static const char * const balloon_hint_modes[] = { "auto", "isolate", "hold", NULL };
 
 enum { BALLOON_HINT_AUTO, BALLOON_HINT_ISOLATE, BALLOON_HINT_HOLD };
 
-static int balloon_hint_mode;
+static struct balloon_choice balloon_hint_mode = { balloon_hint_modes, BALLOON_HINT_AUTO };
 
-static int balloon_hint_mode_set(const char *val, const struct kernel_param *kp)
-{
-	int mode = sysfs_match_string(balloon_hint_modes, val);
-
-	if (mode < 0)
-		return mode;
-	WRITE_ONCE(balloon_hint_mode, mode);
-	return 0;
-}
-
-static int balloon_hint_mode_get(char *buffer, const struct kernel_param *kp)
-{
-	return sysfs_emit(buffer, "%s\n", balloon_hint_modes[READ_ONCE(balloon_hint_mode)]);
-}
-
-static const struct kernel_param_ops balloon_hint_mode_ops = {
-	.set = balloon_hint_mode_set,
-	.get = balloon_hint_mode_get,
-};
-
-module_param_cb(hint, &balloon_hint_mode_ops, NULL, 0644);
+module_param_cb(hint, &balloon_choice_ops, &balloon_hint_mode, 0644);
 MODULE_PARM_DESC(hint,
 		 "How free memory is hinted to a host that migrates the guest: 'isolate' (free blocks are named and stay free), 'hold' (they are taken and held until the migration is over) or 'auto' (default: isolate where the kernel initialises what is allocated, else hold); from the next migration on");
 
 static const char *balloon_hint_choose(struct virtio_balloon *vb, bool *holding)
 {
+	unsigned int mode = balloon_choice(&balloon_hint_mode);
 	const char *no_hints = balloon_reporting_no_hints(vb);
-	int mode = READ_ONCE(balloon_hint_mode);
 
-	*holding = true;
-	if (mode == BALLOON_HINT_HOLD)
-		return "parameter";
-	if (no_hints)
+	*holding = mode == BALLOON_HINT_HOLD || no_hints ||
+		   (mode == BALLOON_HINT_AUTO && !want_init_on_alloc(GFP_KERNEL));
+	if (mode != BALLOON_HINT_HOLD && no_hints)
 		return no_hints;
-	*holding = mode == BALLOON_HINT_AUTO && !want_init_on_alloc(GFP_KERNEL);
-	if (mode == BALLOON_HINT_ISOLATE)
+	if (mode != BALLOON_HINT_AUTO)
 		return "parameter";
 	return *holding ? "allocation does not initialise memory (init_on_alloc=0)" :
 			  "allocation initialises memory (init_on_alloc=1)";
@@ -104,18 +78,15 @@ static const char *balloon_hint_choose(struct virtio_balloon *vb, bool *holding)
  */
 const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reason)
 {
-	struct balloon_hint *hint = vb->hint;
-	bool holding;
+	bool holding = READ_ONCE(vb->hint.holding);
 
 	*reason = "the device asks for no hints";
-	if (!hint)
+	if (!vb->hint.stream.queue)
 		return "none";
-	if (READ_ONCE(hint->migrating)) {
-		holding = READ_ONCE(hint->holding);
-		*reason = READ_ONCE(hint->reason);
-	} else {
+	if (READ_ONCE(vb->hint.migrating))
+		*reason = READ_ONCE(vb->hint.reason);
+	else
 		*reason = balloon_hint_choose(vb, &holding);
-	}
 	return balloon_hint_modes[holding ? BALLOON_HINT_HOLD : BALLOON_HINT_ISOLATE];
 }
 
@@ -123,29 +94,34 @@ const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reaso
  * balloon_hint_changed() - the device's configuration may have changed
  * @vb: the balloon
  *
- * Context: any, hard interrupts included.
+ * Context: any, hard interrupts included; not before the part is initialised.
  */
 void balloon_hint_changed(struct virtio_balloon *vb)
 {
-	if (!vb->hint)
+	if (!vb->hint.stream.queue)
 		return;
-	WRITE_ONCE(vb->hint->changed, true);
-	balloon_work_kick(&vb->hint->work);
+	WRITE_ONCE(vb->reporting.stale, true);
+	balloon_work_kick(&vb->hint.work);
 }
 
 /**
- * balloon_hint_hold() - end the round, hint nothing and hold nothing for a while
+ * balloon_hint_suspend() - end the round, hint nothing and hold nothing for a while
  * @vb: the balloon
- * @hold: whether from now on, or no longer
+ * @suspend: whether from now on, or no longer
  *
  * Context: may sleep, for as long as giving back takes what is held.
  */
-void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
+void balloon_hint_suspend(struct virtio_balloon *vb, bool suspend)
 {
-	if (!vb->hint)
+	if (!vb->hint.stream.queue)
 		return;
-	WRITE_ONCE(vb->hint->held, hold);
-	balloon_work_flush(&vb->hint->work);
+	WRITE_ONCE(vb->hint.suspended, suspend);
+	balloon_work_flush(&vb->hint.work);
+}
+
+static struct virtio_balloon *balloon_hint_vb(struct balloon_hint *hint)
+{
+	return container_of(hint, struct virtio_balloon, hint);
 }
 
 /**
@@ -156,18 +132,13 @@ void balloon_hint_hold(struct virtio_balloon *vb, bool hold)
  */
 bool balloon_hint_interrupted(struct balloon_hint *hint)
 {
-	return READ_ONCE(hint->changed) || READ_ONCE(hint->held) ||
-	       !balloon_work_running(&hint->work);
-}
-
-static void balloon_hint_kick(struct virtio_balloon *vb)
-{
-	balloon_work_kick(&vb->hint->work);
+	return READ_ONCE(balloon_hint_vb(hint)->reporting.stale) ||
+	       READ_ONCE(hint->suspended) || !balloon_work_running(&hint->work);
 }
 
 static void balloon_hint_notify(struct balloon_stream *stream)
 {
-	balloon_hint_kick(stream->queue->vb);
+	balloon_work_kick(&stream->queue->vb->hint.work);
 }
 
 static bool balloon_hint_hinting(struct balloon_hint *hint)
@@ -176,61 +147,58 @@ static bool balloon_hint_hinting(struct balloon_hint *hint)
 }
 
 /* From here on nothing is hinted; STOP is sent if the round was announced. */
-static void balloon_hint_end_round(struct virtio_balloon *vb)
+static void balloon_hint_end_round(struct balloon_hint *hint)
 {
-	struct balloon_hint *hint = vb->hint;
-
 	if (balloon_hint_hinting(hint)) {
-		balloon_reporting_hint(vb, false);
+		balloon_reporting_hint(balloon_hint_vb(hint), false);
 		WRITE_ONCE(hint->state, BALLOON_HINT_STOPPING);
-	} else if (hint->state == BALLOON_HINT_STARTING) {
-		WRITE_ONCE(hint->state, BALLOON_HINT_RESTING);
 	}
-	if (!hint->id && hint->state != BALLOON_HINT_STOPPING)
-		WRITE_ONCE(hint->state, BALLOON_HINT_IDLE);
+	if (hint->state != BALLOON_HINT_STOPPING)
+		WRITE_ONCE(hint->state, hint->id ? BALLOON_HINT_RESTING : BALLOON_HINT_IDLE);
 }
 
 /* What was hinted and not taken is still with the host, and can be reported. */
-static void balloon_hint_end(struct virtio_balloon *vb, bool done)
+static void balloon_hint_end(struct balloon_hint *hint, bool done)
 {
-	struct balloon_hint *hint = vb->hint;
-
 	WRITE_ONCE(hint->id, 0);
 	hint->done = done;
-	balloon_hint_end_round(vb);
+	balloon_hint_end_round(hint);
 	if (hint->migrating && !hint->holding && done)
-		balloon_reporting_forget(vb, true);
+		balloon_reporting_forget(balloon_hint_vb(hint), true);
 	WRITE_ONCE(hint->migrating, false);
 }
 
-static void balloon_hint_begin_round(struct virtio_balloon *vb, u32 id)
+static void balloon_hint_begin_migration(struct balloon_hint *hint)
 {
-	struct balloon_hint *hint = vb->hint;
+	struct virtio_balloon *vb = balloon_hint_vb(hint);
 	bool holding;
 
+	WRITE_ONCE(hint->reason, balloon_hint_choose(vb, &holding));
+	WRITE_ONCE(hint->holding, holding);
+	WRITE_ONCE(hint->migrating, true);
+	hint->nr_before = READ_ONCE(vb->reporting.hints.pages);
+	if (!holding)
+		balloon_reporting_forget(vb, false);
+}
+
+static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
+{
 	WRITE_ONCE(hint->id, id);
-	balloon_hint_end_round(vb);
+	balloon_hint_end_round(hint);
 	if (hint->state != BALLOON_HINT_STOPPING)
 		WRITE_ONCE(hint->state, BALLOON_HINT_STARTING);
 	hint->done = false;
 	hint->first = !hint->migrating;
-	if (!hint->first)
-		return;
-	WRITE_ONCE(hint->reason, balloon_hint_choose(vb, &holding));
-	WRITE_ONCE(hint->holding, holding);
-	WRITE_ONCE(hint->migrating, true);
-	if (holding)
-		return;
-	balloon_reporting_forget(vb, false);
-	hint->nr_before = balloon_reporting_hinted(vb).pages;
+	if (hint->first)
+		balloon_hint_begin_migration(hint);
 }
 
 static u32 balloon_hint_read_config(struct balloon_hint *hint)
 {
-	struct virtio_balloon *vb = hint->stream.queue->vb;
+	struct virtio_balloon *vb = balloon_hint_vb(hint);
 	u32 id;
 
-	WRITE_ONCE(hint->changed, false);
+	WRITE_ONCE(vb->reporting.stale, false);
 	/* A change that comes from here on sets the flag again. */
 	smp_mb();
 	id = balloon_config_hint_id(vb);
@@ -243,43 +211,42 @@ static u32 balloon_hint_read_config(struct balloon_hint *hint)
 	return id;
 }
 
-static void balloon_hint_read_command(struct virtio_balloon *vb)
+static void balloon_hint_read_command(struct balloon_hint *hint)
 {
-	struct balloon_hint *hint = vb->hint;
+	struct virtio_balloon *vb = balloon_hint_vb(hint);
 	u32 id;
 
-	if (READ_ONCE(hint->held)) {
+	if (READ_ONCE(hint->suspended)) {
 		/* A command that was not answered is read again afterwards. */
 		if (hint->state == BALLOON_HINT_STARTING)
-			WRITE_ONCE(hint->changed, true);
+			WRITE_ONCE(vb->reporting.stale, true);
 		/* Nothing is held: what comes next begins anew. */
-		balloon_hint_end(vb, false);
+		balloon_hint_end(hint, false);
 		return;
 	}
-	if (!READ_ONCE(hint->changed))
+	if (!READ_ONCE(vb->reporting.stale))
 		return;
 	id = balloon_hint_read_config(hint);
 	/* The configuration changed for another reason. */
 	if (id == hint->id)
 		return;
 	if (id == VIRTIO_BALLOON_CMD_ID_DONE)
-		balloon_hint_end(vb, true);
+		balloon_hint_end(hint, true);
 	else if (id == VIRTIO_BALLOON_CMD_ID_STOP)
-		balloon_hint_end_round(vb);
+		balloon_hint_end_round(hint);
 	else
-		balloon_hint_begin_round(vb, id);
+		balloon_hint_begin_round(hint, id);
 }
 
 /* Tells the device that a round begins or ends; false while it has to answer first. */
-static bool balloon_hint_send(struct virtio_balloon *vb, u32 id)
+static bool balloon_hint_send(struct balloon_hint *hint, u32 id)
 {
-	struct balloon_hint *hint = vb->hint;
 	struct balloon_hint_command *command =
 		&hint->commands[id == VIRTIO_BALLOON_CMD_ID_STOP];
 
 	if (command->busy)
 		return false;
-	command->id = cpu_to_virtio32(vb->vdev, id);
+	command->id = cpu_to_virtio32(balloon_hint_vb(hint)->vdev, id);
 	sg_init_one(&command->sg, &command->id, sizeof(command->id));
 	command->request.sg = &command->sg;
 	command->request.nr_sg = 1;
@@ -288,59 +255,51 @@ static bool balloon_hint_send(struct virtio_balloon *vb, u32 id)
 	return command->busy;
 }
 
-static bool balloon_hint_start_round(struct virtio_balloon *vb)
+static bool balloon_hint_start_round(struct balloon_hint *hint)
 {
-	struct balloon_hint *hint = vb->hint;
+	struct virtio_balloon *vb = balloon_hint_vb(hint);
 
-	if (!balloon_hint_send(vb, hint->id))
+	if (!balloon_hint_send(hint, hint->id))
 		return false;
 	hint->sent = hint->id;
-	hint->nr_looks = 0;
 	hint->nr_rounds++;
 	balloon_event(vb, BALLOON_EVENT_HINT_BEGIN, hint->id,
 		      balloon_held_pages(&hint->hold));
-	if (hint->holding) {
+	if (hint->holding)
 		balloon_held_begin(hint);
-		WRITE_ONCE(hint->state, BALLOON_HINT_FILLING);
-	} else {
+	else
 		balloon_reporting_hint(vb, true);
-		WRITE_ONCE(hint->state, BALLOON_HINT_NAMING);
-	}
+	WRITE_ONCE(hint->state, hint->holding ? BALLOON_HINT_FILLING : BALLOON_HINT_NAMING);
 	return true;
 }
 
-static bool balloon_hint_stop_round(struct virtio_balloon *vb)
+static bool balloon_hint_stop_round(struct balloon_hint *hint)
 {
-	struct balloon_hint *hint = vb->hint;
-
-	if (!balloon_hint_send(vb, VIRTIO_BALLOON_CMD_ID_STOP))
+	if (!balloon_hint_send(hint, VIRTIO_BALLOON_CMD_ID_STOP))
 		return false;
-	balloon_event(vb, BALLOON_EVENT_HINT_END, hint->sent,
+	balloon_event(balloon_hint_vb(hint), BALLOON_EVENT_HINT_END, hint->sent,
 		      balloon_held_pages(&hint->hold));
-	if (!hint->id)
-		WRITE_ONCE(hint->state, BALLOON_HINT_IDLE);
-	else
-		WRITE_ONCE(hint->state, hint->id == hint->sent ? BALLOON_HINT_RESTING :
-								 BALLOON_HINT_STARTING);
+	WRITE_ONCE(hint->state, !hint->id ? BALLOON_HINT_IDLE :
+				hint->id == hint->sent ? BALLOON_HINT_RESTING :
+							 BALLOON_HINT_STARTING);
 	return true;
 }
 
 /* Passes are over. Where they have found little, the rest is taken. */
-static bool balloon_hint_named(struct virtio_balloon *vb)
+static bool balloon_hint_named(struct balloon_hint *hint)
 {
-	struct balloon_hint *hint = vb->hint;
-	u64 nr_named = balloon_reporting_hinted(vb).pages - hint->nr_before;
+	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	u64 nr_named = READ_ONCE(vb->reporting.hints.pages) - hint->nr_before;
 
-	if (balloon_reporting_passing(vb))
+	if (READ_ONCE(vb->reporting.passes_left))
 		return false;
 	if (balloon_pages_unseen(vb) && !balloon_hint_interrupted(hint)) {
 		/* Nothing could be hinted meanwhile. */
 		balloon_reporting_hint(vb, true);
 		return false;
 	}
-	balloon_reporting_hint(vb, false);
-	WRITE_ONCE(hint->state, BALLOON_HINT_STOPPING);
-	if (hint->first && READ_ONCE(balloon_hint_mode) == BALLOON_HINT_AUTO &&
+	balloon_hint_end_round(hint);
+	if (hint->first && balloon_choice(&balloon_hint_mode) == BALLOON_HINT_AUTO &&
 	    !balloon_hint_interrupted(hint) && nr_named < balloon_take_whole() / 2) {
 		WRITE_ONCE(hint->reason, "isolation finds less than half of what is free");
 		WRITE_ONCE(hint->holding, true);
@@ -351,22 +310,24 @@ static bool balloon_hint_named(struct virtio_balloon *vb)
 }
 
 /* One step; false when the host has to answer, or nothing is left to be done. */
-static bool balloon_hint_step(struct virtio_balloon *vb)
+static bool balloon_hint_step(struct balloon_hint *hint)
 {
 	int ret;
 
-	switch (vb->hint->state) {
+	if (balloon_hint_hinting(hint) && balloon_queue_silent(hint->stream.queue))
+		balloon_hint_end_round(hint);
+	switch (hint->state) {
 	case BALLOON_HINT_STARTING:
-		return balloon_hint_start_round(vb);
+		return balloon_hint_start_round(hint);
 	case BALLOON_HINT_NAMING:
-		return balloon_hint_named(vb);
+		return balloon_hint_named(hint);
 	case BALLOON_HINT_FILLING:
-		ret = balloon_held_step(vb->hint);
+		ret = balloon_held_step(hint);
 		if (ret == -ENOENT)
-			balloon_hint_end_round(vb);
+			balloon_hint_end_round(hint);
 		return ret != -EAGAIN;
 	case BALLOON_HINT_STOPPING:
-		return balloon_hint_stop_round(vb);
+		return balloon_hint_stop_round(hint);
 	default:
 		return false;
 	}
@@ -378,42 +339,11 @@ static void balloon_hint_settle(struct balloon_hint *hint)
 
 	while ((request = balloon_stream_take(&hint->stream))) {
 		if (request->device_writes)
-			balloon_held_settle(&hint->hold, request);
+			balloon_held_settle(&hint->hold);
 		else
 			container_of(request, struct balloon_hint_command,
 				     request)->busy = false;
 	}
-}
-
-/*
- * Looks whether the device does anything, and ends a round that it takes no part in.
- * Returns whether to look again.
- */
-static bool balloon_hint_watch(struct virtio_balloon *vb)
-{
-	struct balloon_hint *hint = vb->hint;
-	struct balloon_queue *queue = hint->stream.queue;
-
-	if (balloon_queue_broken(queue) ||
-	    (!READ_ONCE(queue->nr_in_flight) && (hint->state == BALLOON_HINT_IDLE ||
-						 hint->state == BALLOON_HINT_RESTING)))
-		return false;
-	if (READ_ONCE(queue->progress) != hint->progress)
-		hint->nr_looks = 0;
-	else if (time_before(jiffies, hint->looked + BALLOON_HINT_TICK))
-		return true;
-	hint->progress = READ_ONCE(queue->progress);
-	hint->looked = jiffies;
-	if (hint->nr_looks++)
-		balloon_queue_renotify(queue);
-	if (hint->nr_looks < BALLOON_HINT_LOOKS)
-		return true;
-	if (balloon_hint_hinting(hint)) {
-		balloon_hint_end_round(vb);
-		balloon_hint_kick(vb);
-	}
-	/* From here on queue_watch.c looks. */
-	return false;
 }
 
 static void balloon_hint_work(struct work_struct *work)
@@ -422,26 +352,27 @@ static void balloon_hint_work(struct work_struct *work)
 						 work.work);
 	struct balloon_queue *queue = hint->stream.queue;
 	unsigned long end = jiffies + BALLOON_HINT_RUN_MAX;
-	bool held, more = true;
+	bool suspended, more = true;
 
 	while (more && time_before(jiffies, end)) {
 		balloon_hint_settle(hint);
-		balloon_hint_read_command(queue->vb);
+		balloon_hint_read_command(hint);
 		if (!balloon_work_running(&hint->work))
 			return;
-		more = balloon_hint_step(queue->vb);
+		more = balloon_hint_step(hint);
 		cond_resched();
 	}
-	held = READ_ONCE(hint->held);
-	if (!hint->id && !balloon_held_release(hint, held))
+	suspended = READ_ONCE(hint->suspended);
+	if (!hint->id && !balloon_held_release(hint, suspended))
 		more = true;
 	if (!balloon_queue_arm(queue, BALLOON_ARM_FIRST) ||
-	    (READ_ONCE(hint->changed) && !held))
+	    (READ_ONCE(balloon_hint_vb(hint)->reporting.stale) && !suspended))
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
-	else if (balloon_hint_watch(queue->vb))
-		balloon_work_plan(&hint->work, BALLOON_HINT_TICK);
+	else if (hint->state != BALLOON_HINT_IDLE && hint->state != BALLOON_HINT_RESTING &&
+		 !balloon_queue_silent(queue) && !balloon_queue_broken(queue))
+		balloon_work_plan(&hint->work, BALLOON_HINT_LOOK);
 }
 
 /**
@@ -453,22 +384,14 @@ static void balloon_hint_work(struct work_struct *work)
  */
 int balloon_hint_init(struct virtio_balloon *vb)
 {
-	struct balloon_hint *hint = kzalloc(sizeof(*hint), GFP_KERNEL);
+	struct balloon_hint *hint = &vb->hint;
+	int err = balloon_held_init(&hint->hold);
 
-	if (!hint)
-		return -ENOMEM;
-	if (balloon_held_init(&hint->hold)) {
-		kfree(hint);
-		return -ENOMEM;
-	}
+	if (err)
+		return err;
 	balloon_work_init(&hint->work, vb->wq, balloon_hint_work);
 	balloon_stream_init(&hint->stream, &vb->queues[BALLOON_QUEUE_HINT],
 			    balloon_hint_notify);
-	if (vb->reporting) {
-		vb->reporting->overtaken = &hint->changed;
-		vb->reporting->passed = balloon_hint_kick;
-	}
-	vb->hint = hint;
 	return 0;
 }
 
@@ -476,16 +399,12 @@ int balloon_hint_init(struct virtio_balloon *vb)
  * balloon_hint_start() - do what the device's command says from now on
  * @vb: the balloon
  *
- * Context: after DRIVER_OK; may sleep.
- * Return: 0 or -ENOMEM.
+ * Context: after DRIVER_OK.
+ * Return: 0.
  */
 int balloon_hint_start(struct virtio_balloon *vb)
 {
-	int err = balloon_held_start(&vb->hint->hold);
-
-	if (err)
-		return err;
-	balloon_work_start(&vb->hint->work);
+	balloon_work_start(&vb->hint.work);
 	balloon_hint_changed(vb);
 	return 0;
 }
@@ -498,9 +417,8 @@ int balloon_hint_start(struct virtio_balloon *vb)
  */
 void balloon_hint_stop(struct virtio_balloon *vb)
 {
-	balloon_work_stop(&vb->hint->work);
+	balloon_work_stop(&vb->hint.work);
 	balloon_reporting_hint(vb, false);
-	balloon_held_stop(&vb->hint->hold);
 }
 
 /**
@@ -512,9 +430,9 @@ void balloon_hint_stop(struct virtio_balloon *vb)
  */
 void balloon_hint_release_all(struct virtio_balloon *vb)
 {
-	struct balloon_hint *hint = vb->hint;
+	struct balloon_hint *hint = &vb->hint;
 
-	if (!hint)
+	if (!hint->stream.queue)
 		return;
 	balloon_hint_settle(hint);
 	balloon_held_release(hint, true);
@@ -532,9 +450,7 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
  */
 void balloon_hint_exit(struct virtio_balloon *vb)
 {
-	balloon_held_exit(&vb->hint->hold);
-	kfree(vb->hint);
-	vb->hint = NULL;
+	balloon_held_exit(&vb->hint.hold);
 }
 
 /**
@@ -546,16 +462,13 @@ void balloon_hint_exit(struct virtio_balloon *vb)
  */
 const char *balloon_hint_state_name(struct virtio_balloon *vb)
 {
-	if (!vb->hint)
+	enum balloon_hint_state state = READ_ONCE(vb->hint.state);
+
+	if (!vb->hint.stream.queue)
 		return "none";
-	switch (READ_ONCE(vb->hint->state)) {
-	case BALLOON_HINT_IDLE:
-		return "idle";
-	case BALLOON_HINT_RESTING:
-		return READ_ONCE(vb->hint->holding) ? "holding" : "waiting";
-	default:
-		return "hinting";
-	}
+	if (state != BALLOON_HINT_RESTING)
+		return state == BALLOON_HINT_IDLE ? "idle" : "hinting";
+	return READ_ONCE(vb->hint.holding) ? "holding" : "waiting";
 }
 
 /**
@@ -566,12 +479,10 @@ const char *balloon_hint_state_name(struct virtio_balloon *vb)
  */
 bool balloon_hint_recent(struct virtio_balloon *vb)
 {
-	struct balloon_hint *hint = vb->hint;
+	unsigned long at = READ_ONCE(vb->hint.command_at);
 
-	return hint && (READ_ONCE(hint->id) ||
-			(READ_ONCE(hint->command_at) &&
-			 time_before(jiffies, READ_ONCE(hint->command_at) +
-					      BALLOON_HINT_RECENT)));
+	return READ_ONCE(vb->hint.id) ||
+	       (at && time_before(jiffies, at + BALLOON_HINT_RECENT));
 }
 
 /**
@@ -585,36 +496,6 @@ unsigned long balloon_hint_unsettled(struct balloon_hint *hint)
 {
 	enum balloon_hint_state state = READ_ONCE(hint->state);
 
-	return balloon_held_pages(&hint->hold) + READ_ONCE(hint->hold.nr_in_flight) +
+	return balloon_held_pages(&hint->hold) + READ_ONCE(hint->hold.nr_leaving) +
 	       (state != BALLOON_HINT_IDLE && state != BALLOON_HINT_RESTING);
-}
-
-/**
- * balloon_hint_show() - what hinting has done so far, a name and a value a line
- * @file: debugfs
- * @vb: the balloon
- *
- * Context: may sleep; takes no lock.
- */
-void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb)
-{
-	struct balloon_reporting_counts named = balloon_reporting_hinted(vb);
-	struct balloon_hint *hint = vb->hint;
-	struct balloon_held *hold;
-
-	seq_printf(file, "state %s\n", balloon_hint_state_name(vb));
-	if (!hint)
-		return;
-	hold = &hint->hold;
-	seq_printf(file, "id %u\ncommands %llu\nrounds %llu\nranges %llu\nblocks %llu\n",
-		   READ_ONCE(hint->id), hint->nr_commands, hint->nr_rounds,
-		   hold->nr_ranges + named.elements, hold->nr_blocks + named.blocks);
-	seq_printf(file, "bytes %llu\nbytes_isolated %llu\nbytes_again %llu\nblocks_taken %llu\n",
-		   (hold->nr_hinted + named.pages) << PAGE_SHIFT, named.pages << PAGE_SHIFT,
-		   hold->nr_again << PAGE_SHIFT, hold->nr_taken);
-	seq_printf(file, "held_bytes %llu\nbytes_released %llu\nbytes_reclaimed %llu\n",
-		   (u64)balloon_held_pages(hold) << PAGE_SHIFT,
-		   hold->nr_released << PAGE_SHIFT,
-		   (u64)atomic_long_read(&hold->nr_reclaimed) << PAGE_SHIFT);
-	seq_printf(file, "release_usecs_max %llu\n", hold->usecs_max);
 }

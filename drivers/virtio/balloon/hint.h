@@ -9,7 +9,7 @@
 #include "queue.h"
 #include "work.h"
 
-struct seq_file;
+struct virtio_balloon;
 
 /**
  * struct balloon_hint_command - the device is told that a round begins or ends
@@ -25,60 +25,39 @@ struct balloon_hint_command {
 	bool busy;
 };
 
-/*
- * Blocks that are sent together. A host may have two times as many, so that it works on
- * some while others are taken: as many as free page reporting shows it.
- */
-#define BALLOON_HELD_BLOCKS		16U
+/* Blocks that are sent together: as many as free page reporting shows. */
+#define BALLOON_HELD_BLOCKS		32U
 
 /**
- * struct balloon_held_element - blocks, hinted together
- * @requests: how they travel, one for each descriptor
- * @sg: descriptors, each with adjacent blocks
- * @nr_sg: how many there are
- * @nr_left: how many the device has
- * @blocks: the blocks, in any order; nobody else knows them
- * @nr_blocks: how many they are
- * @nr_pages: pages of all
- * @round: in which they are hinted
- */
-struct balloon_held_element {
-	struct balloon_request requests[BALLOON_HELD_BLOCKS];
-	struct scatterlist sg[BALLOON_HELD_BLOCKS];
-	unsigned int nr_sg;
-	unsigned int nr_left;
-	struct list_head blocks;
-	unsigned int nr_blocks;
-	unsigned long nr_pages;
-	unsigned long round;
-};
-
-/**
- * struct balloon_held_node - blocks of one node that are held
- * @blocks: those of earlier rounds first
- * @nr_pages: pages of them
+ * struct balloon_held_node - blocks of one node that are at rest
+ * @waiting: blocks to be hinted in this round
+ * @hinted: others
+ * @nr_pages: pages of both
  */
 struct balloon_held_node {
-	struct list_head blocks;
+	struct list_head waiting;
+	struct list_head hinted;
 	unsigned long nr_pages;
 };
 
 /**
  * struct balloon_held - memory that is held for hints
  * @lock: guards @nodes; innermost
- * @nodes: what is held and not on its way to the device, by node
+ * @nodes: what is at rest, by node; set while there is a device with hints
  * @nr_pages: pages of all nodes
- * @elements: what is on its way; the worker's, as is what follows
- * @nr_in_flight: blocks that the device has
- * @round: counts rounds; what blocks at rest are marked with
+ * @requests: what is on its way, one for each descriptor; the worker's, as is what follows
+ * @sg: descriptors, each with adjacent blocks
+ * @nr_sg: how many there are
+ * @nr_left: how many the device has
+ * @leaving: the blocks, in any order
+ * @nr_leaving: pages of them; read by anybody
  * @order: the largest worth a try
  * @pressed: the kernel wanted memory back since the round began; written by anybody
  * @shrinker: gives blocks back when memory is short
  * @nr_taken: blocks taken from the allocator so far
- * @nr_ranges: descriptors sent so far
+ * @nr_elements: descriptors sent so far
  * @nr_blocks: blocks in them
  * @nr_hinted: pages of these
- * @nr_again: those of them that were held before the round
  * @nr_released: pages given back when hinting was over, or the device went
  * @usecs_max: the longest that one block took then
  * @nr_reclaimed: pages given back because memory was short
@@ -87,17 +66,19 @@ struct balloon_held {
 	spinlock_t lock;
 	struct balloon_held_node *nodes;
 	atomic_long_t nr_pages;
-	struct balloon_held_element elements[2];
-	unsigned int nr_in_flight;
-	unsigned long round;
+	struct balloon_request requests[BALLOON_HELD_BLOCKS];
+	struct scatterlist sg[BALLOON_HELD_BLOCKS];
+	unsigned int nr_sg;
+	unsigned int nr_left;
+	struct list_head leaving;
+	unsigned long nr_leaving;
 	int order;
 	bool pressed;
 	struct balloon_compat_shrinker shrinker;
 	u64 nr_taken;
-	u64 nr_ranges;
+	u64 nr_elements;
 	u64 nr_blocks;
 	u64 nr_hinted;
-	u64 nr_again;
 	u64 nr_released;
 	u64 usecs_max;
 	atomic_long_t nr_reclaimed;
@@ -124,7 +105,7 @@ struct balloon_held {
  * RESTING     STARTING        -            IDLE         -
  * ==========  ==============  ===========  ===========  ==================================
  *
- * NAMING and FILLING also end when the device has not answered for BALLOON_SILENCE.
+ * NAMING and FILLING also end when the device is silent (queue_watch.c).
  */
 enum balloon_hint_state {
 	BALLOON_HINT_IDLE,
@@ -137,24 +118,21 @@ enum balloon_hint_state {
 
 /**
  * struct balloon_hint - the device's command and what became of it
- * @stream: the hint queue, for commands and what is held
+ * @stream: the hint queue, for commands and what is held; without a queue where the feature
+ *	    was not negotiated
  * @work: does everything but what the shrinker and the kernel's worker do
  * @state: what is done next
  * @id: the command that the present or last round is for; 0 when it is over
  * @sent: the id that the device was told last
  * @command: what the device's configuration said last
  * @command_at: jiffies of when it became that
- * @changed: the configuration changed: the command may be another; written by anybody
- * @held: nothing is hinted or held for now; written by pm.c
+ * @suspended: nothing is hinted or held for now; written by pm.c
  * @done: the device needs no hints any more: what is held goes back as it is
  * @migrating: a round has begun since then
  * @first: the round is the first one
  * @holding: blocks are held in this migration
  * @reason: why, or why not
- * @nr_before: pages that were named before the migration; of @vb->reporting
- * @nr_looks: looks that found nothing new from the device
- * @looked: jiffies of the last
- * @progress: what the queue said then
+ * @nr_before: pages that were hinted before the migration; of @vb->reporting
  * @nr_commands: commands of the device
  * @nr_rounds: rounds begun
  * @commands: the last START, and the last STOP
@@ -170,17 +148,13 @@ struct balloon_hint {
 	u32 sent;
 	u32 command;
 	unsigned long command_at;
-	bool changed;
-	bool held;
+	bool suspended;
 	bool done;
 	bool migrating;
 	bool first;
 	bool holding;
 	const char *reason;
 	u64 nr_before;
-	unsigned int nr_looks;
-	unsigned long looked;
-	unsigned long progress;
 	u64 nr_commands;
 	u64 nr_rounds;
 	struct balloon_hint_command commands[2];
@@ -194,23 +168,20 @@ void balloon_hint_release_all(struct virtio_balloon *vb);
 void balloon_hint_exit(struct virtio_balloon *vb);
 
 void balloon_hint_changed(struct virtio_balloon *vb);
-void balloon_hint_hold(struct virtio_balloon *vb, bool hold);
+void balloon_hint_suspend(struct virtio_balloon *vb, bool suspend);
 bool balloon_hint_recent(struct virtio_balloon *vb);
 unsigned long balloon_hint_unsettled(struct balloon_hint *hint);
 bool balloon_hint_interrupted(struct balloon_hint *hint);
 const char *balloon_hint_state_name(struct virtio_balloon *vb);
 const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reason);
-void balloon_hint_show(struct seq_file *file, struct virtio_balloon *vb);
 
 int balloon_held_init(struct balloon_held *held);
-int balloon_held_start(struct balloon_held *held);
-void balloon_held_stop(struct balloon_held *held);
 void balloon_held_exit(struct balloon_held *held);
 void balloon_held_begin(struct balloon_hint *hint);
 int balloon_held_step(struct balloon_hint *hint);
-void balloon_held_settle(struct balloon_held *held, struct balloon_request *request);
+void balloon_held_settle(struct balloon_held *held);
 bool balloon_held_release(struct balloon_hint *hint, bool all);
-void balloon_held_offline(struct virtio_balloon *vb, unsigned long start_pfn,
+void balloon_held_offline(struct balloon_held *held, unsigned long start_pfn,
 			  unsigned long end_pfn);
 unsigned long balloon_held_pages(struct balloon_held *held);
 

@@ -15,42 +15,22 @@
  *	them on the inflate queue; right on every known host, none of which keeps
  *	count. What is smaller than a block goes the way of pfn.
  */
-#include <linux/moduleparam.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
 #include "compat/compat.h"
+#include "param.h"
 
-static const char * const balloon_mode_names[BALLOON_MODE_NR] = {
+static const char * const balloon_mode_names[] = {
 	[BALLOON_MODE_PFN]	= "pfn",
 	[BALLOON_MODE_AUTO]	= "auto",
 	[BALLOON_MODE_RANGE]	= "range",
+	NULL
 };
 
-static int balloon_mode = BALLOON_MODE_AUTO;
+static struct balloon_choice balloon_mode = { balloon_mode_names, BALLOON_MODE_AUTO };
 
-static int balloon_mode_set(const char *val, const struct kernel_param *kp)
-{
-	int mode = sysfs_match_string(balloon_mode_names, val);
-
-	if (mode < 0)
-		return mode;
-	WRITE_ONCE(balloon_mode, mode);
-	return 0;
-}
-
-static int balloon_mode_get(char *buffer, const struct kernel_param *kp)
-{
-	return sysfs_emit(buffer, "%s\n",
-			  balloon_mode_names[READ_ONCE(balloon_mode)]);
-}
-
-static const struct kernel_param_ops balloon_mode_ops = {
-	.set = balloon_mode_set,
-	.get = balloon_mode_get,
-};
-
-module_param_cb(inflate, &balloon_mode_ops, NULL, 0644);
+module_param_cb(inflate, &balloon_choice_ops, &balloon_mode, 0644);
 MODULE_PARM_DESC(inflate,
 		 "How the host is told of memory: 'pfn' (page by page), 'auto' (default: blocks are discarded through the reporting queue first) or 'range' (blocks through the reporting queue only); memory already in the balloon stays as it is");
 
@@ -105,7 +85,7 @@ enum balloon_mode balloon_inflate_mode(struct virtio_balloon *vb)
 {
 	if (!balloon_discard_usable(vb))
 		return BALLOON_MODE_PFN;
-	return READ_ONCE(balloon_mode);
+	return balloon_choice(&balloon_mode);
 }
 
 /**
@@ -128,7 +108,7 @@ const char *balloon_inflate_mode_name(enum balloon_mode mode)
  */
 const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
 {
-	enum balloon_mode wanted = READ_ONCE(balloon_mode);
+	enum balloon_mode wanted = balloon_choice(&balloon_mode);
 
 	if (balloon_inflate_mode(vb) == wanted)
 		return wanted == BALLOON_MODE_AUTO ? "default" : "parameter";

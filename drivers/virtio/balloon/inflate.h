@@ -12,7 +12,6 @@ enum balloon_mode {
 	BALLOON_MODE_PFN,
 	BALLOON_MODE_AUTO,
 	BALLOON_MODE_RANGE,
-	BALLOON_MODE_NR
 };
 
 /**

@@ -111,7 +111,6 @@ static const struct balloon_part balloon_parts[] = {
 		.init = balloon_reporting_init,
 		.start = balloon_reporting_start,
 		.stop = balloon_reporting_stop,
-		.exit = balloon_reporting_exit,
 	},
 	{
 		.name = "report pace",

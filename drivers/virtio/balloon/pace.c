@@ -77,11 +77,11 @@ static void balloon_pace_judge(struct balloon_pace *pace, u64 nr_reported)
 /* The administrator has said how long to wait: for each pass that the kernel plans. */
 static void balloon_pace_retime(struct virtio_balloon *vb, unsigned long delay)
 {
-	struct delayed_work *work = &vb->reporting->info.work;
+	struct delayed_work *work = &vb->reporting.info.work;
 
 	if (!timer_pending(&work->timer) || work->timer.expires == vb->pace.expires)
 		return;
-	mod_delayed_work(vb->reporting->wq, work, delay);
+	mod_delayed_work(vb->reporting.wq, work, delay);
 	vb->pace.expires = work->timer.expires;
 }
 
@@ -92,8 +92,8 @@ static void balloon_pace_retime(struct virtio_balloon *vb, unsigned long delay)
 static void balloon_pace_adapt(struct virtio_balloon *vb)
 {
 	unsigned long nr_free = global_zone_page_state(NR_FREE_PAGES);
-	struct timer_list *timer = &vb->reporting->info.work.timer;
-	bool passing = balloon_reporting_passing(vb);
+	struct timer_list *timer = &vb->reporting.info.work.timer;
+	bool passing = READ_ONCE(vb->reporting.passes_left);
 	struct balloon_pace *pace = &vb->pace;
 	unsigned long low = min(nr_free, pace->nr_free);
 
@@ -103,7 +103,7 @@ static void balloon_pace_adapt(struct virtio_balloon *vb)
 		pace->nr_settled = 0;
 	pace->nr_free = nr_free;
 	if (pace->passing && !passing)
-		balloon_pace_judge(pace, vb->reporting->reported.pages);
+		balloon_pace_judge(pace, vb->reporting.reports.pages);
 	pace->passing = passing;
 	if (!passing && pace->is_default && timer_pending(timer) &&
 	    time_before_eq(timer->expires, jiffies + BALLOON_PACE_KERNEL) &&
@@ -153,9 +153,9 @@ int balloon_pace_init(struct virtio_balloon *vb)
  */
 int balloon_pace_start(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_reporting *reporting = &vb->reporting;
 
-	if (!reporting->registered || !reporting->report_sg)
+	if (!reporting->registered || !reporting->reports.nr_sg)
 		return 0;
 	/* Some jiffies may have gone by until it was asked for. */
 	vb->pace.is_default = reporting->delay <= BALLOON_PACE_KERNEL &&

@@ -43,12 +43,11 @@ static unsigned long balloon_pm_unsettled(struct virtio_balloon *vb)
 {
 	unsigned long nr = balloon_size_inflating(vb) +
 			   balloon_pages_deflating(vb) +
-			   balloon_pages_unsettled(vb) + balloon_reporting_busy(vb);
+			   balloon_pages_unsettled(vb) + balloon_hint_unsettled(&vb->hint) +
+			   READ_ONCE(vb->reporting.nr_busy);
 
 	if (READ_ONCE(vb->size.hold) == BALLOON_HOLD_EMPTY)
 		nr += balloon_size_actual(vb);
-	if (vb->hint)
-		nr += balloon_hint_unsettled(vb->hint);
 	return nr;
 }
 
@@ -74,7 +73,7 @@ static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 	balloon_event(vb, hold == BALLOON_HOLD_NOT ? BALLOON_EVENT_SLEEP_END :
 		      BALLOON_EVENT_SLEEP_PREPARE, balloon_size_actual(vb), 0);
 	balloon_size_hold(vb, hold);
-	balloon_hint_hold(vb, hold != BALLOON_HOLD_NOT);
+	balloon_hint_suspend(vb, hold != BALLOON_HOLD_NOT);
 	balloon_reporting_hold(vb, hold != BALLOON_HOLD_NOT);
 	if (hold != BALLOON_HOLD_NOT)
 		balloon_pm_settle(vb);
@@ -90,7 +89,7 @@ static int balloon_pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
 	unsigned long nr;
 
 	balloon_pm_hold(vb, hold);
-	nr = balloon_reporting_busy(vb);
+	nr = READ_ONCE(vb->reporting.nr_busy);
 	if (!nr)
 		return NOTIFY_DONE;
 	dev_warn(&vb->vdev->dev,

@@ -424,6 +424,43 @@ int balloon_queue_post(struct balloon_stream *stream,
 }
 
 /**
+ * balloon_queue_post_blocks() - have the host discard blocks
+ * @stream: whose they are
+ * @requests: room for one for each element
+ * @sg: the blocks
+ * @nr_sg: how many
+ * @nr_each: blocks in one element; @nr_sg is a multiple of it
+ *
+ * Notifies the host.
+ *
+ * Context: any.
+ * Return: elements that were posted, at least one; or the error of the first.
+ */
+int balloon_queue_post_blocks(struct balloon_stream *stream, struct balloon_request *requests,
+			      struct scatterlist *sg, unsigned int nr_sg,
+			      unsigned int nr_each)
+{
+	int nr = 0, err = 0;
+
+	for (; nr_sg && !err; nr_sg -= nr_each, sg += nr_each) {
+		struct scatterlist *last = &sg[nr_each - 1];
+		bool was_last = sg_is_last(last);
+
+		requests[nr].sg = sg;
+		requests[nr].nr_sg = nr_each;
+		requests[nr].device_writes = true;
+		sg_mark_end(last);
+		err = balloon_queue_post(stream, &requests[nr]);
+		if (!was_last)
+			sg_unmark_end(last);
+		nr += !err;
+	}
+	if (nr)
+		balloon_queue_kick(stream->queue);
+	return nr ? nr : err;
+}
+
+/**
  * balloon_queue_kick() - notify the host of what was posted, if it wants to know
  * @queue: the queue
  *

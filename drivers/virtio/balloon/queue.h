@@ -106,7 +106,8 @@ enum balloon_arm {
  * @nr_4k: units of 4096 bytes that they name; guarded by @lock
  * @progress: jiffies of the last answer, or of the first request after a rest; guarded
  *	      by @lock
- * @nr_looks: looks since then that found the queue as before; queue_watch.c's
+ * @nr_looks: looks since then that found the queue as before; queue_watch.c's, read by
+ *	      anybody
  * @looked: @progress at the last look; likewise
  * @said_at: jiffies when the host's silence was logged last, or 0; likewise
  * @said_silent: it was, and still lasts; likewise
@@ -151,11 +152,15 @@ bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout);
 unsigned int balloon_queue_room(struct balloon_queue *queue);
 int balloon_queue_post(struct balloon_stream *stream,
 		       struct balloon_request *request);
+int balloon_queue_post_blocks(struct balloon_stream *stream, struct balloon_request *requests,
+			      struct scatterlist *sg, unsigned int nr_sg,
+			      unsigned int nr_each);
 void balloon_queue_kick(struct balloon_queue *queue);
 void balloon_queue_renotify(struct balloon_queue *queue);
 void balloon_queue_poll(struct balloon_queue *queue);
 bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm);
 bool balloon_queue_broken(struct balloon_queue *queue);
+bool balloon_queue_silent(struct balloon_queue *queue);
 unsigned int balloon_queue_size(struct balloon_queue *queue);
 
 extern const char * const balloon_queue_names[BALLOON_QUEUE_NR];

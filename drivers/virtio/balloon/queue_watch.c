@@ -2,18 +2,19 @@
 /*
  * Names a queue that is silent or broken, once, with the memory that it holds.
  *
- * It looks once a second while anything is in flight, and at once when an interrupt
+ * It looks four times a second while anything is in flight, and at once when an interrupt
  * finds a queue broken. A statistics buffer is in flight all the time, by design: that
  * queue is never silent, but it can be broken.
  *
  * An answer may be there that nobody has asked an interrupt for, so each look takes
  * answers in. QEMU may miss a hint that comes while it turns its notifications on: the
- * host is notified again at each look before it is called silent. A guest that was
- * stopped sees jiffies leap, so the looks count, and not the time alone.
+ * host is notified again at each look before it is called silent. Then the users of the
+ * queue are notified, for those who do not want to wait any longer. A guest that was
+ * stopped sees jiffies leap, so the looks count, and not the time.
  */
 #include "balloon.h"
 
-#define BALLOON_WATCH_TICK	HZ
+#define BALLOON_WATCH_TICK	(HZ / 4)
 #define BALLOON_WATCH_LOOKS	(BALLOON_SILENCE / BALLOON_WATCH_TICK)
 /* A host that answers now and then is not to fill the log. */
 #define BALLOON_WATCH_QUIET	(300 * HZ)
@@ -60,27 +61,31 @@ static void balloon_queue_say_answers(struct balloon_queue *queue)
 	queue->said_silent = false;
 }
 
-/* What the look found; @since is how long ago the host answered. */
 static void balloon_queue_judge(struct balloon_queue *queue, bool progress,
-				unsigned long since, unsigned long nr_4k)
+				unsigned long nr_4k)
 {
+	unsigned int i;
+
 	if (progress) {
-		queue->nr_looks = 0;
+		WRITE_ONCE(queue->nr_looks, 0);
 		balloon_queue_say_answers(queue);
 		return;
 	}
-	queue->nr_looks++;
-	if (queue->nr_looks >= BALLOON_WATCH_LOOKS && since >= BALLOON_SILENCE)
-		balloon_queue_say_silent(queue, nr_4k);
-	else if (queue->nr_looks < BALLOON_WATCH_LOOKS)
+	WRITE_ONCE(queue->nr_looks, queue->nr_looks + 1);
+	if (queue->nr_looks < BALLOON_WATCH_LOOKS) {
 		balloon_queue_renotify(queue);
+		return;
+	}
+	balloon_queue_say_silent(queue, nr_4k);
+	for (i = 0; i < queue->nr_streams && queue->nr_looks == BALLOON_WATCH_LOOKS; i++)
+		queue->streams[i]->notify(queue->streams[i]);
 }
 
 /* Returns whether to look again. */
 static bool balloon_queue_look(struct balloon_queue *queue)
 {
 	bool is_stats = queue == &queue->vb->queues[BALLOON_QUEUE_STATS];
-	unsigned long flags, since, nr_4k;
+	unsigned long flags, nr_4k;
 	bool broken, progress;
 	unsigned int nr;
 
@@ -91,7 +96,6 @@ static bool balloon_queue_look(struct balloon_queue *queue)
 	nr = queue->nr_in_flight;
 	nr_4k = queue->nr_4k;
 	progress = !nr || queue->progress != queue->looked;
-	since = jiffies - queue->progress;
 	queue->looked = queue->progress;
 	spin_unlock_irqrestore(&queue->lock, flags);
 
@@ -99,7 +103,7 @@ static bool balloon_queue_look(struct balloon_queue *queue)
 		balloon_queue_say_broken(queue, nr_4k);
 	if (broken || is_stats)
 		return false;
-	balloon_queue_judge(queue, progress, since, nr_4k);
+	balloon_queue_judge(queue, progress, nr_4k);
 	return nr;
 }
 
@@ -114,6 +118,18 @@ static void balloon_watch_work(struct work_struct *work)
 		again |= balloon_queue_look(&vb->queues[i]);
 	if (again)
 		balloon_work_plan(&vb->watch, BALLOON_WATCH_TICK);
+}
+
+/**
+ * balloon_queue_silent() - whether the host has not answered for BALLOON_SILENCE
+ * @queue: the queue
+ *
+ * Context: any.
+ */
+bool balloon_queue_silent(struct balloon_queue *queue)
+{
+	return READ_ONCE(queue->nr_looks) >= BALLOON_WATCH_LOOKS &&
+	       READ_ONCE(queue->progress) == READ_ONCE(queue->looked);
 }
 
 /**
@@ -147,7 +163,7 @@ void balloon_watch_init(struct virtio_balloon *vb)
  */
 void balloon_watch_forget(struct balloon_queue *queue)
 {
-	queue->nr_looks = 0;
+	WRITE_ONCE(queue->nr_looks, 0);
 	queue->said_at = 0;
 	queue->said_silent = false;
 	queue->said_broken = false;

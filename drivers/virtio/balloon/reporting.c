@@ -28,35 +28,38 @@
  * ring to them. When they fill it an element waits for a moment, and is refused then.
  */
 #include <linux/mm.h>
-#include <linux/seq_file.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
 
 #include "balloon.h"
+#include "compat/compat.h"
 #include "compat/reported.h"
 #include "trace.h"
 
 /* Bytes of an element at most; its used length has 32 bits. */
 #define BALLOON_REPORTING_BYTES		SZ_2G
-/* Notify a host that does not answer again. */
-#define BALLOON_REPORTING_LOOK		(HZ / 4)
 /* Look so often whether there is room. */
 #define BALLOON_REPORTING_RETRY		(HZ / 50 ?: 1)
 /* The kernel gets its blocks back if there is none for so long. */
 #define BALLOON_REPORTING_ROOM		HZ
 /* Twice as many passes as it takes to show all memory, if meanwhile more is freed. */
 #define BALLOON_REPORTING_PASSES	32
-/* Blocks from the front of a list that make one element. */
+
+static struct virtio_balloon *balloon_reporting_vb(struct balloon_reporting *reporting)
+{
+	return container_of(reporting, struct virtio_balloon, reporting);
+}
+
+/* Blocks from the front of a list that are posted together. */
 static unsigned int balloon_reporting_fit(struct balloon_reporting *reporting,
 					  struct scatterlist *sg, unsigned int nr_sg)
 {
-	unsigned int nr = 0;
-	size_t bytes = 0;
+	size_t bytes = sg->length;
+	unsigned int nr = 1;
 
-	nr_sg = min(nr_sg, reporting->hinting ? reporting->hint_sg : reporting->report_sg);
+	nr_sg = min(nr_sg, reporting->to->nr_sg);
 	while (nr < nr_sg && bytes + sg[nr].length <= BALLOON_REPORTING_BYTES)
 		bytes += sg[nr++].length;
-	return max(nr, 1U);
+	return nr;
 }
 
 static unsigned long balloon_reporting_pages(struct balloon_reporting *reporting,
@@ -72,46 +75,23 @@ static unsigned long balloon_reporting_pages(struct balloon_reporting *reporting
 	return nr_pages;
 }
 
-/* Posts blocks from the front of a list as one element, which ends where it is told to. */
-static int balloon_reporting_post(struct balloon_reporting *reporting,
-				  struct scatterlist *sg, unsigned int nr, bool is_last)
-{
-	struct balloon_request *request = &reporting->requests[reporting->nr_left];
-	int err;
-
-	request->sg = sg;
-	request->nr_sg = nr;
-	request->device_writes = true;
-	sg_mark_end(&sg[nr - 1]);
-	err = balloon_queue_post(reporting->stream, request);
-	if (!is_last)
-		sg_unmark_end(&sg[nr - 1]);
-	if (err)
-		return err;
-	reporting->nr_left++;
-	reporting->nr_sg += nr;
-	return 0;
-}
-
 /*
  * Posts as many blocks as fit. Reports are one element. Hints have one element each: that is
  * how Linux has always sent them, and QEMU before 7.0 looks at the first descriptor only.
  */
-static int balloon_reporting_add(struct balloon_reporting *reporting,
-				 struct scatterlist *sg, unsigned int nr_sg)
+static int balloon_reporting_post(struct balloon_reporting *reporting,
+				  struct scatterlist *sg, unsigned int nr_sg)
 {
-	unsigned int i, nr = balloon_reporting_fit(reporting, sg, nr_sg);
+	unsigned int nr = balloon_reporting_fit(reporting, sg, nr_sg);
 	unsigned int nr_each = reporting->hinting ? 1 : nr;
-	int err = 0;
+	int ret = balloon_queue_post_blocks(&reporting->to->stream, reporting->requests, sg, nr,
+					    nr_each);
 
-	reporting->nr_sg = 0;
-	reporting->nr_left = 0;
-	for (i = 0; i < nr && !err; i += nr_each)
-		err = balloon_reporting_post(reporting, sg + i, nr_each, i + nr_each == nr_sg);
-	if (!reporting->nr_left)
-		return err;
+	if (ret < 0)
+		return ret;
+	reporting->nr_left = ret;
+	reporting->nr_sg = ret * nr_each;
 	WRITE_ONCE(reporting->nr_busy, balloon_reporting_pages(reporting, sg, nr_sg));
-	balloon_queue_kick(reporting->stream->queue);
 	return 0;
 }
 
@@ -126,91 +106,77 @@ static int balloon_reporting_try(struct balloon_reporting *reporting,
 	int err = -ENOSPC;
 
 	mutex_lock(&reporting->gate);
-	reporting->stream = reporting->hinting ? &reporting->hints : &reporting->reports;
+	reporting->to = reporting->hinting ? &reporting->hints : &reporting->reports;
 	reporting->posted_notes = READ_ONCE(reporting->notes);
 	if (!reporting->running || reporting->held)
 		err = -ENODEV;
-	else if (!(reporting->hinting ? reporting->hint_sg : reporting->report_sg))
+	else if (!reporting->to->nr_sg)
 		err = -EOPNOTSUPP;
-	else if (!balloon_pages_unseen(reporting->vb))
-		err = balloon_reporting_add(reporting, sg, nr_sg);
+	else if (!balloon_pages_unseen(balloon_reporting_vb(reporting)))
+		err = balloon_reporting_post(reporting, sg, nr_sg);
 	mutex_unlock(&reporting->gate);
 	return err;
 }
 
 static void balloon_reporting_wait(struct balloon_reporting *reporting)
 {
-	struct balloon_stream *stream = reporting->stream;
+	struct balloon_stream *stream = &reporting->to->stream;
 
 	while (reporting->nr_left) {
-		if (balloon_stream_wait(stream, BALLOON_REPORTING_LOOK)) {
+		if (balloon_stream_wait(stream, BALLOON_SILENCE)) {
 			balloon_stream_take(stream);
 			reporting->nr_left--;
 		} else if (balloon_queue_broken(stream->queue)) {
 			/* It is not waited for, but keeps what it has. */
 			schedule_timeout_idle(BALLOON_REPORTING_RETRY);
-		} else {
-			balloon_queue_renotify(stream->queue);
 		}
 	}
+	WRITE_ONCE(reporting->nr_busy, 0);
 	/* The interrupt was for these; others may wait for one. */
 	while (!balloon_queue_arm(stream->queue, BALLOON_ARM_FIRST))
 		balloon_stream_take(stream);
-	if (stream == &reporting->reports)
-		balloon_discard_retry(reporting->vb);
+	if (reporting->to == &reporting->reports)
+		balloon_discard_retry(balloon_reporting_vb(reporting));
 }
 
-/* Sends what fits and waits for the answer. An error: nothing was reported. */
+/*
+ * Sends what fits and waits for the answer. An error: the host may not know of it. A
+ * device that has another command by now may have ignored a hint, and what was reported
+ * when the kernel's notes were erased is to be hinted.
+ */
 static int balloon_reporting_send(struct balloon_reporting *reporting,
 				  struct scatterlist *sg, unsigned int nr_sg)
 {
 	unsigned long end = jiffies + BALLOON_REPORTING_ROOM;
 	int err;
 
-	while ((err = balloon_reporting_try(reporting, sg, nr_sg)) == -ENOSPC) {
-		if (time_after(jiffies, end))
-			return -EBUSY;
+	while ((err = balloon_reporting_try(reporting, sg, nr_sg)) == -ENOSPC &&
+	       time_before(jiffies, end))
 		schedule_timeout_idle(BALLOON_REPORTING_RETRY);
-	}
 	if (err)
 		return err;
 	balloon_reporting_wait(reporting);
-	WRITE_ONCE(reporting->nr_busy, 0);
 	/* Stopped meanwhile: perhaps it was the reset that ended this. */
-	return READ_ONCE(reporting->running) ? 0 : -ENODEV;
+	if (!READ_ONCE(reporting->running))
+		return -ENODEV;
+	if (reporting->posted_notes != READ_ONCE(reporting->notes) ||
+	    (reporting->to == &reporting->hints &&
+	     (!READ_ONCE(reporting->hinting) || READ_ONCE(reporting->stale))))
+		return -EAGAIN;
+	return 0;
 }
 
+/* The host has answered, though what it was told may be stale. */
 static void balloon_reporting_count(struct balloon_reporting *reporting,
-				    unsigned int nr_blocks, unsigned long nr_pages)
+				    unsigned long nr_pages)
 {
-	bool hinted = reporting->stream == &reporting->hints;
-	struct balloon_reporting_counts *counts = hinted ? &reporting->hinted :
-							   &reporting->reported;
+	struct balloon_reporting_queue *to = reporting->to;
 
-	WRITE_ONCE(counts->elements, counts->elements + (hinted ? nr_blocks : 1));
-	WRITE_ONCE(counts->blocks, counts->blocks + nr_blocks);
-	WRITE_ONCE(counts->pages, counts->pages + nr_pages);
+	WRITE_ONCE(to->elements, to->elements +
+		   (to == &reporting->hints ? reporting->nr_sg : 1));
+	WRITE_ONCE(to->blocks, to->blocks + reporting->nr_sg);
+	WRITE_ONCE(to->pages, to->pages + nr_pages);
 	WRITE_ONCE(reporting->nr_pass, reporting->nr_pass + nr_pages);
-}
-
-static void balloon_reporting_refuse(struct balloon_reporting *reporting,
-				     unsigned long nr_pages, int err)
-{
-	balloon_event(reporting->vb, BALLOON_EVENT_REPORT_FAILED, nr_pages, -err);
-	WRITE_ONCE(reporting->nr_refused, reporting->nr_refused + 1);
-}
-
-/*
- * Whether blocks that the device is done with have to be shown again: a device that has
- * another command by now may have ignored a hint, and what was reported when the kernel's
- * notes were erased is to be hinted.
- */
-static bool balloon_reporting_again(struct balloon_reporting *reporting)
-{
-	if (reporting->posted_notes != READ_ONCE(reporting->notes))
-		return true;
-	return reporting->stream == &reporting->hints &&
-	       (!READ_ONCE(reporting->hinting) || READ_ONCE(*reporting->overtaken));
 }
 
 /*
@@ -222,31 +188,28 @@ static int balloon_reporting_report(struct page_reporting_dev_info *info,
 {
 	struct balloon_reporting *reporting =
 		container_of(info, struct balloon_reporting, info);
+	struct virtio_balloon *vb = balloon_reporting_vb(reporting);
 	unsigned long nr_pages;
-	unsigned int nr;
 	ktime_t begin;
-	int err;
+	int err = 0;
 
-	while (nr_sg) {
+	for (; nr_sg && !err; sg += reporting->nr_sg, nr_sg -= reporting->nr_sg) {
+		reporting->nr_sg = nr_sg;
 		begin = ktime_get();
 		err = balloon_reporting_send(reporting, sg, nr_sg);
 		if (err == -EOPNOTSUPP)
 			return err;
-		nr = reporting->nr_sg;
-		nr_pages = balloon_reporting_pages(reporting, sg, err ? nr_sg : nr);
-		trace_balloon_free_report(reporting->vb->vdev->index, nr, nr_pages,
+		nr_pages = balloon_reporting_pages(reporting, sg, reporting->nr_sg);
+		trace_balloon_free_report(vb->vdev->index, reporting->nr_sg, nr_pages,
 					  ktime_us_delta(ktime_get(), begin), err);
-		if (err) {
-			balloon_reporting_refuse(reporting, nr_pages, err);
-			return err;
+		if (!err || err == -EAGAIN) {
+			balloon_reporting_count(reporting, nr_pages);
+			continue;
 		}
-		balloon_reporting_count(reporting, nr, nr_pages);
-		if (balloon_reporting_again(reporting))
-			return -EAGAIN;
-		sg += nr;
-		nr_sg -= nr;
+		balloon_event(vb, BALLOON_EVENT_REPORT_FAILED, nr_pages, -err);
+		WRITE_ONCE(reporting->nr_refused, reporting->nr_refused + 1);
 	}
-	return 0;
+	return err;
 }
 
 /* Whether the kernel's worker runs or is about to; not if only its timer does. */
@@ -265,24 +228,14 @@ static void balloon_reporting_pass(struct work_struct *work)
 							   pass.work);
 
 	mutex_lock(&reporting->gate);
-	if (!reporting->passing) {
-		mutex_unlock(&reporting->gate);
-		return;
-	}
-	if (!balloon_reporting_under_way(reporting)) {
-		if (reporting->begun && (!reporting->nr_pass ||
-					 reporting->nr_passes >= BALLOON_REPORTING_PASSES)) {
-			WRITE_ONCE(reporting->passing, false);
-			if (reporting->hinting && reporting->passed)
-				reporting->passed(reporting->vb);
-		} else {
-			WRITE_ONCE(reporting->nr_pass, 0);
-			reporting->begun = true;
-			reporting->nr_passes++;
+	if (reporting->passes_left && !balloon_reporting_under_way(reporting)) {
+		WRITE_ONCE(reporting->passes_left,
+			   reporting->nr_pass ? reporting->passes_left - 1 : 0);
+		WRITE_ONCE(reporting->nr_pass, 0);
+		if (reporting->passes_left)
 			mod_delayed_work(reporting->wq, &reporting->info.work, 0);
-		}
 	}
-	if (reporting->passing)
+	if (reporting->passes_left)
 		balloon_work_plan(&reporting->pass, 1);
 	mutex_unlock(&reporting->gate);
 }
@@ -290,9 +243,14 @@ static void balloon_reporting_pass(struct work_struct *work)
 /* Runs passes from now on until one brings nothing. The gate is held. */
 static void balloon_reporting_begin(struct balloon_reporting *reporting)
 {
-	reporting->begun = false;
-	reporting->nr_passes = 0;
-	WRITE_ONCE(reporting->passing, true);
+	struct balloon_reporting_queue *to = reporting->hinting ? &reporting->hints :
+								  &reporting->reports;
+
+	if (!reporting->running || reporting->held || !to->nr_sg)
+		return;
+	/* As if one had brought something. */
+	WRITE_ONCE(reporting->nr_pass, 1);
+	WRITE_ONCE(reporting->passes_left, BALLOON_REPORTING_PASSES + 1);
 	balloon_work_kick(&reporting->pass);
 }
 
@@ -304,11 +262,10 @@ static void balloon_reporting_begin(struct balloon_reporting *reporting)
  */
 void balloon_reporting_begin_passes(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_reporting *reporting = &vb->reporting;
 
 	mutex_lock(&reporting->gate);
-	if (reporting->report_sg && !reporting->hinting && !reporting->held &&
-	    reporting->running)
+	if (!reporting->hinting)
 		balloon_reporting_begin(reporting);
 	mutex_unlock(&reporting->gate);
 }
@@ -321,29 +278,26 @@ void balloon_reporting_begin_passes(struct virtio_balloon *vb)
  *
  * Context: may sleep, for BALLOON_SILENCE after the last answer at most.
  * Return: 0; -EOPNOTSUPP without a reporting queue; -EBUSY during a round of hints, or
- *	   when the driver is being stopped; -ETIMEDOUT if the host does not answer;
+ *	   when something could not be sent; -ETIMEDOUT if the host does not answer;
  *	   -EINTR for a signal.
  */
 int balloon_reporting_now(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting = vb->reporting;
-	unsigned long progress, end = jiffies + BALLOON_SILENCE;
+	struct balloon_reporting *reporting = &vb->reporting;
 
-	if (!reporting || !reporting->registered || !reporting->report_sg)
+	u64 nr_refused = READ_ONCE(reporting->nr_refused);
+
+	if (!reporting->registered || !reporting->reports.nr_sg)
 		return -EOPNOTSUPP;
 	balloon_reporting_begin_passes(vb);
-	progress = READ_ONCE(reporting->nr_pass);
-	while (READ_ONCE(reporting->passing) && !READ_ONCE(reporting->hinting)) {
-		if (READ_ONCE(reporting->nr_pass) != progress)
-			end = jiffies + BALLOON_SILENCE;
-		progress = READ_ONCE(reporting->nr_pass);
-		if (time_after(jiffies, end))
+	while (READ_ONCE(reporting->passes_left) && !READ_ONCE(reporting->hinting)) {
+		if (balloon_queue_silent(reporting->reports.stream.queue))
 			return -ETIMEDOUT;
 		if (schedule_timeout_interruptible(1) && signal_pending(current))
 			return -EINTR;
 	}
 	return READ_ONCE(reporting->hinting) || READ_ONCE(reporting->held) ||
-	       !READ_ONCE(reporting->running) ? -EBUSY : 0;
+	       READ_ONCE(reporting->nr_refused) != nr_refused ? -EBUSY : 0;
 }
 
 /**
@@ -355,15 +309,14 @@ int balloon_reporting_now(struct virtio_balloon *vb)
  */
 const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting = vb->reporting;
-
 	if (balloon_poison_fills())
 		return "free pages must keep their contents (init_on_free or page_poison)";
 	if (!BALLOON_COMPAT_FORGETS)
 		return "this kernel's notes of reported memory cannot be erased";
-	if (!reporting || !READ_ONCE(reporting->registered))
+	if (!READ_ONCE(vb->reporting.registered))
 		return "the kernel shows no free memory to this device";
-	return reporting->hint_sg ? NULL : "the hint queue has room for one block only";
+	return vb->reporting.hints.nr_sg ? NULL :
+					   "the hint queue has room for one block only";
 }
 
 /**
@@ -375,9 +328,9 @@ const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
  */
 void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_reporting *reporting = &vb->reporting;
 
-	if (!reporting || (report && !reporting->report_sg))
+	if (report && !reporting->reports.nr_sg)
 		return;
 	WRITE_ONCE(reporting->notes, reporting->notes + 1);
 	balloon_compat_forget_reported(reporting->order);
@@ -390,35 +343,21 @@ void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
  * @vb: the balloon
  * @hint: which
  *
- * At its beginning passes begin, and @passed is called when they have ended. After the
- * end nothing is posted to the hint queue.
+ * At its beginning passes begin. After the end nothing is posted to the hint queue.
  *
  * Context: may sleep for a moment.
  */
 void balloon_reporting_hint(struct virtio_balloon *vb, bool hint)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_reporting *reporting = &vb->reporting;
 
-	if (!reporting)
-		return;
 	mutex_lock(&reporting->gate);
 	if (reporting->hinting)
-		WRITE_ONCE(reporting->passing, false);
+		WRITE_ONCE(reporting->passes_left, 0);
 	WRITE_ONCE(reporting->hinting, hint);
 	if (hint)
 		balloon_reporting_begin(reporting);
 	mutex_unlock(&reporting->gate);
-}
-
-/**
- * balloon_reporting_passing() - whether passes run
- * @vb: the balloon
- *
- * Context: any.
- */
-bool balloon_reporting_passing(struct virtio_balloon *vb)
-{
-	return vb->reporting && READ_ONCE(vb->reporting->passing);
 }
 
 static void balloon_reporting_notify(struct balloon_stream *stream)
@@ -426,39 +365,43 @@ static void balloon_reporting_notify(struct balloon_stream *stream)
 	wake_up(&stream->queue->wait);
 }
 
+static void balloon_reporting_init_queue(struct virtio_balloon *vb,
+					 struct balloon_reporting_queue *queue,
+					 unsigned int feature, enum balloon_queue_id id)
+{
+	if (virtio_has_feature(vb->vdev, feature))
+		balloon_stream_init(&queue->stream, &vb->queues[id],
+				    balloon_reporting_notify);
+}
+
 /**
  * balloon_reporting_init() - prepare to report and to hint
  * @vb: the balloon
  *
- * Context: probe; may sleep.
- * Return: 0 or -ENOMEM.
+ * Context: probe.
+ * Return: 0.
  */
 int balloon_reporting_init(struct virtio_balloon *vb)
 {
-	bool reports = virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING);
-	bool hints = virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT);
-	struct balloon_reporting *reporting;
+	struct balloon_reporting *reporting = &vb->reporting;
 
-	if (!reports && !hints)
-		return 0;
-	reporting = kzalloc(sizeof(*reporting), GFP_KERNEL);
-	if (!reporting)
-		return -ENOMEM;
 	mutex_init(&reporting->gate);
 	balloon_work_init(&reporting->pass, vb->wq, balloon_reporting_pass);
-	if (reports)
-		balloon_stream_init(&reporting->reports,
-				    &vb->queues[BALLOON_QUEUE_REPORTING],
-				    balloon_reporting_notify);
-	if (hints)
-		balloon_stream_init(&reporting->hints, &vb->queues[BALLOON_QUEUE_HINT],
-				    balloon_reporting_notify);
+	balloon_reporting_init_queue(vb, &reporting->reports, VIRTIO_BALLOON_F_REPORTING,
+				     BALLOON_QUEUE_REPORTING);
+	balloon_reporting_init_queue(vb, &reporting->hints, VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+				     BALLOON_QUEUE_HINT);
 	reporting->info.report = balloon_reporting_report;
 	reporting->info.order = BALLOON_BLOCK_ORDER_MIN;
 	reporting->order = BALLOON_BLOCK_ORDER_MIN;
-	reporting->vb = vb;
-	vb->reporting = reporting;
 	return 0;
+}
+
+/* Half of a ring is for the others who use it. */
+static void balloon_reporting_start_queue(struct balloon_reporting_queue *queue)
+{
+	if (queue->stream.queue)
+		queue->nr_sg = balloon_queue_size(queue->stream.queue) / 2;
 }
 
 /* The kernel plans the first pass when it registers a client: that says where and how soon. */
@@ -466,7 +409,7 @@ static int balloon_reporting_register(struct balloon_reporting *reporting)
 {
 	int err;
 
-	if (!reporting->report_sg && !reporting->hint_sg)
+	if (!reporting->reports.nr_sg && !reporting->hints.nr_sg)
 		return -ENOSPC;
 	err = page_reporting_register(&reporting->info);
 	reporting->wq = reporting->info.work.wq ?: balloon_compat_system_wq;
@@ -475,41 +418,37 @@ static int balloon_reporting_register(struct balloon_reporting *reporting)
 }
 
 /**
- * balloon_reporting_start() - let the kernel show its free memory
+ * balloon_reporting_start() - report and hint from now on
  * @vb: the balloon
  *
- * The kernel has one client only. That there is one already is no reason to do without
- * a balloon.
+ * The kernel has one client in the whole system. That there is one already is no reason to
+ * do without a balloon.
  *
  * Context: after DRIVER_OK; may sleep.
  * Return: 0.
  */
 int balloon_reporting_start(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_reporting *reporting = &vb->reporting;
 	int err = 0;
 
-	if (!reporting)
+	if (!reporting->reports.stream.queue && !reporting->hints.stream.queue)
 		return 0;
 	mutex_lock(&reporting->gate);
 	reporting->running = true;
-	/* The other half is for others. */
-	if (reporting->reports.queue)
-		reporting->report_sg = balloon_queue_size(reporting->reports.queue) / 2;
-	if (reporting->hints.queue)
-		reporting->hint_sg = balloon_queue_size(reporting->hints.queue) / 2;
+	balloon_reporting_start_queue(&reporting->reports);
+	balloon_reporting_start_queue(&reporting->hints);
 	mutex_unlock(&reporting->gate);
 	if (!reporting->registered)
 		err = balloon_reporting_register(reporting);
 	WRITE_ONCE(reporting->registered, !err);
-	if (err && reporting->reports.queue)
+	if (err && reporting->reports.stream.queue)
 		dev_warn(&vb->vdev->dev,
 			 "free memory is not reported to this device: %s (%d)\n",
 			 err == -EBUSY ? "another one has it already" :
 			 err == -ENOSPC ? "its ring has room for one block only" :
 			 "the kernel refuses", err);
-	if (!err)
-		balloon_work_start(&reporting->pass);
+	balloon_work_start(&reporting->pass);
 	return 0;
 }
 
@@ -517,20 +456,18 @@ int balloon_reporting_start(struct virtio_balloon *vb)
  * balloon_reporting_stop() - post nothing more
  * @vb: the balloon
  *
- * One element that is under way stays until the host answers or is reset.
+ * What is under way stays until the host answers or is reset.
  *
  * Context: the driver core's callbacks; may sleep for a moment.
  */
 void balloon_reporting_stop(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_reporting *reporting = &vb->reporting;
 
-	if (!reporting)
-		return;
 	balloon_work_stop(&reporting->pass);
 	mutex_lock(&reporting->gate);
 	WRITE_ONCE(reporting->running, false);
-	WRITE_ONCE(reporting->passing, false);
+	WRITE_ONCE(reporting->passes_left, 0);
 	WRITE_ONCE(reporting->hinting, false);
 	mutex_unlock(&reporting->gate);
 }
@@ -544,24 +481,10 @@ void balloon_reporting_stop(struct virtio_balloon *vb)
  */
 void balloon_reporting_release_all(struct virtio_balloon *vb)
 {
-	struct balloon_reporting *reporting = vb->reporting;
-
-	if (!reporting || !reporting->registered)
+	if (!vb->reporting.registered)
 		return;
-	page_reporting_unregister(&reporting->info);
-	WRITE_ONCE(reporting->registered, false);
-}
-
-/**
- * balloon_reporting_exit() - the counterpart of balloon_reporting_init()
- * @vb: the balloon
- *
- * Context: probe or remove, after balloon_reporting_release_all().
- */
-void balloon_reporting_exit(struct virtio_balloon *vb)
-{
-	kfree(vb->reporting);
-	vb->reporting = NULL;
+	page_reporting_unregister(&vb->reporting.info);
+	WRITE_ONCE(vb->reporting.registered, false);
 }
 
 /**
@@ -573,23 +496,9 @@ void balloon_reporting_exit(struct virtio_balloon *vb)
  */
 void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
 {
-	if (!vb->reporting)
-		return;
-	mutex_lock(&vb->reporting->gate);
-	WRITE_ONCE(vb->reporting->held, hold);
-	mutex_unlock(&vb->reporting->gate);
-}
-
-/**
- * balloon_reporting_busy() - memory that the host has been told of
- * @vb: the balloon
- *
- * Context: any.
- * Return: pages that the kernel's worker waits for.
- */
-unsigned long balloon_reporting_busy(struct virtio_balloon *vb)
-{
-	return vb->reporting ? READ_ONCE(vb->reporting->nr_busy) : 0;
+	mutex_lock(&vb->reporting.gate);
+	WRITE_ONCE(vb->reporting.held, hold);
+	mutex_unlock(&vb->reporting.gate);
 }
 
 /**
@@ -603,81 +512,15 @@ unsigned long balloon_reporting_busy(struct virtio_balloon *vb)
  */
 bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout)
 {
-	struct balloon_reporting *reporting = vb->reporting;
+	struct balloon_reporting *reporting = &vb->reporting;
 	unsigned long end = jiffies + timeout;
-	u64 nr;
+	u64 nr_pages = READ_ONCE(reporting->reports.pages) + READ_ONCE(reporting->hints.pages);
 
-	if (!reporting)
-		return true;
-	nr = READ_ONCE(reporting->reported.elements) + READ_ONCE(reporting->hinted.elements);
-	while (balloon_reporting_busy(vb) &&
-	       READ_ONCE(reporting->reported.elements) +
-	       READ_ONCE(reporting->hinted.elements) == nr) {
+	while (READ_ONCE(reporting->nr_busy) &&
+	       READ_ONCE(reporting->reports.pages) + READ_ONCE(reporting->hints.pages) == nr_pages) {
 		if (time_after(jiffies, end))
 			return false;
 		schedule_timeout_idle(1);
 	}
 	return true;
-}
-
-/**
- * balloon_reporting_bytes() - free memory that was reported so far, in bytes
- * @vb: the balloon
- *
- * Context: any.
- */
-u64 balloon_reporting_bytes(struct virtio_balloon *vb)
-{
-	return vb->reporting ? READ_ONCE(vb->reporting->reported.pages) << PAGE_SHIFT : 0;
-}
-
-/**
- * balloon_reporting_hinted() - what went to the hint queue so far
- * @vb: the balloon
- *
- * Context: any.
- */
-struct balloon_reporting_counts balloon_reporting_hinted(struct virtio_balloon *vb)
-{
-	return vb->reporting ? vb->reporting->hinted : (struct balloon_reporting_counts) {};
-}
-
-/**
- * balloon_reporting_state_name() - whether free memory goes to this device
- * @vb: the balloon
- *
- * Context: any.
- * Return: one word, see Documentation/ABI.
- */
-const char *balloon_reporting_state_name(struct virtio_balloon *vb)
-{
-	struct balloon_reporting *reporting = vb->reporting;
-
-	if (!reporting || !reporting->reports.queue)
-		return "none";
-	if (!READ_ONCE(reporting->registered))
-		return "unregistered";
-	return READ_ONCE(reporting->nr_busy) ? "reporting" : "idle";
-}
-
-/**
- * balloon_reporting_show() - print what was reported
- * @file: where to
- * @vb: the balloon
- *
- * Context: debugfs; takes no lock.
- */
-void balloon_reporting_show(struct seq_file *file, struct virtio_balloon *vb)
-{
-	struct balloon_reporting *reporting = vb->reporting;
-
-	if (!reporting || !reporting->reports.queue)
-		return;
-	seq_printf(file, "state %s\n", balloon_reporting_state_name(vb));
-	seq_printf(file, "elements %llu\n", READ_ONCE(reporting->reported.elements));
-	seq_printf(file, "blocks %llu\n", READ_ONCE(reporting->reported.blocks));
-	seq_printf(file, "bytes %llu\n", balloon_reporting_bytes(vb));
-	seq_printf(file, "refused %llu\n", READ_ONCE(reporting->nr_refused));
-	seq_printf(file, "busy_bytes %llu\n",
-		   (u64)READ_ONCE(reporting->nr_busy) << PAGE_SHIFT);
 }

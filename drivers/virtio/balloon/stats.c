@@ -13,10 +13,10 @@
  * unless the parameter says otherwise.
  */
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include "balloon.h"
+#include "param.h"
 #include "compat/compat.h"
 
 /* The tags of VIRTIO 1.3 are those below this. */
@@ -26,45 +26,24 @@ enum balloon_stats_tags {
 	BALLOON_STATS_SPEC,
 	BALLOON_STATS_KERNEL,
 	BALLOON_STATS_ALL,
-	BALLOON_STATS_TAGS_NR,
 };
 
-static const struct {
-	const char *name;
-	unsigned int nr_tags;
-} balloon_stats_sets[BALLOON_STATS_TAGS_NR] = {
-	[BALLOON_STATS_SPEC]	= { "spec", BALLOON_STATS_SPEC_NR },
-	[BALLOON_STATS_KERNEL]	= { "kernel", BALLOON_COMPAT_STATS_NR },
-	[BALLOON_STATS_ALL]	= { "all", VIRTIO_BALLOON_S_NR },
+static const char * const balloon_stats_names[] = {
+	[BALLOON_STATS_SPEC]	= "spec",
+	[BALLOON_STATS_KERNEL]	= "kernel",
+	[BALLOON_STATS_ALL]	= "all",
+	NULL
 };
 
-static unsigned int balloon_stats_set = BALLOON_STATS_KERNEL;
-
-static int balloon_stats_param_set(const char *val, const struct kernel_param *kp)
-{
-	unsigned int i;
-
-	for (i = 0; i < BALLOON_STATS_TAGS_NR; i++) {
-		if (!sysfs_streq(val, balloon_stats_sets[i].name))
-			continue;
-		WRITE_ONCE(balloon_stats_set, i);
-		return 0;
-	}
-	return -EINVAL;
-}
-
-static int balloon_stats_param_get(char *buffer, const struct kernel_param *kp)
-{
-	return sysfs_emit(buffer, "%s\n",
-			  balloon_stats_sets[READ_ONCE(balloon_stats_set)].name);
-}
-
-static const struct kernel_param_ops balloon_stats_ops = {
-	.set = balloon_stats_param_set,
-	.get = balloon_stats_param_get,
+static const unsigned int balloon_stats_nr_tags[] = {
+	[BALLOON_STATS_SPEC]	= BALLOON_STATS_SPEC_NR,
+	[BALLOON_STATS_KERNEL]	= BALLOON_COMPAT_STATS_NR,
+	[BALLOON_STATS_ALL]	= VIRTIO_BALLOON_S_NR,
 };
 
-module_param_cb(stats, &balloon_stats_ops, NULL, 0644);
+static struct balloon_choice balloon_stats_set = { balloon_stats_names, BALLOON_STATS_KERNEL };
+
+module_param_cb(stats, &balloon_choice_ops, &balloon_stats_set, 0644);
 MODULE_PARM_DESC(stats,
 		 "Which memory statistics the host gets: 'kernel' (default: those of the kernel's own driver), 'spec' (those of VIRTIO 1.3) or 'all'; for devices that are bound from then on");
 
@@ -211,7 +190,7 @@ int balloon_stats_init(struct virtio_balloon *vb)
 	vb->stats = kzalloc(sizeof(*vb->stats), GFP_KERNEL);
 	if (!vb->stats)
 		return -ENOMEM;
-	vb->stats->nr_tags = balloon_stats_sets[READ_ONCE(balloon_stats_set)].nr_tags;
+	vb->stats->nr_tags = balloon_stats_nr_tags[balloon_choice(&balloon_stats_set)];
 	balloon_work_init(&vb->stats->work, vb->wq, balloon_stats_work);
 	balloon_stream_init(&vb->stats->stream,
 			    &vb->queues[BALLOON_QUEUE_STATS],

@@ -104,10 +104,8 @@ static ssize_t hint_held_show(struct device *dev, struct device_attribute *attr,
 {
 	struct virtio_balloon *vb = balloon_of(dev);
 
-	if (!vb->hint)
-		return balloon_show_pages(buf, 0);
 	return sysfs_emit(buf, "%llu\n",
-			  ((u64)balloon_held_pages(&vb->hint->hold) << PAGE_SHIFT) +
+			  ((u64)balloon_held_pages(&vb->hint.hold) << PAGE_SHIFT) +
 			  ((u64)READ_ONCE(vb->queues[BALLOON_QUEUE_HINT].nr_4k) <<
 			   BALLOON_PFN_SHIFT));
 }
@@ -142,16 +140,21 @@ static DEVICE_ATTR_RO(hint_reason);
 static ssize_t reported_show(struct device *dev, struct device_attribute *attr,
 			     char *buf)
 {
-	return sysfs_emit(buf, "%llu\n",
-			  balloon_reporting_bytes(balloon_of(dev)));
+	return balloon_show_pages(buf, READ_ONCE(balloon_of(dev)->reporting.reports.pages));
 }
 static DEVICE_ATTR_RO(reported);
 
 static ssize_t report_state_show(struct device *dev,
 				 struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n",
-			  balloon_reporting_state_name(balloon_of(dev)));
+	struct balloon_reporting *reporting = &balloon_of(dev)->reporting;
+	const char *name = READ_ONCE(reporting->nr_busy) ? "reporting" : "idle";
+
+	if (!reporting->reports.stream.queue)
+		name = "none";
+	else if (!READ_ONCE(reporting->registered))
+		name = "unregistered";
+	return sysfs_emit(buf, "%s\n", name);
 }
 static DEVICE_ATTR_RO(report_state);
 

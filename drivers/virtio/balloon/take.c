@@ -19,13 +19,13 @@
  * memory, so that all nodes shrink alike: the host names a size and no node.
  */
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/nodemask.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
 #include "compat/compat.h"
+#include "param.h"
 
 /*
  * Memory for the balloon is never worth the reserves, an OOM kill or a warning.
@@ -54,31 +54,13 @@
 /* Single pages that are allocated in one go: an array of them fits the stack. */
 #define BALLOON_TAKE_BULK	32U
 
-static const char * const balloon_take_names[] = { "fragments", "blocks" };
+static const char * const balloon_take_names[] = { "fragments", "blocks", NULL };
 
-static bool balloon_take_blocks_first;
+enum { BALLOON_TAKE_FRAGMENTS, BALLOON_TAKE_BLOCKS };
 
-static int balloon_take_set(const char *val, const struct kernel_param *kp)
-{
-	int which = sysfs_match_string(balloon_take_names, val);
+static struct balloon_choice balloon_take_first = { balloon_take_names, BALLOON_TAKE_FRAGMENTS };
 
-	if (which < 0)
-		return which;
-	WRITE_ONCE(balloon_take_blocks_first, which);
-	return 0;
-}
-
-static int balloon_take_get(char *buffer, const struct kernel_param *kp)
-{
-	return sysfs_emit(buffer, "%s\n", balloon_take_name());
-}
-
-static const struct kernel_param_ops balloon_take_ops = {
-	.set = balloon_take_set,
-	.get = balloon_take_get,
-};
-
-module_param_cb(take, &balloon_take_ops, NULL, 0644);
+module_param_cb(take, &balloon_choice_ops, &balloon_take_first, 0644);
 MODULE_PARM_DESC(take,
 		 "Which free memory goes first: 'fragments' (default: pieces smaller than a huge page, so that the guest keeps its huge pages and the host gets memory that it really holds) or 'blocks' (for hosts that back the guest with hugetlbfs, which get back whole huge pages only)");
 
@@ -89,7 +71,7 @@ MODULE_PARM_DESC(take,
  */
 const char *balloon_take_name(void)
 {
-	return balloon_take_names[READ_ONCE(balloon_take_blocks_first)];
+	return balloon_take_names[balloon_choice(&balloon_take_first)];
 }
 
 /**
@@ -100,7 +82,7 @@ const char *balloon_take_name(void)
  */
 void balloon_take_restart(struct virtio_balloon *vb)
 {
-	vb->take.fragments = !READ_ONCE(balloon_take_blocks_first);
+	vb->take.fragments = balloon_choice(&balloon_take_first) == BALLOON_TAKE_FRAGMENTS;
 	vb->take.fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
 	vb->take.order = BALLOON_BLOCK_ORDER_MIN;
 	vb->take.block_order = BALLOON_BLOCK_ORDER_MAX;

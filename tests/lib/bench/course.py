@@ -5,39 +5,23 @@ All drivers are measured in the same QEMU, one after another in each round, so
 that what else the machine does meets all of them.
 """
 
-import subprocess
 import time
 
 from lab import MIB, Guest
-from lab.paths import LAB
 
-from . import contest, hugepages, left, phase, prepare
+from . import contest, disk, hugepages, left, phase, prepare
 from .samples import Place
 
 # Orders of the blocks whose bare cost is measured: a page, a huge page, and the
 # largest that the allocator has on x86.
 BARE_ORDERS = (0, 9, 10)
-# Of the disk, for the file system.
-DISK_REST_MIB = 256
 ALLOC_COST = "/sys/module/alloc_cost/parameters"
 
 
 def disks(run, size_mib):
-    """One with a large file on it for the page cache, if a memory needs it.
-
-    The page cache of a disk itself would lie in blocks for memory that cannot be moved.
-    """
-    if not any(memory.disk for memory in run.memories):
-        return []
-    directory = LAB / "bench/disk"
-    directory.mkdir(parents=True, exist_ok=True)
-    image = directory.with_suffix(".img")
-    for path, mib in ((directory / prepare.CACHED, size_mib), (image, size_mib + DISK_REST_MIB)):
-        with open(path, "wb") as file:      # zeros, which take no room
-            file.truncate(mib * MIB)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-d", directory, image],
-                   check=True)
-    return [image]
+    """One for the page cache, if a memory needs it."""
+    needed = any(memory.disk for memory in run.memories)
+    return [disk.make("disk", size_mib)] if needed else []
 
 
 def boot(kernel, run, plan):

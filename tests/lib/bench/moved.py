@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One migration of a guest, measured: what was sent, how long, and at what cost."""
 
+import os
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 from lab import MIB, Guest
-from suite import migration
+from suite import fresh, migration, zones
+
+from . import cancelled, disk, workload
 
 HINTS = {"free_page_hint": True}
 REPORTING = {"free_page_reporting": True}
@@ -18,6 +23,14 @@ CONTESTANTS = {
     "no hints": ("ours", {}),
 }
 
+# What was before the migration that is measured.
+SITUATIONS = {
+    "plain": "memory was used and is free again",
+    "cancelled": "the same, and migrations were called off when everything was hinted",
+    "idle": "nothing: what is free was never used",
+}
+SPEEDS = (20, 50, 100, 200, 400)
+
 # metric: (unit, what it is)
 METRICS = {
     "sent": ("MiB", "sent by the source"),
@@ -27,6 +40,7 @@ METRICS = {
     "guest": ("s", "of that, of the guest's processors"),
     "queue": ("s", "of that, of the thread that takes the hints"),
     "rss": ("MiB", "peak of the source's resident memory above that at the start"),
+    "unmovable": ("", "pageblocks for unmovable memory, more than before all migrations"),
 }
 
 KEPT_MIB = 100
@@ -34,18 +48,68 @@ KEPT_MIB = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """memory, stale (used and free again): MiB; speed: MiB a second."""
+    """memory, stale (used and free again): MiB.
+
+    cancelled: migrations that are called off in the situation of that name. workload:
+    whether the guest needs memory meanwhile.
+    """
 
     memory: int = 3072
     stale: int = 1536
-    speed: int = 20
+    cancelled: int = 1
+    workload: bool = False
     timeout: int = 600
 
+    @property
+    def metrics(self):
+        return METRICS | (workload.METRICS if self.workload else {})
 
-def _prepare(guest, plan):
-    migration.leave_stale_memory(guest, plan.stale, plan.timeout)
-    guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={KEPT_MIB} 2>/dev/null",
-                plan.timeout)
+
+@dataclass(frozen=True)
+class Case:
+    """What is told apart; speed: MiB a second."""
+
+    init_on_alloc: int
+    speed: int
+    situation: str
+
+    TITLES = ("init_on_alloc", "MiB/s", "situation")
+
+    @property
+    def labels(self):
+        return [str(self.init_on_alloc), str(self.speed), self.situation]
+
+
+@cache
+def _disk():
+    return disk.make("disk-migration", KEPT_MIB, os.urandom(MIB))
+
+
+def _options(plan, case):
+    # Most of a large guest is never there on this machine.
+    options = {"memory_mib": plan.memory, "memory_backend": {"type": "ram", "reserve": False},
+               "append": f"init_on_alloc={case.init_on_alloc}"}
+    if plan.workload:
+        options |= {"files": fresh.FILES, "disks": [_disk()]}
+    return options
+
+
+def _prepare(guest, plan, case):
+    """What is kept is page cache that the guest can give up, if it has a workload."""
+    if case.situation != "idle":
+        migration.leave_stale_memory(guest, plan.stale, plan.timeout)
+    if plan.workload:
+        disk.mount(guest)
+        guest.check(f"cat {disk.FILE} >/dev/null", plan.timeout)
+    else:
+        guest.check(f"dd if=/dev/urandom of=/tmp/kept bs=1M count={KEPT_MIB} 2>/dev/null",
+                    plan.timeout)
+
+
+def _call_off(guest, plan, case):
+    if case.situation == "cancelled":
+        for _ in range(plan.cancelled):
+            cancelled.cancel_one(guest, plan.timeout)
 
 
 def _watch(guest, plan):
@@ -67,22 +131,33 @@ def _cpu(guest):
             "queue": guest.thread_seconds("IO ")}
 
 
-def measure(kernel, init_on_alloc, contestant, plan):
-    """Boot a guest, fill it, move it; {metric: value}."""
-    driver, balloon = CONTESTANTS[contestant]
-    # Most of a large guest is never there on this machine.
-    with Guest(kernel, driver, memory_mib=plan.memory, balloon=balloon,
-               memory_backend={"type": "ram", "reserve": False},
-               append=f"init_on_alloc={init_on_alloc}") as guest:
-        _prepare(guest, plan)
-        with migration.destination(guest) as dest:
-            migration.set_bandwidth(guest, plan.speed)
-            rss, before = guest.rss(), _cpu(guest)
-            migration.begin(guest, dest)
-            peak = _watch(guest, plan)
-            cpu = {name: after - before[name] for name, after in _cpu(guest).items()}
-            result = migration.finish(guest, dest)
-            dest.check_log()
+def _move(guest, dest, plan, case):
+    """{metric: value} of what is over when the guest has arrived."""
+    migration.set_bandwidth(guest, case.speed)
+    if plan.workload:
+        workload.allow_downtime(guest, case.speed)
+    with workload.running(guest) if plan.workload else nullcontext() as seen:
+        rss, before = guest.rss(), _cpu(guest)
+        migration.begin(guest, dest)
+        peak = _watch(guest, plan)
+        cpu = {name: after - before[name] for name, after in _cpu(guest).items()}
+    result = migration.finish(guest, dest)
     ram = result["ram"]
     return {"sent": ram["transferred"] / MIB, "zero": ram["duplicate"],
-            "time": result["total-time"] / 1000, **cpu, "rss": (peak - rss) / MIB}
+            "time": result["total-time"] / 1000, **cpu, "rss": (peak - rss) / MIB,
+            **(seen.values(dest) if seen else {})}
+
+
+def measure(kernel, case, contestant, plan):
+    """Boot a guest, fill it, move it; {metric: value}."""
+    driver, balloon = CONTESTANTS[contestant]
+    with Guest(kernel, driver, balloon=balloon, **_options(plan, case)) as guest:
+        _prepare(guest, plan, case)
+        unmovable = zones.pageblocks(guest, "Unmovable")
+        _call_off(guest, plan, case)
+        with migration.destination(guest) as dest:
+            values = _move(guest, dest, plan, case)
+            # It is the same guest, and runs only there now.
+            values["unmovable"] = zones.pageblocks(dest, "Unmovable") - unmovable
+            dest.check_log()
+    return {name: values[name] for name in plan.metrics}

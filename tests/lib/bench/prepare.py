@@ -13,7 +13,7 @@ from lab.cache import cached, digest
 from lab.units import mib
 from suite import used
 
-from . import contest
+from . import contest, disk
 
 SOURCE = Path(__file__).with_name("guest.c")
 TOOL = "/bin/bench"
@@ -26,7 +26,6 @@ TIMEOUT = 180           # seconds
 # gets, and what is left are whole blocks that nobody has touched.
 USED_SHARE = 0.7
 PIECE_PAGES = 16        # every other 64 KiB is free
-DISK, MOUNTED, CACHED = "/dev/vda", "/tmp/disk", "cached"
 
 
 def tool():
@@ -109,13 +108,13 @@ def used_by_process(guest):
 def used_by_cache(guest):
     """The page cache has every other 64 KiB of what was used."""
     size = _to_be_used(guest)
-    guest.check(f"mkdir -p {MOUNTED}; mount -t ext4 -o ro {DISK} {MOUNTED}")
-    end = _hold(guest, f"cache {MOUNTED}/{CACHED} {size} {HELD}",
+    disk.mount(guest)
+    end = _hold(guest, f"cache {disk.FILE} {size} {HELD}",
                 f"every other 64 KiB of {mib(size * MIB)} of page cache to be free")
 
     def undo():
         end()
-        guest.check(f"umount {MOUNTED}")
+        guest.check(f"umount {disk.MOUNTED}")
     return undo
 
 

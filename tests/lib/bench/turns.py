@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from lab import SERIES, Kernel
 from lab.paths import LAB, REPO
+from suite import programs
 
 from . import table
 
@@ -82,18 +83,23 @@ class Turns:
                 for labels, place in self.results.items() for name in self.names]
         head = ["Linux", *self.titles, "driver", *self.metrics]
         return "\n".join([table.grid(head, rows),
-                          *(f"{name}: {meaning}, {unit}"
+                          *(f"{name}: {', '.join(filter(None, (meaning, unit)))}"
                             for name, (unit, meaning) in self.metrics.items())])
 
 
-def main(turns, args, what):
-    """Set up, build, measure, print; @what names the file of the measurements."""
+def main(turns, args, what, tools=()):
+    """Set up, build, measure, print; @what names the file of the measurements.
+
+    @tools: programs of tests/guest/tools that the guests have.
+    """
     subprocess.run([REPO / "scripts/setup"], check=True)
     subprocess.run([REPO / "scripts/fetch"], check=True)
     kernels = [Kernel(series) for series in args.kernel or KERNELS]
     for kernel in kernels:
         say(f"{kernel.series}: building")
         kernel.run_build()
+    for name in tools:
+        programs.build_tool(name)
     path = LAB / "bench" / f"{what}-{time.strftime('%Y-%m-%d-%H%M%S')}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="", encoding="utf-8") as file:

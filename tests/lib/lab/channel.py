@@ -7,6 +7,7 @@ to requests of another time are ignored.
 """
 
 import random
+import socket
 import struct
 import threading
 import time
@@ -171,6 +172,10 @@ class Channel:
         with self._lock:
             self._note("power off")
             self._send(POWER_OFF)
+
+    def hang_up(self):
+        """Whoever waits for an answer, in another thread, gets GuestDied."""
+        self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self._sock.close()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The test programs in C that scripts/check builds, and their verdicts."""
 
+import subprocess
+
 import pytest
 
 from lab.paths import BUILD, REPO
@@ -22,6 +24,12 @@ def program_file(name):
 def tool_file(name):
     """A static program of tests/guest/tools, no test itself."""
     return BUILD / "guest/tools" / name
+
+
+def build_tool(name):
+    """Build one of them, where scripts/check has not built all."""
+    subprocess.run(["make", "--quiet", "-C", REPO / "tests/guest", f"O={BUILD / 'guest'}",
+                    tool_file(name)], check=True)
 
 
 def count(config, small, full):

@@ -2,6 +2,7 @@
 """What each zone of a guest has."""
 
 import re
+from itertools import takewhile
 
 MANAGED = re.compile(r"^Node (\d+), zone +(\w+)$.*?^ +managed +(\d+)$", re.M | re.S)
 
@@ -21,3 +22,13 @@ def wait_managed(guest, zones):
     """Wait until each zone has so many pages as managed() said before."""
     guest.wait_for(lambda: managed(guest) == zones, 30, lambda: (
         f"pages of the zones: {managed(guest)}, expected {zones}"))
+
+
+def pageblocks(guest, kind):
+    """How many pageblocks of all zones are of a type, such as Unmovable."""
+    _, _, table = guest.read("/proc/pagetypeinfo").partition("Number of blocks type ")
+    head, *lines = table.splitlines()
+    column = head.split().index(kind)
+    # "Node 0, zone Normal" and a number for each type.
+    return sum(int(line.split()[4 + column])
+               for line in takewhile(lambda line: line.startswith("Node"), lines))
