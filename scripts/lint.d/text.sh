@@ -95,7 +95,7 @@ check_size()
 {
 	local code c tags=$lint/tags
 
-	machine_needs universal-ctags
+	machine_needs universal-ctags cloc
 	mapfile -t code < <(all_files | grep -E '\.([chS]|py|sh)$'
 			    scripts_of 'bash|sh|python3?')
 	mapfile -t c < <(printf '%s\n' "${code[@]}" | grep -E '\.([ch]|py)$'
@@ -104,10 +104,13 @@ check_size()
 	ctags -f "$tags" --quiet --langmap=C:.c.h --languages=C,Python \
 		--kinds-C=f --kinds-Python=fm --fields=+ne --sort=no "${c[@]}"
 	{
-		# One file is not to be two: it is copied into guests.
-		wc -l "${code[@]}" | awk -v max="$max_file" '
-		$2 != "total" && $2 != "scripts/balloonstat" && $1 > max {
-			print $2 ": " $1 " lines, " max " allowed" }'
+		# Neither comments nor blank lines count.
+		cloc --quiet --csv --by-file --skip-uniqueness "${code[@]}" |
+		awk -F, -v max="$max_file" '
+		$1 != "SUM" && $5 ~ /^[0-9]+$/ { nr++ }
+		$1 != "SUM" && $5 ~ /^[0-9]+$/ && $5 > max {
+			print $2 ": " $5 " lines of code, " max " allowed" }
+		END { if (nr < 20) print "only " nr + 0 " files found: cloc does not work" }'
 		awk -F'\t' -v max="$max_function" '
 		/^!/ { next }
 		{
@@ -147,9 +150,9 @@ plant_long_function()
 plant_long_file()
 {
 	for ((i = 0; i < max_file; i++)); do
-		echo '/* long */'
+		echo 'int lint_planted;'
 	done >>drivers/virtio/balloon/config.c
-	echo "config.c: [0-9]+ lines, $max_file allowed"
+	echo "config.c: [0-9]+ lines of code, $max_file allowed"
 }
 
 # Everything but the licence itself, lists of file names, plots, and formats that

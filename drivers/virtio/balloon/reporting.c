@@ -514,10 +514,12 @@ bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout
 {
 	struct balloon_reporting *reporting = &vb->reporting;
 	unsigned long end = jiffies + timeout;
-	u64 nr_pages = READ_ONCE(reporting->reports.pages) + READ_ONCE(reporting->hints.pages);
+	u64 nr_reported = READ_ONCE(reporting->reports.pages);
+	u64 nr_hinted = READ_ONCE(reporting->hints.pages);
 
 	while (READ_ONCE(reporting->nr_busy) &&
-	       READ_ONCE(reporting->reports.pages) + READ_ONCE(reporting->hints.pages) == nr_pages) {
+	       READ_ONCE(reporting->reports.pages) == nr_reported &&
+	       READ_ONCE(reporting->hints.pages) == nr_hinted) {
 		if (time_after(jiffies, end))
 			return false;
 		schedule_timeout_idle(1);
