@@ -351,6 +351,8 @@ static int balloon_blocks_memory_event(struct notifier_block *nb,
 					     range->start_pfn + range->nr_pages);
 		balloon_held_offline(&vb->hint.hold, range->start_pfn,
 				     range->start_pfn + range->nr_pages);
+		/* What was held may have been let go meanwhile. */
+		balloon_hint_look(vb);
 		/* The kernel would wait for what is reported without an end. */
 		if (!balloon_reporting_answered(vb, BALLOON_OFFLINE_TIMEOUT))
 			return notifier_from_errno(-EBUSY);

@@ -101,7 +101,19 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 	if (!vb->hint.stream.queue)
 		return;
 	WRITE_ONCE(vb->reporting.stale, true);
-	balloon_work_kick(&vb->hint.work);
+	balloon_hint_look(vb);
+}
+
+/**
+ * balloon_hint_look() - something may have come back that was to be released
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+void balloon_hint_look(struct virtio_balloon *vb)
+{
+	if (vb->hint.stream.queue)
+		balloon_work_kick(&vb->hint.work);
 }
 
 /**
@@ -157,15 +169,27 @@ static void balloon_hint_end_round(struct balloon_hint *hint)
 		WRITE_ONCE(hint->state, hint->id ? BALLOON_HINT_RESTING : BALLOON_HINT_IDLE);
 }
 
-/* What was hinted and not taken is still with the host, and can be reported. */
 static void balloon_hint_end(struct balloon_hint *hint, bool done)
 {
 	WRITE_ONCE(hint->id, 0);
+	WRITE_ONCE(hint->migrating, false);
 	hint->done = done;
 	balloon_hint_end_round(hint);
-	if (hint->migrating && !hint->holding && done)
+	if (!done)
+		return;
+	hint->sent = 0;
+	/* What was hinted and not taken is still with the host, and can be reported. */
+	if (hint->named)
 		balloon_reporting_forget(balloon_hint_vb(hint), true);
-	WRITE_ONCE(hint->migrating, false);
+	hint->named = false;
+}
+
+/* A command that comes while STOP cannot be sent is forgotten. */
+static void balloon_hint_stop_command(struct balloon_hint *hint)
+{
+	if (hint->state == BALLOON_HINT_STOPPING && hint->id)
+		WRITE_ONCE(hint->id, hint->sent);
+	balloon_hint_end_round(hint);
 }
 
 static void balloon_hint_begin_migration(struct balloon_hint *hint)
@@ -218,7 +242,7 @@ static void balloon_hint_read_command(struct balloon_hint *hint)
 
 	if (READ_ONCE(hint->suspended)) {
 		/* A command that was not answered is read again afterwards. */
-		if (hint->state == BALLOON_HINT_STARTING)
+		if (hint->id && hint->id != hint->sent)
 			WRITE_ONCE(vb->reporting.stale, true);
 		/* Nothing is held: what comes next begins anew. */
 		balloon_hint_end(hint, false);
@@ -227,13 +251,13 @@ static void balloon_hint_read_command(struct balloon_hint *hint)
 	if (!READ_ONCE(vb->reporting.stale))
 		return;
 	id = balloon_hint_read_config(hint);
-	/* The configuration changed for another reason. */
-	if (id == hint->id)
+	/* The configuration changed for another reason, or the part has rested meanwhile. */
+	if (id == hint->id || (id > VIRTIO_BALLOON_CMD_ID_DONE && id == hint->sent))
 		return;
 	if (id == VIRTIO_BALLOON_CMD_ID_DONE)
 		balloon_hint_end(hint, true);
 	else if (id == VIRTIO_BALLOON_CMD_ID_STOP)
-		balloon_hint_end_round(hint);
+		balloon_hint_stop_command(hint);
 	else
 		balloon_hint_begin_round(hint, id);
 }
@@ -265,6 +289,7 @@ static bool balloon_hint_start_round(struct balloon_hint *hint)
 	hint->nr_rounds++;
 	balloon_event(vb, BALLOON_EVENT_HINT_BEGIN, hint->id,
 		      balloon_held_pages(&hint->hold));
+	hint->named |= !hint->holding;
 	if (hint->holding)
 		balloon_held_begin(hint);
 	else
@@ -309,12 +334,23 @@ static bool balloon_hint_named(struct balloon_hint *hint)
 	return true;
 }
 
+/* Whether the device takes no part in the round, here or on the queue that goes first. */
+static bool balloon_hint_deserted(struct balloon_hint *hint)
+{
+	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	struct balloon_queue *deflate = &vb->queues[BALLOON_QUEUE_DEFLATE];
+
+	return balloon_queue_silent(hint->stream.queue) ||
+	       (balloon_pages_unseen(vb) &&
+		(balloon_queue_silent(deflate) || balloon_queue_broken(deflate)));
+}
+
 /* One step; false when the host has to answer, or nothing is left to be done. */
 static bool balloon_hint_step(struct balloon_hint *hint)
 {
 	int ret;
 
-	if (balloon_hint_hinting(hint) && balloon_queue_silent(hint->stream.queue))
+	if (balloon_hint_hinting(hint) && balloon_hint_deserted(hint))
 		balloon_hint_end_round(hint);
 	switch (hint->state) {
 	case BALLOON_HINT_STARTING:
@@ -437,6 +473,7 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 	balloon_hint_settle(hint);
 	balloon_held_release(hint, true);
 	hint->command = 0;
+	hint->sent = 0;
 	WRITE_ONCE(hint->migrating, false);
 	WRITE_ONCE(hint->id, 0);
 	WRITE_ONCE(hint->state, BALLOON_HINT_IDLE);
@@ -444,12 +481,15 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 
 /**
  * balloon_hint_exit() - the counterpart of balloon_hint_init()
- * @vb: the balloon; nothing is held
+ * @vb: the balloon
  *
- * Context: remove.
+ * A block may have been in other hands when the others were released.
+ *
+ * Context: remove, when nobody is told of memory that goes offline; may sleep.
  */
 void balloon_hint_exit(struct virtio_balloon *vb)
 {
+	balloon_held_release(&vb->hint, true);
 	balloon_held_exit(&vb->hint.hold);
 }
 

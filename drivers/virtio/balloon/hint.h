@@ -105,7 +105,8 @@ struct balloon_held {
  * RESTING     STARTING        -            IDLE         -
  * ==========  ==============  ===========  ===========  ==================================
  *
- * NAMING and FILLING also end when the device is silent (queue_watch.c).
+ * NAMING and FILLING also end when the device is silent (queue_watch.c). The same id, or
+ * another and then STOP, changes nothing while STOP cannot be sent.
  */
 enum balloon_hint_state {
 	BALLOON_HINT_IDLE,
@@ -128,6 +129,7 @@ enum balloon_hint_state {
  * @command_at: jiffies of when it became that
  * @suspended: nothing is hinted or held for now; written by pm.c
  * @done: the device needs no hints any more: what is held goes back as it is
+ * @named: what was free was hinted since then, and has not changed hands
  * @migrating: a round has begun since then
  * @first: the round is the first one
  * @holding: blocks are held in this migration
@@ -150,6 +152,7 @@ struct balloon_hint {
 	unsigned long command_at;
 	bool suspended;
 	bool done;
+	bool named;
 	bool migrating;
 	bool first;
 	bool holding;
@@ -168,6 +171,7 @@ void balloon_hint_release_all(struct virtio_balloon *vb);
 void balloon_hint_exit(struct virtio_balloon *vb);
 
 void balloon_hint_changed(struct virtio_balloon *vb);
+void balloon_hint_look(struct virtio_balloon *vb);
 void balloon_hint_suspend(struct virtio_balloon *vb, bool suspend);
 bool balloon_hint_recent(struct virtio_balloon *vb);
 unsigned long balloon_hint_unsettled(struct balloon_hint *hint);

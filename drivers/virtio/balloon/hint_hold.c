@@ -96,7 +96,8 @@ static void balloon_held_free(struct page *block, bool lost)
 	__ClearPageOffline(block);
 	set_page_private(block, 0);
 	for (i = 0; i < nr_pages && fill; i++) {
-		clear_highpage(block + i);
+		if (!PageHWPoison(block + i))
+			clear_highpage(block + i);
 		cond_resched();
 	}
 	balloon_free_block(block, ilog2(nr_pages));
@@ -218,6 +219,11 @@ int balloon_held_step(struct balloon_hint *hint)
 	nr_blocks = balloon_held_fill(hint, nr_sg);
 	if (!nr_blocks)
 		return balloon_hint_interrupted(hint) ? 0 : -ENOENT;
+	/* The host hears first of what was deflated meanwhile, and may be among the blocks. */
+	if (balloon_pages_unseen(queue->vb)) {
+		balloon_held_keep(held, false);
+		return -EAGAIN;
+	}
 	nr = balloon_queue_post_blocks(&hint->stream, held->requests, held->sg, held->nr_sg, 1);
 	if (nr <= 0) {
 		balloon_held_keep(held, false);

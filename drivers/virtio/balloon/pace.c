@@ -79,10 +79,13 @@ static void balloon_pace_retime(struct virtio_balloon *vb, unsigned long delay)
 {
 	struct delayed_work *work = &vb->reporting.info.work;
 
-	if (!timer_pending(&work->timer) || work->timer.expires == vb->pace.expires)
-		return;
-	mod_delayed_work(vb->reporting.wq, work, delay);
-	vb->pace.expires = work->timer.expires;
+	mutex_lock(&vb->reporting.gate);
+	if (!vb->reporting.passes_left && timer_pending(&work->timer) &&
+	    work->timer.expires != vb->pace.expires) {
+		mod_delayed_work(vb->reporting.wq, work, delay);
+		vb->pace.expires = work->timer.expires;
+	}
+	mutex_unlock(&vb->reporting.gate);
 }
 
 /*

@@ -73,10 +73,15 @@ static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 	balloon_event(vb, hold == BALLOON_HOLD_NOT ? BALLOON_EVENT_SLEEP_END :
 		      BALLOON_EVENT_SLEEP_PREPARE, balloon_size_actual(vb), 0);
 	balloon_size_hold(vb, hold);
-	balloon_hint_suspend(vb, hold != BALLOON_HOLD_NOT);
-	balloon_reporting_hold(vb, hold != BALLOON_HOLD_NOT);
-	if (hold != BALLOON_HOLD_NOT)
-		balloon_pm_settle(vb);
+	if (hold == BALLOON_HOLD_NOT) {
+		/* A round that begins may find something. */
+		balloon_reporting_hold(vb, false);
+		balloon_hint_suspend(vb, false);
+		return;
+	}
+	balloon_hint_suspend(vb, true);
+	balloon_reporting_hold(vb, true);
+	balloon_pm_settle(vb);
 }
 
 /*

@@ -41,6 +41,11 @@
 #define BALLOON_REPORTING_RETRY		(HZ / 50 ?: 1)
 /* The kernel gets its blocks back if there is none for so long. */
 #define BALLOON_REPORTING_ROOM		HZ
+/*
+ * Who waits for everything to be reported does so for less than the 120 s after which the
+ * kernel calls a task hung: unbinding waits for him.
+ */
+#define BALLOON_REPORTING_NOW		(100 * HZ)
 /* Twice as many passes as it takes to show all memory, if meanwhile more is freed. */
 #define BALLOON_REPORTING_PASSES	32
 
@@ -221,6 +226,17 @@ static bool balloon_reporting_under_way(struct balloon_reporting *reporting)
 	       ((busy & WORK_BUSY_PENDING) && !timer_pending(&reporting->info.work.timer));
 }
 
+/* Whether the kernel's worker waits for a host that does not answer. */
+static bool balloon_reporting_stuck(struct balloon_reporting *reporting)
+{
+	struct balloon_queue *queue;
+
+	if (!READ_ONCE(reporting->nr_busy))
+		return false;
+	queue = READ_ONCE(reporting->to)->stream.queue;
+	return balloon_queue_silent(queue) || balloon_queue_broken(queue);
+}
+
 static void balloon_reporting_pass(struct work_struct *work)
 {
 	struct balloon_reporting *reporting = container_of(to_delayed_work(work),
@@ -228,6 +244,8 @@ static void balloon_reporting_pass(struct work_struct *work)
 							   pass.work);
 
 	mutex_lock(&reporting->gate);
+	if (balloon_reporting_stuck(reporting))
+		WRITE_ONCE(reporting->passes_left, 0);
 	if (reporting->passes_left && !balloon_reporting_under_way(reporting)) {
 		WRITE_ONCE(reporting->passes_left,
 			   reporting->nr_pass ? reporting->passes_left - 1 : 0);
@@ -246,7 +264,8 @@ static void balloon_reporting_begin(struct balloon_reporting *reporting)
 	struct balloon_reporting_queue *to = reporting->hinting ? &reporting->hints :
 								  &reporting->reports;
 
-	if (!reporting->running || reporting->held || !to->nr_sg)
+	if (!reporting->running || reporting->held || !to->nr_sg ||
+	    !balloon_work_running(&reporting->pass))
 		return;
 	/* As if one had brought something. */
 	WRITE_ONCE(reporting->nr_pass, 1);
@@ -276,7 +295,8 @@ void balloon_reporting_begin_passes(struct virtio_balloon *vb)
  *
  * Returns when the host has it.
  *
- * Context: may sleep, for BALLOON_SILENCE after the last answer at most.
+ * Context: may sleep, for BALLOON_REPORTING_NOW at most, and for BALLOON_SILENCE after the
+ *	    last answer.
  * Return: 0; -EOPNOTSUPP without a reporting queue; -EBUSY during a round of hints, or
  *	   when something could not be sent; -ETIMEDOUT if the host does not answer;
  *	   -EINTR for a signal.
@@ -285,17 +305,20 @@ int balloon_reporting_now(struct virtio_balloon *vb)
 {
 	struct balloon_reporting *reporting = &vb->reporting;
 
+	unsigned long end = jiffies + BALLOON_REPORTING_NOW;
 	u64 nr_refused = READ_ONCE(reporting->nr_refused);
 
 	if (!reporting->registered || !reporting->reports.nr_sg)
 		return -EOPNOTSUPP;
 	balloon_reporting_begin_passes(vb);
 	while (READ_ONCE(reporting->passes_left) && !READ_ONCE(reporting->hinting)) {
-		if (balloon_queue_silent(reporting->reports.stream.queue))
+		if (time_after(jiffies, end))
 			return -ETIMEDOUT;
 		if (schedule_timeout_interruptible(1) && signal_pending(current))
 			return -EINTR;
 	}
+	if (balloon_reporting_stuck(reporting))
+		return -ETIMEDOUT;
 	return READ_ONCE(reporting->hinting) || READ_ONCE(reporting->held) ||
 	       READ_ONCE(reporting->nr_refused) != nr_refused ? -EBUSY : 0;
 }
