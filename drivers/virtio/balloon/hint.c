@@ -195,9 +195,15 @@ static void balloon_hint_stop_command(struct balloon_hint *hint)
 static void balloon_hint_begin_migration(struct balloon_hint *hint)
 {
 	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	const char *reason;
 	bool holding;
 
-	WRITE_ONCE(hint->reason, balloon_hint_choose(vb, &holding));
+	reason = balloon_hint_choose(vb, &holding);
+	if (!holding && balloon_reporting_register(vb)) {
+		reason = "the kernel shows free memory to another device";
+		holding = true;
+	}
+	WRITE_ONCE(hint->reason, reason);
 	WRITE_ONCE(hint->holding, holding);
 	WRITE_ONCE(hint->migrating, true);
 	hint->nr_before = READ_ONCE(vb->reporting.hints.pages);

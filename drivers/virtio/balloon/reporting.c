@@ -336,7 +336,7 @@ const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
 		return "free pages must keep their contents (init_on_free or page_poison)";
 	if (!BALLOON_COMPAT_FORGETS)
 		return "this kernel's notes of reported memory cannot be erased";
-	if (!READ_ONCE(vb->reporting.registered))
+	if (vb->reporting.reports.nr_sg && !READ_ONCE(vb->reporting.registered))
 		return "the kernel shows no free memory to this device";
 	return vb->reporting.hints.nr_sg ? NULL :
 					   "the hint queue has room for one block only";
@@ -427,25 +427,38 @@ static void balloon_reporting_start_queue(struct balloon_reporting_queue *queue)
 		queue->nr_sg = balloon_queue_size(queue->stream.queue) / 2;
 }
 
-/* The kernel plans the first pass when it registers a client: that says where and how soon. */
-static int balloon_reporting_register(struct balloon_reporting *reporting)
+/**
+ * balloon_reporting_register() - become the kernel's client
+ * @vb: the balloon
+ *
+ * Passes change the order of free memory: a device that has only hints is not registered
+ * before its first migration. The kernel has one client in the whole system.
+ *
+ * Context: the driver core's callbacks, or hint.c's worker; may sleep.
+ * Return: 0, or what the kernel says.
+ */
+int balloon_reporting_register(struct virtio_balloon *vb)
 {
+	struct balloon_reporting *reporting = &vb->reporting;
 	int err;
 
-	if (!reporting->reports.nr_sg && !reporting->hints.nr_sg)
-		return -ENOSPC;
+	if (reporting->registered)
+		return 0;
 	err = page_reporting_register(&reporting->info);
+	if (err)
+		return err;
+	/* The kernel plans the first pass now: that says where and how soon. */
 	reporting->wq = reporting->info.work.wq ?: balloon_compat_system_wq;
 	reporting->delay = reporting->info.work.timer.expires - jiffies;
-	return err;
+	WRITE_ONCE(reporting->registered, true);
+	return 0;
 }
 
 /**
  * balloon_reporting_start() - report and hint from now on
  * @vb: the balloon
  *
- * The kernel has one client in the whole system. That there is one already is no reason to
- * do without a balloon.
+ * That the kernel has a client already is no reason to do without a balloon.
  *
  * Context: after DRIVER_OK; may sleep.
  * Return: 0.
@@ -455,17 +468,14 @@ int balloon_reporting_start(struct virtio_balloon *vb)
 	struct balloon_reporting *reporting = &vb->reporting;
 	int err = 0;
 
-	if (!reporting->reports.stream.queue && !reporting->hints.stream.queue)
-		return 0;
 	mutex_lock(&reporting->gate);
 	reporting->running = true;
 	balloon_reporting_start_queue(&reporting->reports);
 	balloon_reporting_start_queue(&reporting->hints);
 	mutex_unlock(&reporting->gate);
-	if (!reporting->registered)
-		err = balloon_reporting_register(reporting);
-	WRITE_ONCE(reporting->registered, !err);
-	if (err && reporting->reports.stream.queue)
+	if (reporting->reports.stream.queue)
+		err = reporting->reports.nr_sg ? balloon_reporting_register(vb) : -ENOSPC;
+	if (err)
 		dev_warn(&vb->vdev->dev,
 			 "free memory is not reported to this device: %s (%d)\n",
 			 err == -EBUSY ? "another one has it already" :

@@ -44,7 +44,7 @@ struct balloon_reporting_queue {
  * @nr_left: elements that the host has not answered
  * @notes: how often the kernel's notes were erased; hint.c's worker
  * @posted_notes: and when @requests were posted
- * @registered: the kernel knows @info; the driver core's callbacks
+ * @registered: the kernel knows @info; the driver core's callbacks, or hint.c's worker
  * @running: between start and stop
  * @held: the system is about to sleep
  * @hinting: blocks go to the hint queue
@@ -93,6 +93,7 @@ bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout
 int balloon_reporting_now(struct virtio_balloon *vb);
 void balloon_reporting_begin_passes(struct virtio_balloon *vb);
 
+int balloon_reporting_register(struct virtio_balloon *vb);
 const char *balloon_reporting_no_hints(struct virtio_balloon *vb);
 void balloon_reporting_forget(struct virtio_balloon *vb, bool report);
 void balloon_reporting_hint(struct virtio_balloon *vb, bool hint);
@@ -112,6 +113,11 @@ static inline bool balloon_reporting_answered(struct virtio_balloon *vb,
 }
 
 static inline int balloon_reporting_now(struct virtio_balloon *vb)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int balloon_reporting_register(struct virtio_balloon *vb)
 {
 	return -EOPNOTSUPP;
 }
