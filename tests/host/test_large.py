@@ -17,8 +17,8 @@ GUEST = {"memory_mib": 64 * 1024, "smp": 1, "balloon": {"free_page_hint": True},
          "append": "init_on_alloc=0", "icount": "shift=0,sleep=off"}
 # Of what is free: the rest is in the reserve and in pieces.
 HINTED = 0.97
-# Descriptors of up to 16 blocks of 4 MiB; the last of each run has fewer.
-RANGES_PER_GIB = 18
+# A host has up to 32 blocks of 4 MiB: 8 descriptors a GiB, and a few that end a run.
+RANGES_PER_GIB = 9
 STEP_USECS = 5000
 SPEED = 1       # MiB a second: the first round does not end by itself
 TIMEOUT = 120

@@ -101,15 +101,9 @@ void balloon_discard_flush(struct virtio_balloon *vb)
 	if (!discards || !discards->open || !discards->open->request.nr_sg)
 		return;
 	discard = discards->open;
-	discard->request.sg = discard->sg;
-	discard->request.device_writes = true;
-	sg_mark_end(&discard->sg[discard->request.nr_sg - 1]);
-	if (balloon_queue_post(&discards->stream, &discard->request)) {
-		sg_unmark_end(&discard->sg[discard->request.nr_sg - 1]);
-		return;
-	}
-	discards->open = NULL;
-	balloon_queue_kick(discards->stream.queue);
+	if (balloon_queue_post_blocks(&discards->stream, &discard->request, discard->sg,
+				      discard->request.nr_sg, discard->request.nr_sg) > 0)
+		discards->open = NULL;
 }
 
 /**

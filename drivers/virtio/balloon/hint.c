@@ -98,14 +98,12 @@ const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reaso
  */
 void balloon_hint_changed(struct virtio_balloon *vb)
 {
-	if (!vb->hint.stream.queue)
-		return;
 	WRITE_ONCE(vb->reporting.stale, true);
 	balloon_hint_look(vb);
 }
 
 /**
- * balloon_hint_look() - something may have come back that was to be released
+ * balloon_hint_look() - there may be something to do
  * @vb: the balloon
  *
  * Context: any.
@@ -150,7 +148,7 @@ bool balloon_hint_interrupted(struct balloon_hint *hint)
 
 static void balloon_hint_notify(struct balloon_stream *stream)
 {
-	balloon_work_kick(&stream->queue->vb->hint.work);
+	balloon_hint_look(stream->queue->vb);
 }
 
 static bool balloon_hint_hinting(struct balloon_hint *hint)

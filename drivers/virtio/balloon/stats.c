@@ -16,8 +16,8 @@
 #include <linux/slab.h>
 
 #include "balloon.h"
-#include "param.h"
 #include "compat/compat.h"
+#include "param.h"
 
 /* The tags of VIRTIO 1.3 are those below this. */
 #define BALLOON_STATS_SPEC_NR	(VIRTIO_BALLOON_S_HTLB_PGFAIL + 1)
