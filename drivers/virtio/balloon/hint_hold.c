@@ -104,13 +104,21 @@ static void balloon_held_free(struct page *block, bool lost)
 }
 
 /*
- * Leaves to others as much as the default floor of the balloon. Movable, or the kernel
- * would make it a block for unmovable memory; but not of CMA.
+ * Leaves to others what the kernel wants to keep free, and with what can be given back as
+ * much as the default floor of the balloon: the device may keep what is on its way.
  */
+static bool balloon_held_may_take(struct balloon_held *held, gfp_t gfp, unsigned long nr_pages)
+{
+	u64 floor = balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT);
+	unsigned long nr_spare = balloon_take_spare(gfp);
+
+	return nr_spare >= nr_pages &&
+	       nr_spare + balloon_held_pages(held) >= (floor >> PAGE_SHIFT) + nr_pages;
+}
+
+/* Movable, or the kernel would make it a block for unmovable memory; but not of CMA. */
 static struct page *balloon_held_alloc(struct balloon_hint *hint)
 {
-	unsigned long reserve = balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT) >>
-				PAGE_SHIFT;
 	gfp_t gfp = BALLOON_GFP_HOLD |
 		    (global_zone_page_state(NR_FREE_CMA_PAGES) ? 0 : __GFP_MOVABLE);
 	struct balloon_held *held = &hint->hold;
@@ -119,7 +127,7 @@ static struct page *balloon_held_alloc(struct balloon_hint *hint)
 	if (READ_ONCE(held->pressed) || READ_ONCE(hint->stream.queue->vb->blocks.leaving))
 		return NULL;
 	for (; held->order >= BALLOON_BLOCK_ORDER_MIN; held->order--) {
-		if (balloon_take_spare(gfp) < reserve + (1UL << held->order))
+		if (!balloon_held_may_take(held, gfp, 1UL << held->order))
 			continue;
 		block = alloc_pages(gfp, held->order);
 		if (!block)

@@ -169,6 +169,8 @@ void model_hint_done(struct model *m)
 
 	for (pfn = 0; pfn < m->pages; pfn++)
 		m->state[pfn] &= ~MODEL_HINTED;
+	/* Another migration may have the same. */
+	m->cmd_last = HOST_CMD_DONE;
 	/* The round ends with the driver's STOP: hints may be in the ring. */
 }
 
