@@ -17,7 +17,7 @@ from suite import guests, roots
 from suite.debian import FILES, DebianGuest, pristine
 
 SERIES, SUITE = "6.1", "bookworm"
-SIZES = (512, 2048, pytest.param(8192, marks=pytest.mark.rare))
+SIZES = (128, 512, 2048, pytest.param(8192, marks=pytest.mark.rare))
 SYSFS = "/sys/bus/virtio/devices/virtio*/balloon"
 KILLS = re.compile(r"Killed process|Out of memory|oom-kill")
 SETUP_TIMEOUT, LOGIN_TIMEOUT = 240, 120
