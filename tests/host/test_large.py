@@ -32,7 +32,8 @@ def test_few_descriptors_and_small_steps(boot, ours, record_property):
     migration.begin_to_nowhere(guest)
     hinted = migration.wait_held(guest, TIMEOUT)
     guest.qmp("migrate_cancel")
-    guest.wait_for(lambda: debugfs.values(guest, "hint")["bytes_released"], TIMEOUT,
+    guest.wait_for(lambda: (debugfs.values(guest, "hint")["bytes_released"]
+                            == hinted["bytes"]), TIMEOUT,
                    "hinted memory to be free again")
     released = debugfs.values(guest, "hint")
     record_property("figure", f"{hinted['bytes'] / GIB:.1f} GiB hinted in {hinted['ranges']} "

@@ -58,7 +58,7 @@ def test_free_memory_is_not_sent(boot, init_on_alloc, record_property):
                                  "append": f"init_on_alloc={init_on_alloc}"}))
         migration.leave_stale_memory(guest, STALE_MIB)
         # Slow enough for the guest to zero what it takes, emulated as it is.
-        speed = FAST if init_on_alloc == 0 else 50
+        speed = 100 if init_on_alloc == 0 else 50
         sent[name] = send(guest, speed, churn_mib=0)["transferred"]
     record_property("figure", f"{sent['with'] // MIB} MiB sent with hints, "
                               f"{sent['without'] // MIB} MiB without "
@@ -123,7 +123,7 @@ def test_memory_comes_back_on_the_other_side(boot):
 def cancel_one(guest):
     """A migration that is called off when everything was hinted."""
     with migration.destination(guest) as dest:
-        migration.set_bandwidth(guest, 20)
+        migration.set_bandwidth(guest, 1)
         migration.begin(guest, dest)
         hinted = migration.wait_held(guest)["bytes"]
         guest.qmp("migrate_cancel")

@@ -53,6 +53,7 @@ def reset(guest):
 def resized(guest, mode):
     guest.check(f"echo {mode} > /sys/module/virtio_balloon/parameters/inflate")
     guest.resize(full_size(guest))
+    guest.wait_for(lambda: values(guest, "size")["state"] == "idle", 30, "state 'idle'")
     reset(guest)
     guest.trace_reset()
     guest.resize(full_size(guest) - BALLOON)

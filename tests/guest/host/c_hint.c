@@ -112,6 +112,12 @@ static unsigned int count_id(__u32 id)
 	return count;
 }
 
+static bool has_id(struct host *h, void *arg)
+{
+	(void)h;
+	return count_id(*(__u32 *)arg);
+}
+
 static struct host *start(__u64 features, unsigned int ring)
 {
 	struct host_offer offer = {
@@ -190,7 +196,8 @@ static void judge_once(void)
 	host_set_command(h, HOST_CMD_STOP);
 	host_pump_for(h, CONF_LOOK_MS);
 	host_set_command(h, ID + 1);
-	host_pump_for(h, 4 * CONF_LOOK_MS);
+	host_pump(h, has_id, &(__u32){ ID + 1 }, CONF_MS);
+	host_pump_for(h, CONF_LOOK_MS);
 	ktap_eq(count_id(ID), 1);
 	ktap_eq(count_id(ID + 1), 1);
 	done(h);
@@ -228,7 +235,7 @@ static void ends_with(__u32 end)
 	host_pump(h, some, NULL, CONF_MS);
 	want_hints(h);
 	host_set_command(h, end);
-	host_pump_for(h, CONF_LOOK_MS);
+	host_pump_for(h, 4 * CONF_LOOK_MS);
 	blocks = hints.blocks;
 	host_pump_for(h, CONF_LOOK_MS);
 	ktap_eq(hints.blocks, blocks);

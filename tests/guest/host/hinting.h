@@ -14,7 +14,7 @@
 #define HINTING_SILENCE_MS	10000	/* so long a host is waited for */
 #define HINTING_MODE		"/sys/module/virtio_balloon/parameters/hint"
 /* What else is allocated and freed meanwhile, in pages. */
-#define HINTING_SLACK		(16 * HOST_MIB)
+#define HINTING_SLACK		host_slack(16 * HOST_MIB)
 
 /**
  * struct hinting_sight - what the host sees of a round

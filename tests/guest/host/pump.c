@@ -13,6 +13,8 @@
 
 /* Look again at least this often: conditions may change without an event. */
 #define PUMP_SLICE_MS		10
+/* A look that takes so long was not one. */
+#define STALL_S			0.2
 
 double host_now(void)
 {
@@ -238,12 +240,17 @@ static void pump_once(struct host *h)
  */
 int host_pump(struct host *h, host_done done, void *arg, unsigned int ms)
 {
-	double deadline = host_now() + ms / 1000.0;
+	double deadline = host_now() + ms / 1000.0, begin, took;
 
 	for (;;) {
+		begin = host_now();
 		pump_once(h);
 		if (done && done(h, arg))
 			return 0;
+		/* The machine stood still: nobody had that time. */
+		took = host_now() - begin;
+		if (done && took > STALL_S)
+			deadline += took;
 		if (host_now() > deadline)
 			return -ETIMEDOUT;
 	}

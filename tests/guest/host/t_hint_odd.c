@@ -93,7 +93,7 @@ static void reported_unseen(const void *arg)
 	free_litter();
 	want_held(h, HOST_REPORT);
 	lose_round(h, HOST_REPORT);
-	hinting_finish(h, total, free - host_slack(free));
+	hinting_finish(h, total, free);
 }
 
 static void report_now(const char *path)
@@ -182,8 +182,8 @@ static void before_stop(const char *mode, bool again)
 		command(h, HOST_CMD_STOP);
 	h->on_take = NULL;
 	ktap_eq(host_ack(h, kept, 0, 0), 0);
-	ktap_check(host_pump(h, is_id, &other, 2 * HINTING_LOOK_MS) == (again ? -ETIMEDOUT : 0),
-		   again ? "a round begins that was taken back" : "the round does not begin");
+	ktap_check(host_pump(h, is_id, &other, again ? 2 * HINTING_LOOK_MS : HINTING_MS) ==
+		   (again ? -ETIMEDOUT : 0), again ? "a round begins that was taken back" : "the round does not begin");
 	hinting_finish(h, total, free);
 }
 

@@ -123,20 +123,22 @@ class Channel:
     def sync(self, timeout=30):
         """Wait until the agent answers, whatever went over the line before."""
         deadline = Deadline(timeout)
+        sent = []       # one may be lost, or answered late
         with self._lock:
             while True:
-                ident = self._send(PING)
+                sent.append(self._send(PING))
                 try:
-                    self._wait_end(ident, Deadline(min(1, deadline.left())), None)
+                    self._wait_end(sent, Deadline(min(1, deadline.left())), None)
                     return
                 except TimedOut:
                     if deadline.expired():
-                        raise
+                        raise TimedOut("no answer from the guest within "
+                                       f"{deadline.seconds:.0f} s") from None
 
-    def _wait_end(self, ident, deadline, on_output):
+    def _wait_end(self, idents, deadline, on_output):
         while True:
             got, kind, payload = self._frame(deadline)
-            if got != ident:
+            if got not in idents:
                 continue
             if kind == OUTPUT and on_output:
                 on_output(payload)
@@ -162,7 +164,7 @@ class Channel:
         with self._lock:
             self._note(f"$ {script}")
             ident = self._send(RUN, WORD.pack(int(limit * 1000)) + script.encode())
-            status = self._wait_end(ident, Deadline(timeout + GRACE), collect)
+            status = self._wait_end([ident], Deadline(timeout + GRACE), collect)
             out = b"".join(chunks).decode(errors="replace")
             self._note(f"{out}=> {status}")
         return Result(status, out)
