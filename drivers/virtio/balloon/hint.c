@@ -179,7 +179,7 @@ static void balloon_hint_end(struct balloon_hint *hint, bool done)
 	/* What was hinted and not taken is still with the host, and can be reported. */
 	if (hint->named)
 		balloon_reporting_forget(balloon_hint_vb(hint), true);
-	hint->named = false;
+	WRITE_ONCE(hint->named, false);
 }
 
 /* A command that comes while STOP cannot be sent is forgotten. */
@@ -204,6 +204,7 @@ static void balloon_hint_begin_migration(struct balloon_hint *hint)
 	WRITE_ONCE(hint->reason, reason);
 	WRITE_ONCE(hint->holding, holding);
 	WRITE_ONCE(hint->migrating, true);
+	hint->first_round = hint->nr_rounds + 1;
 	hint->nr_before = READ_ONCE(vb->reporting.hints.pages);
 	if (!holding)
 		balloon_reporting_forget(vb, false);
@@ -216,8 +217,7 @@ static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
 	if (hint->state != BALLOON_HINT_STOPPING)
 		WRITE_ONCE(hint->state, BALLOON_HINT_STARTING);
 	hint->done = false;
-	hint->first = !hint->migrating;
-	if (hint->first)
+	if (!hint->migrating)
 		balloon_hint_begin_migration(hint);
 }
 
@@ -293,7 +293,8 @@ static bool balloon_hint_start_round(struct balloon_hint *hint)
 	hint->nr_rounds++;
 	balloon_event(vb, BALLOON_EVENT_HINT_BEGIN, hint->id,
 		      balloon_held_pages(&hint->hold));
-	hint->named |= !hint->holding;
+	if (!hint->holding)
+		WRITE_ONCE(hint->named, true);
 	if (hint->holding)
 		balloon_held_begin(hint);
 	else
@@ -322,13 +323,13 @@ static bool balloon_hint_named(struct balloon_hint *hint)
 
 	if (READ_ONCE(vb->reporting.passes_left))
 		return false;
-	if (balloon_pages_unseen(vb) && !balloon_hint_interrupted(hint)) {
-		/* Nothing could be hinted meanwhile. */
+	if (READ_ONCE(vb->reporting.refused) && !balloon_hint_interrupted(hint)) {
+		/* Something could not be hinted yet. */
 		balloon_reporting_hint(vb, true);
 		return false;
 	}
 	balloon_hint_end_round(hint);
-	if (hint->first && balloon_choice(&balloon_hint_mode) == BALLOON_HINT_AUTO &&
+	if (hint->nr_rounds == hint->first_round && balloon_choice(&balloon_hint_mode) == BALLOON_HINT_AUTO &&
 	    !balloon_hint_interrupted(hint) && nr_named < balloon_take_whole() / 2) {
 		WRITE_ONCE(hint->reason, "isolation finds less than half of what is free");
 		WRITE_ONCE(hint->holding, true);
@@ -345,6 +346,7 @@ static bool balloon_hint_deserted(struct balloon_hint *hint)
 	struct balloon_queue *deflate = &vb->queues[BALLOON_QUEUE_DEFLATE];
 
 	return balloon_queue_silent(hint->stream.queue) ||
+	       balloon_queue_broken(hint->stream.queue) ||
 	       (balloon_pages_unseen(vb) &&
 		(balloon_queue_silent(deflate) || balloon_queue_broken(deflate)));
 }
@@ -476,6 +478,10 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 		return;
 	balloon_hint_settle(hint);
 	balloon_held_release(hint, true);
+	/* Whoever shows memory to the device next shows this, too. */
+	if (hint->named)
+		balloon_reporting_forget(vb, false);
+	WRITE_ONCE(hint->named, false);
 	hint->command = 0;
 	hint->sent = 0;
 	WRITE_ONCE(hint->migrating, false);

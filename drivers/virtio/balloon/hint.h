@@ -51,6 +51,7 @@ struct balloon_held_node {
  * @nr_left: how many the device has
  * @leaving: the blocks, in any order
  * @nr_leaving: pages of them; read by anybody
+ * @again: they are to be hinted again: a round has begun since they were sent
  * @order: the largest worth a try
  * @pressed: the kernel wanted memory back since the round began; written by anybody
  * @shrinker: gives blocks back when memory is short
@@ -72,6 +73,7 @@ struct balloon_held {
 	unsigned int nr_left;
 	struct list_head leaving;
 	unsigned long nr_leaving;
+	bool again;
 	int order;
 	bool pressed;
 	struct balloon_compat_shrinker shrinker;
@@ -131,9 +133,9 @@ enum balloon_hint_state {
  * @done: the device needs no hints any more: what is held goes back as it is
  * @named: what was free was hinted since then, and has not changed hands
  * @migrating: a round has begun since then
- * @first: the round is the first one
  * @holding: blocks are held in this migration
  * @reason: why, or why not
+ * @first_round: the number of its first round, counted as @nr_rounds
  * @nr_before: pages that were hinted before the migration; of @vb->reporting
  * @nr_commands: commands of the device
  * @nr_rounds: rounds begun
@@ -154,9 +156,9 @@ struct balloon_hint {
 	bool done;
 	bool named;
 	bool migrating;
-	bool first;
 	bool holding;
 	const char *reason;
+	u64 first_round;
 	u64 nr_before;
 	u64 nr_commands;
 	u64 nr_rounds;

@@ -150,7 +150,7 @@ static struct page *balloon_held_next(struct balloon_hint *hint)
 {
 	struct page *block = balloon_held_pick_any(&hint->hold, true);
 
-	if (!block && (hint->first || !want_init_on_alloc(GFP_KERNEL)))
+	if (!block && (hint->nr_rounds == hint->first_round || !want_init_on_alloc(GFP_KERNEL)))
 		block = balloon_held_alloc(hint);
 	return block;
 }
@@ -238,6 +238,7 @@ int balloon_held_step(struct balloon_hint *hint)
 		return -EAGAIN;
 	}
 	held->nr_left = nr;
+	held->again = false;
 	held->nr_elements += nr;
 	held->nr_blocks += nr_blocks;
 	held->nr_hinted += held->nr_leaving;
@@ -253,7 +254,7 @@ int balloon_held_step(struct balloon_hint *hint)
 void balloon_held_settle(struct balloon_held *held)
 {
 	if (!--held->nr_left)
-		balloon_held_keep(held, true);
+		balloon_held_keep(held, !held->again);
 }
 
 /**
@@ -271,6 +272,8 @@ void balloon_held_begin(struct balloon_hint *hint)
 	for_each_online_node(nid)
 		list_splice_init(&held->nodes[nid].hinted, &held->nodes[nid].waiting);
 	spin_unlock(&held->lock);
+	/* The device may ignore what was on its way when it got another command. */
+	held->again = held->nr_left;
 	held->order = min_t(int, BALLOON_COMPAT_MAX_ORDER,
 			    ilog2(virtio_max_dma_size(hint->stream.queue->vb->vdev) >>
 				  PAGE_SHIFT));
@@ -311,6 +314,23 @@ bool balloon_held_release(struct balloon_hint *hint, bool all)
 	return !balloon_held_pages(held);
 }
 
+/* Moves the blocks of a list that reach into a range to another one. */
+static void balloon_held_pull(struct balloon_held *held, struct list_head *from,
+			      struct list_head *to, unsigned long start_pfn,
+			      unsigned long end_pfn)
+{
+	struct page *block, *next;
+
+	list_for_each_entry_safe(block, next, from, lru) {
+		unsigned long pfn = page_to_pfn(block);
+
+		if (pfn >= end_pfn || pfn + balloon_held_size(block) <= start_pfn)
+			continue;
+		list_move(&block->lru, to);
+		balloon_held_account(held, block, -1);
+	}
+}
+
 /**
  * balloon_held_offline() - memory is about to go offline
  * @held: what is held
@@ -324,24 +344,22 @@ bool balloon_held_release(struct balloon_hint *hint, bool all)
 void balloon_held_offline(struct balloon_held *held, unsigned long start_pfn,
 			  unsigned long end_pfn)
 {
-	LIST_HEAD(others);
 	struct page *block, *next;
+	LIST_HEAD(inside);
 	int nid;
 
 	if (!held->nodes)
 		return;
-	for_each_online_node(nid)
-		while ((block = balloon_held_pick(held, nid, false))) {
-			unsigned long pfn = page_to_pfn(block);
-
-			if (pfn < end_pfn && pfn + balloon_held_size(block) > start_pfn)
-				balloon_held_free(block, true);
-			else
-				list_add(&block->lru, &others);
-		}
-	/* Hinted or not, they may be hinted again. */
-	list_for_each_entry_safe(block, next, &others, lru)
-		balloon_held_put(held, block, false);
+	spin_lock(&held->lock);
+	for_each_online_node(nid) {
+		balloon_held_pull(held, &held->nodes[nid].waiting, &inside, start_pfn, end_pfn);
+		balloon_held_pull(held, &held->nodes[nid].hinted, &inside, start_pfn, end_pfn);
+	}
+	spin_unlock(&held->lock);
+	list_for_each_entry_safe(block, next, &inside, lru) {
+		list_del_init(&block->lru);
+		balloon_held_free(block, true);
+	}
 }
 
 /**

@@ -96,7 +96,6 @@ static int balloon_reporting_post(struct balloon_reporting *reporting,
 		return ret;
 	reporting->nr_left = ret;
 	reporting->nr_sg = ret * nr_each;
-	WRITE_ONCE(reporting->nr_busy, balloon_reporting_pages(reporting, sg, nr_sg));
 	return 0;
 }
 
@@ -112,12 +111,13 @@ static int balloon_reporting_try(struct balloon_reporting *reporting,
 
 	mutex_lock(&reporting->gate);
 	reporting->to = reporting->hinting ? &reporting->hints : &reporting->reports;
-	reporting->posted_notes = READ_ONCE(reporting->notes);
 	if (!reporting->running || reporting->held)
 		err = -ENODEV;
 	else if (!reporting->to->nr_sg)
 		err = -EOPNOTSUPP;
-	else if (!balloon_pages_unseen(balloon_reporting_vb(reporting)))
+	else
+		WRITE_ONCE(reporting->nr_busy, balloon_reporting_pages(reporting, sg, nr_sg));
+	if (err == -ENOSPC && !balloon_pages_unseen(balloon_reporting_vb(reporting)))
 		err = balloon_reporting_post(reporting, sg, nr_sg);
 	mutex_unlock(&reporting->gate);
 	return err;
@@ -136,7 +136,6 @@ static void balloon_reporting_wait(struct balloon_reporting *reporting)
 			schedule_timeout_idle(BALLOON_REPORTING_RETRY);
 		}
 	}
-	WRITE_ONCE(reporting->nr_busy, 0);
 	/* The interrupt was for these; others may wait for one. */
 	while (!balloon_queue_arm(stream->queue, BALLOON_ARM_FIRST))
 		balloon_stream_take(stream);
@@ -146,8 +145,8 @@ static void balloon_reporting_wait(struct balloon_reporting *reporting)
 
 /*
  * Sends what fits and waits for the answer. An error: the host may not know of it. A
- * device that has another command by now may have ignored a hint, and what was reported
- * when the kernel's notes were erased is to be hinted.
+ * device that has had another command since the kernel showed the blocks may have ignored
+ * hints, and what was reported when the kernel's notes were erased is to be hinted.
  */
 static int balloon_reporting_send(struct balloon_reporting *reporting,
 				  struct scatterlist *sg, unsigned int nr_sg)
@@ -164,7 +163,7 @@ static int balloon_reporting_send(struct balloon_reporting *reporting,
 	/* Stopped meanwhile: perhaps it was the reset that ended this. */
 	if (!READ_ONCE(reporting->running))
 		return -ENODEV;
-	if (reporting->posted_notes != READ_ONCE(reporting->notes) ||
+	if (reporting->shown_notes != READ_ONCE(reporting->notes) ||
 	    (reporting->to == &reporting->hints &&
 	     (!READ_ONCE(reporting->hinting) || READ_ONCE(reporting->stale))))
 		return -EAGAIN;
@@ -198,12 +197,13 @@ static int balloon_reporting_report(struct page_reporting_dev_info *info,
 	ktime_t begin;
 	int err = 0;
 
+	reporting->shown_notes = READ_ONCE(reporting->notes);
 	for (; nr_sg && !err; sg += reporting->nr_sg, nr_sg -= reporting->nr_sg) {
 		reporting->nr_sg = nr_sg;
 		begin = ktime_get();
 		err = balloon_reporting_send(reporting, sg, nr_sg);
 		if (err == -EOPNOTSUPP)
-			return err;
+			break;
 		nr_pages = balloon_reporting_pages(reporting, sg, reporting->nr_sg);
 		trace_balloon_free_report(vb->vdev->index, reporting->nr_sg, nr_pages,
 					  ktime_us_delta(ktime_get(), begin), err);
@@ -213,7 +213,9 @@ static int balloon_reporting_report(struct page_reporting_dev_info *info,
 		}
 		balloon_event(vb, BALLOON_EVENT_REPORT_FAILED, nr_pages, -err);
 		WRITE_ONCE(reporting->nr_refused, reporting->nr_refused + 1);
+		WRITE_ONCE(reporting->refused, true);
 	}
+	WRITE_ONCE(reporting->nr_busy, 0);
 	return err;
 }
 
@@ -264,9 +266,10 @@ static void balloon_reporting_begin(struct balloon_reporting *reporting)
 	struct balloon_reporting_queue *to = reporting->hinting ? &reporting->hints :
 								  &reporting->reports;
 
-	if (!reporting->running || reporting->held || !to->nr_sg ||
+	if (!reporting->registered || !reporting->running || reporting->held || !to->nr_sg ||
 	    !balloon_work_running(&reporting->pass))
 		return;
+	WRITE_ONCE(reporting->refused, false);
 	/* As if one had brought something. */
 	WRITE_ONCE(reporting->nr_pass, 1);
 	WRITE_ONCE(reporting->passes_left, BALLOON_REPORTING_PASSES + 1);
@@ -297,8 +300,8 @@ void balloon_reporting_begin_passes(struct virtio_balloon *vb)
  *
  * Context: may sleep, for BALLOON_REPORTING_NOW at most, and for BALLOON_SILENCE after the
  *	    last answer.
- * Return: 0; -EOPNOTSUPP without a reporting queue; -EBUSY during a round of hints, or
- *	   when something could not be sent; -ETIMEDOUT if the host does not answer;
+ * Return: 0; -EOPNOTSUPP without a reporting queue; -EBUSY during a migration with hints,
+ *	   or when something could not be sent; -ETIMEDOUT if the host does not answer;
  *	   -EINTR for a signal.
  */
 int balloon_reporting_now(struct virtio_balloon *vb)
@@ -319,7 +322,9 @@ int balloon_reporting_now(struct virtio_balloon *vb)
 	}
 	if (balloon_reporting_stuck(reporting))
 		return -ETIMEDOUT;
-	return READ_ONCE(reporting->hinting) || READ_ONCE(reporting->held) ||
+	/* What is hinted is not shown again before the migration is over. */
+	return READ_ONCE(vb->hint.named) || READ_ONCE(reporting->held) ||
+	       !READ_ONCE(reporting->running) ||
 	       READ_ONCE(reporting->nr_refused) != nr_refused ? -EBUSY : 0;
 }
 
@@ -353,8 +358,6 @@ void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
 {
 	struct balloon_reporting *reporting = &vb->reporting;
 
-	if (report && !reporting->reports.nr_sg)
-		return;
 	WRITE_ONCE(reporting->notes, reporting->notes + 1);
 	balloon_compat_forget_reported(reporting->order);
 	if (report)
@@ -366,7 +369,8 @@ void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
  * @vb: the balloon
  * @hint: which
  *
- * At its beginning passes begin. After the end nothing is posted to the hint queue.
+ * At its beginning passes begin, and what is under way does not count for it. After the
+ * end nothing is posted to the hint queue.
  *
  * Context: may sleep for a moment.
  */
@@ -378,8 +382,10 @@ void balloon_reporting_hint(struct virtio_balloon *vb, bool hint)
 	if (reporting->hinting)
 		WRITE_ONCE(reporting->passes_left, 0);
 	WRITE_ONCE(reporting->hinting, hint);
-	if (hint)
+	if (hint) {
+		WRITE_ONCE(reporting->notes, reporting->notes + 1);
 		balloon_reporting_begin(reporting);
+	}
 	mutex_unlock(&reporting->gate);
 }
 

@@ -42,8 +42,8 @@ struct balloon_reporting_queue {
  * @requests: what is under way: one element of reports, or one for each block of hints
  * @nr_sg: blocks in them
  * @nr_left: elements that the host has not answered
- * @notes: how often the kernel's notes were erased; hint.c's worker
- * @posted_notes: and when @requests were posted
+ * @notes: how often the kernel's notes were erased or a round begun; hint.c's worker
+ * @shown_notes: and when the kernel showed what is under way
  * @registered: the kernel knows @info; the driver core's callbacks, or hint.c's worker
  * @running: between start and stop
  * @held: the system is about to sleep
@@ -51,10 +51,11 @@ struct balloon_reporting_queue {
  * @stale: the device may have another command than the one that is hinted for; hint.c's
  * @pass: runs passes
  * @passes_left: as many at most, until one brings nothing
+ * @refused: blocks were not sent since passes began; the kernel's worker
  * @nr_pass: pages that this one has brought; the kernel's worker, or nobody's
  * @order: the smallest blocks that the kernel has shown so far; likewise
- * @nr_busy: pages of blocks that the kernel's worker has taken, while the host has
- *	     some of them; likewise, read by anybody
+ * @nr_busy: pages of blocks that the kernel's worker has taken and not given back;
+ *	     likewise, read by anybody
  * @nr_refused: how often blocks were not sent, or were taken back by a reset; likewise
  */
 struct balloon_reporting {
@@ -69,7 +70,7 @@ struct balloon_reporting {
 	unsigned int nr_sg;
 	unsigned int nr_left;
 	unsigned int notes;
-	unsigned int posted_notes;
+	unsigned int shown_notes;
 	bool registered;
 	bool running;
 	bool held;
@@ -77,6 +78,7 @@ struct balloon_reporting {
 	bool stale;
 	struct balloon_work pass;
 	unsigned int passes_left;
+	bool refused;
 	unsigned long nr_pass;
 	unsigned int order;
 	unsigned long nr_busy;

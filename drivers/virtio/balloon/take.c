@@ -83,6 +83,7 @@ const char *balloon_take_name(void)
 void balloon_take_restart(struct virtio_balloon *vb)
 {
 	vb->take.fragments = balloon_choice(&balloon_take_first) == BALLOON_TAKE_FRAGMENTS;
+	vb->take.fragment_list = 0;
 	vb->take.fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
 	vb->take.order = BALLOON_BLOCK_ORDER_MIN;
 	vb->take.block_order = BALLOON_BLOCK_ORDER_MAX;
@@ -205,15 +206,16 @@ static unsigned int balloon_take_accept(struct balloon_take *take, struct page *
 }
 
 /*
- * The free lists that fragments are taken from, with the flags of an allocation that
- * the kernel serves from them first. What lies in blocks for unmovable and for
+ * The free lists that fragments are taken from, one after the other, with the flags of an
+ * allocation that the kernel serves from them first. What programs have used, and the host
+ * has memory for, is in the first. What lies in blocks for unmovable and for
  * reclaimable memory can never become a huge page; its small pieces are left to the
  * kernel, which would turn another block into such a one to get more.
  */
 static const struct balloon_fragment_list {
 	enum migratetype type;
 	gfp_t gfp;
-	unsigned int min_order;
+	int min_order;
 } balloon_fragment_lists[] = {
 #ifdef BALLOON_MIGRATION
 	{ MIGRATE_MOVABLE, __GFP_MOVABLE, 0 },
@@ -255,7 +257,7 @@ static bool balloon_take_has_fragment(struct zone *zone, unsigned int order,
 {
 	struct free_area *area = &zone->free_area[order];
 
-	if (order < list->min_order || list_empty(&area->free_list[list->type]))
+	if (list_empty(&area->free_list[list->type]))
 		return false;
 	return order > PAGE_ALLOC_COSTLY_ORDER ||
 	       READ_ONCE(area->nr_free) << order > BALLOON_FRAGMENT_STOCK;
@@ -283,24 +285,19 @@ static unsigned int balloon_take_zone_fragment(struct balloon_take *take,
 					       struct zone *zone, unsigned int nr_room,
 					       struct list_head *pages)
 {
-	unsigned int i, nr = 0, order = min_t(unsigned int, take->fragment_order,
-					      ilog2(nr_room));
+	const struct balloon_fragment_list *list =
+		&balloon_fragment_lists[take->fragment_list];
+	unsigned int order = min_t(unsigned int, take->fragment_order, ilog2(nr_room));
 	enum zone_type highest = gfp_zone(BALLOON_GFP_MOVABLE);
+	gfp_t gfp = list->gfp | balloon_take_zone_gfp(zone_idx(zone));
 
-	if (balloon_take_zone_spare(zone, highest, true) < nr_room)
+	/* ZONE_MOVABLE has nothing for allocations that are not movable. */
+	if (gfp_zone(gfp) < zone_idx(zone) ||
+	    !balloon_take_has_fragment(zone, take->fragment_order, list) ||
+	    balloon_take_zone_spare(zone, highest, true) < nr_room)
 		return 0;
-	for (i = 0; i < ARRAY_SIZE(balloon_fragment_lists) && !nr; i++) {
-		const struct balloon_fragment_list *list = &balloon_fragment_lists[i];
-		gfp_t gfp = list->gfp | balloon_take_zone_gfp(zone_idx(zone));
-
-		/* ZONE_MOVABLE has nothing for allocations that are not movable. */
-		if (gfp_zone(gfp) >= zone_idx(zone) &&
-		    balloon_take_has_fragment(zone, take->fragment_order, list))
-			nr = balloon_take_alloc(take, gfp | __GFP_THISNODE |
-						BALLOON_GFP_COMMON, zone_to_nid(zone),
-						order, nr_room, pages);
-	}
-	return nr;
+	return balloon_take_alloc(take, gfp | __GFP_THISNODE | BALLOON_GFP_COMMON,
+				  zone_to_nid(zone), order, nr_room, pages);
 }
 
 static unsigned int balloon_take_node_fragment(struct balloon_take *take, int node,
@@ -316,9 +313,16 @@ static unsigned int balloon_take_node_fragment(struct balloon_take *take, int no
 	return nr;
 }
 
-/*
- * Fragments of the chosen node if it has one. Orders are tried from the largest down.
- */
+/* The next order down, then the next list; false when all were tried. */
+static bool balloon_take_next_fragments(struct balloon_take *take)
+{
+	if (--take->fragment_order >= balloon_fragment_lists[take->fragment_list].min_order)
+		return true;
+	take->fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
+	return ++take->fragment_list < ARRAY_SIZE(balloon_fragment_lists);
+}
+
+/* Fragments of the chosen node if it has one. */
 static unsigned int balloon_take_fragments(struct balloon_take *take,
 					   unsigned int nr_room,
 					   struct list_head *pages)
@@ -326,7 +330,7 @@ static unsigned int balloon_take_fragments(struct balloon_take *take,
 	unsigned int nr = 0;
 	int node;
 
-	for (; take->fragment_order >= 0; take->fragment_order--) {
+	do {
 		if (take->node != NUMA_NO_NODE)
 			nr = balloon_take_node_fragment(take, take->node, nr_room, pages);
 		if (nr)
@@ -336,7 +340,7 @@ static unsigned int balloon_take_fragments(struct balloon_take *take,
 			if (nr)
 				return nr;
 		}
-	}
+	} while (balloon_take_next_fragments(take));
 	take->fragments = false;
 	return 0;
 }

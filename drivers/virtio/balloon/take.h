@@ -16,7 +16,8 @@ struct virtio_balloon;
 /**
  * struct balloon_take - how memory is taken from the allocator
  * @fragments: fragments are taken; otherwise blocks, and pages when there are none
- * @fragment_order: the largest order worth trying for a fragment, or -1
+ * @fragment_list: the list of the allocator that they are taken from, see take.c
+ * @fragment_order: the largest order of it that is worth trying
  * @order: likewise for pages when there are no fragments
  * @block_order: likewise for a whole block
  * @node: where to look first, or NUMA_NO_NODE
@@ -26,6 +27,7 @@ struct virtio_balloon;
  */
 struct balloon_take {
 	bool fragments;
+	unsigned int fragment_list;
 	int fragment_order;
 	unsigned int order;
 	unsigned int block_order;
