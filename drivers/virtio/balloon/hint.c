@@ -329,7 +329,8 @@ static bool balloon_hint_named(struct balloon_hint *hint)
 		return false;
 	}
 	balloon_hint_end_round(hint);
-	if (hint->nr_rounds == hint->first_round && balloon_choice(&balloon_hint_mode) == BALLOON_HINT_AUTO &&
+	if (hint->nr_rounds == hint->first_round &&
+	    balloon_choice(&balloon_hint_mode) == BALLOON_HINT_AUTO &&
 	    !balloon_hint_interrupted(hint) && nr_named < balloon_take_whole() / 2) {
 		WRITE_ONCE(hint->reason, "isolation finds less than half of what is free");
 		WRITE_ONCE(hint->holding, true);

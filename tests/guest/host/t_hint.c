@@ -74,7 +74,8 @@ static void done_and_again(const void *arg)
 {
 	__u64 total = host_meminfo("MemTotal"), free, first, least, hinted;
 	/* What is being reported cannot be taken. */
-	struct host *h = hinting_start(FEATURES | (hinting_is_isolate(arg) ? HOST_F_REPORTING : 0), arg);
+	__u64 reporting = hinting_is_isolate(arg) ? HOST_F_REPORTING : 0;
+	struct host *h = hinting_start(FEATURES | reporting, arg);
 	unsigned int i;
 
 	free = host_free_memory();

@@ -113,7 +113,7 @@ static void write_report_now(const char *device)
 }
 
 /* Returns its error. */
-static int report_now(struct host *h)
+static int report_all(struct host *h)
 {
 	struct conf_child child = { .status = -1 };
 	struct balloon_host_state state;
@@ -135,7 +135,7 @@ static void report_unanswered(const void *arg)
 	hold(h, HOST_REPORT);
 	free_litter();
 	want_held(h, HOST_REPORT);
-	ktap_eq(report_now(h), ETIMEDOUT);
+	ktap_eq(report_all(h), ETIMEDOUT);
 	answer(h, HOST_REPORT);
 	life_finish(h, total, HINTING_MS);
 }
@@ -358,7 +358,7 @@ static void reported_after(const void *arg)
 
 	free = host_free_memory();
 	hinted = hinting_round(h, ID);
-	ktap_eq(report_now(h), EBUSY);
+	ktap_eq(report_all(h), EBUSY);
 	want = h->model->reported + hinted / 2;
 	host_set_command(h, HOST_CMD_DONE);
 	ktap_check(!host_pump(h, is_reported, &want, HINTING_MS),
