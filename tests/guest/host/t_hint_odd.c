@@ -299,7 +299,7 @@ static void overtaken(const void *arg)
 	ktap_note("%llu pages were on their way, then %llu of %llu were hinted", o.pages,
 		  hinted, free);
 	/* Kernels that zero memory take none in a second round: these are all there is. */
-	ktap_ge(hinted, hinting_is_isolate(arg) ? free * 3 / 4 : o.pages);
+	ktap_ge(hinted, hinting_is_isolate(arg) ? free * 5 / 6 : o.pages);
 	hinting_finish(h, total, free);
 }
 
