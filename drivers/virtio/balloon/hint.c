@@ -167,6 +167,13 @@ static void balloon_hint_end_round(struct balloon_hint *hint)
 		WRITE_ONCE(hint->state, hint->id ? BALLOON_HINT_RESTING : BALLOON_HINT_IDLE);
 }
 
+static void balloon_hint_forget_named(struct balloon_hint *hint, bool report)
+{
+	if (hint->named)
+		balloon_reporting_forget(balloon_hint_vb(hint), report);
+	WRITE_ONCE(hint->named, false);
+}
+
 static void balloon_hint_end(struct balloon_hint *hint, bool done)
 {
 	WRITE_ONCE(hint->id, 0);
@@ -177,9 +184,7 @@ static void balloon_hint_end(struct balloon_hint *hint, bool done)
 		return;
 	hint->sent = 0;
 	/* What was hinted and not taken is still with the host, and can be reported. */
-	if (hint->named)
-		balloon_reporting_forget(balloon_hint_vb(hint), true);
-	WRITE_ONCE(hint->named, false);
+	balloon_hint_forget_named(hint, true);
 }
 
 /* A command that comes while STOP cannot be sent is forgotten. */
@@ -293,13 +298,14 @@ static bool balloon_hint_start_round(struct balloon_hint *hint)
 	hint->nr_rounds++;
 	balloon_event(vb, BALLOON_EVENT_HINT_BEGIN, hint->id,
 		      balloon_held_pages(&hint->hold));
-	if (!hint->holding)
-		WRITE_ONCE(hint->named, true);
-	if (hint->holding)
+	if (hint->holding) {
 		balloon_held_begin(hint);
-	else
+		WRITE_ONCE(hint->state, BALLOON_HINT_FILLING);
+	} else {
+		WRITE_ONCE(hint->named, true);
 		balloon_reporting_hint(vb, true);
-	WRITE_ONCE(hint->state, hint->holding ? BALLOON_HINT_FILLING : BALLOON_HINT_NAMING);
+		WRITE_ONCE(hint->state, BALLOON_HINT_NAMING);
+	}
 	return true;
 }
 
@@ -480,9 +486,7 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 	balloon_hint_settle(hint);
 	balloon_held_release(hint, true);
 	/* Whoever shows memory to the device next shows this, too. */
-	if (hint->named)
-		balloon_reporting_forget(vb, false);
-	WRITE_ONCE(hint->named, false);
+	balloon_hint_forget_named(hint, false);
 	hint->command = 0;
 	hint->sent = 0;
 	WRITE_ONCE(hint->migrating, false);

@@ -27,11 +27,6 @@
 #define LITTER_MIB	96
 #define REPORT_NOW	"/sys/bus/virtio/devices/%s/balloon/report_now"
 
-static bool has_held(struct host *h, void *arg)
-{
-	return host_held(h, *(enum host_role *)arg);
-}
-
 static void hold(struct host *h, enum host_role role)
 {
 	h->policy[role].ack = HOST_ACK_HOLD;
@@ -41,13 +36,6 @@ static void answer(struct host *h, enum host_role role)
 {
 	h->policy[role].ack = HOST_ACK_NOW;
 	host_release(h, role);
-}
-
-static void want_held(struct host *h, enum host_role role)
-{
-	if (!ktap_check(!host_pump(h, has_held, &role, HINTING_MS), "queue %d: nothing came",
-			host_queue(h, role)))
-		ktap_end_case();
 }
 
 /* A round that the host lets begin and loses, and one that is as good as any. */
@@ -74,7 +62,7 @@ static void deflated_unseen(const void *arg)
 	free = host_free_memory();
 	hold(h, HOST_DEFLATE);
 	host_set_target(h, 0);
-	want_held(h, HOST_DEFLATE);
+	conf_want_held(h, HOST_DEFLATE);
 	lose_round(h, HOST_DEFLATE);
 	hinting_finish(h, total, free);
 }
@@ -95,7 +83,7 @@ static void reported_unseen(const void *arg)
 
 	hold(h, HOST_REPORT);
 	free_litter();
-	want_held(h, HOST_REPORT);
+	conf_want_held(h, HOST_REPORT);
 	lose_round(h, HOST_REPORT);
 	hinting_finish(h, total, free);
 }
@@ -134,7 +122,7 @@ static void report_unanswered(const void *arg)
 
 	hold(h, HOST_REPORT);
 	free_litter();
-	want_held(h, HOST_REPORT);
+	conf_want_held(h, HOST_REPORT);
 	ktap_eq(report_all(h), ETIMEDOUT);
 	answer(h, HOST_REPORT);
 	life_finish(h, total, HINTING_MS);
@@ -319,7 +307,7 @@ static void broken(const void *arg)
 	ktap_eq(host_pump_target(h, BALLOON, HINTING_MS), 0);
 	hold(h, HOST_DEFLATE);
 	host_set_target(h, 0);
-	want_held(h, HOST_DEFLATE);
+	conf_want_held(h, HOST_DEFLATE);
 	hinting_begin(h, &sight, ID);
 	ktap_check(!host_pump(h, hinting_is_begun, &sight, HINTING_MS),
 		   "the round does not begin");

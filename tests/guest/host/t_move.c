@@ -13,7 +13,7 @@
 #define DEADLINE_MS	20000
 #define CASE_S		120
 /* The driver's patience, up to 1 s with a slow host, and what else compaction sleeps for. */
-#define SLEEP_MS	2000
+#define SLEEP_MS	1150
 #define SLEEP_AGAIN_MS	100
 #define BLOCK		(2 * HOST_MIB)
 #define BLOCKS		4
