@@ -160,6 +160,16 @@ static inline void conf_want_held(struct host *h, enum host_role role)
 		   "nothing came on queue %d", host_queue(h, role));
 }
 
+/* An answer to an element that cannot be: the driver's side takes the queue for broken. */
+static inline void conf_break_queue(struct host *h, enum host_role role)
+{
+	struct balloon_host_queue info;
+
+	host_queue_info(h, role, &info);
+	host_ack_raw(h, host_queue(h, role), info.size, 0,
+		     BALLOON_ACK_BOGUS | BALLOON_ACK_FORCE_IRQ);
+}
+
 static inline __u64 conf_accepted(struct host *h)
 {
 	struct balloon_host_state state;

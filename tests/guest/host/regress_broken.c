@@ -24,15 +24,6 @@
 #define COMMAND		7
 #define FREE_SLACK	host_slack(2 * HOST_MIB)
 
-static void bad_used_id(struct host *h, enum host_role role)
-{
-	struct balloon_host_queue info;
-
-	host_queue_info(h, role, &info);
-	host_ack_raw(h, host_queue(h, role), info.size, 0,
-		     BALLOON_ACK_BOGUS | BALLOON_ACK_FORCE_IRQ);
-}
-
 /* Pages that held elements name for the device to write. */
 static __u64 held_pages(struct host *h, enum host_role role)
 {
@@ -94,7 +85,7 @@ static void reporting(const void *arg)
 	host_set_target(h, BALLOON);
 	ktap_check(!host_pump(h, is_discarding, NULL, MS), "nothing is discarded");
 	host_pump_for(h, 200);
-	bad_used_id(h, HOST_REPORT);
+	conf_break_queue(h, HOST_REPORT);
 	ktap_check(!host_pump(h, has_balloon, NULL, MS), "the target is not reached: %u of %u",
 		   host_actual(h), BALLOON);
 	host_pump_for(h, LOOK_MS);
@@ -117,7 +108,7 @@ static void reporting(const void *arg)
 static void check_other(struct host *h, enum host_role role, const char *queue,
 			unsigned int before)
 {
-	bad_used_id(h, role);
+	conf_break_queue(h, role);
 	host_pump_for(h, LOOK_MS);
 	check_named(queue, before);
 	ktap_eq(model_settle(h->model, SMALL, MS), 0);
@@ -149,6 +140,7 @@ static void hint(const void *arg)
 	/* The id is held, too. */
 	ktap_check(!host_pump(h, has_hints, NULL, MS), "the host was hinted nothing");
 	host_pump_for(h, 500);
+	ktap_ge(held_pages(h, HOST_HINT), 1);
 	ktap_ge(kernel_log_number(h, "hint_held"), held_pages(h, HOST_HINT) * HOST_PAGE);
 	check_other(h, HOST_HINT, "hint", before);
 	host_set_command(h, HOST_CMD_DONE);

@@ -299,7 +299,6 @@ static bool is_reported(struct host *h, void *arg)
 /* The queue breaks when a round has begun and nothing could be hinted yet. */
 static void broken(const void *arg)
 {
-	struct balloon_host_queue info;
 	__u64 total = host_meminfo("MemTotal"), want;
 	struct host *h = hinting_start(FEATURES | HOST_F_REPORTING, arg);
 	struct hinting_sight sight;
@@ -312,9 +311,7 @@ static void broken(const void *arg)
 	ktap_check(!host_pump(h, hinting_is_begun, &sight, HINTING_MS),
 		   "the round does not begin");
 	h->on_take = NULL;
-	host_queue_info(h, HOST_HINT, &info);
-	host_ack_raw(h, host_queue(h, HOST_HINT), info.size, 0,
-		     BALLOON_ACK_BOGUS | BALLOON_ACK_FORCE_IRQ);
+	conf_break_queue(h, HOST_HINT);
 	host_pump_for(h, HINTING_LOOK_MS);
 	answer(h, HOST_DEFLATE);
 	want = h->model->reported + LITTER_MIB * HOST_MIB / 2;

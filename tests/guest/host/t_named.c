@@ -194,6 +194,7 @@ static void all(const void *arg)
 	host_set_target(h, HAVE / 2);
 	conf_want_held(h, HOST_DEFLATE);
 	host_pump_for(h, 100);
+	ktap_ge(held_kib(h, HOST_HINT), 1);
 	/* A block may be held that is not on its way. */
 	ktap_ge(kernel_log_number(h, "hint_held"), held_kib(h, HOST_HINT) * 1024);
 	check_named(h, roles, &before);
