@@ -71,9 +71,9 @@ class Course:
         undo = memory.prepare(guest)
         if memory.held:
             hugepages.collapse(guest)
+        before = left.before(guest) if memory.used else {}
         contest.load(guest, driver)
         amount = self._plan.size_of(run, memory)
-        before = left.before(guest) if memory.used else {}
         inflated = before | self._measure(guest, run, amount, deflate=False)
         if memory.used:
             inflated |= left.after(guest, inflated)

@@ -16,15 +16,20 @@ ASKED_SHARE = 0.75
 
 
 def before(guest):
-    """{metric: value} of a guest whose balloon is empty."""
-    return {"blocks_before": used.whole_blocks(guest) / MIB}
+    """{metric: value} of a guest that has no driver yet.
+
+    Free page reports begin as soon as there is one. They can return blocks that are
+    split for the balloon later, and cannot be returned twice.
+    """
+    return {"rss_prepared": guest.rss() / MIB,
+            "blocks_before": used.whole_blocks(guest) / MIB}
 
 
 def after(guest, values):
     """The same when it was inflated; values: what was measured of that."""
     blocks = used.whole_blocks(guest) / MIB
     asked = int(values["blocks_before"] * ASKED_SHARE) // HUGE_MIB
-    return {"host_got": values["rss_before"] - values["rss_after"],
+    return {"host_got": values["rss_prepared"] - values["rss_after"],
             "blocks_after": blocks,
             "pages_asked": asked,
             "pages_got": used.huge_pages(guest, asked)}
