@@ -12,8 +12,7 @@
 #include "balloon.h"
 
 /* While pages are aside they are no less in the balloon: MemTotal stays as it is. */
-static void balloon_pages_adjust_aside(struct virtio_balloon *vb,
-				       struct list_head *pages, long sign)
+static void pages_adjust_aside(struct virtio_balloon *vb, struct list_head *pages, long sign)
 {
 	struct page *page;
 
@@ -44,7 +43,7 @@ unsigned long balloon_aside_take(struct virtio_balloon *vb, unsigned long nr,
 		list_move_tail(bp->aside.next, pages);
 	bp->nr_aside -= taken;
 	spin_unlock(&bp->lock);
-	balloon_pages_adjust_aside(vb, pages, 1);
+	pages_adjust_aside(vb, pages, 1);
 	return taken;
 }
 
@@ -56,8 +55,7 @@ unsigned long balloon_aside_take(struct virtio_balloon *vb, unsigned long nr,
  *
  * Context: the size worker, or when it is stopped.
  */
-void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
-			     unsigned long nr)
+void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages, unsigned long nr)
 {
 	spin_lock(&vb->pages.lock);
 	list_splice_tail_init(pages, &vb->pages.aside);
@@ -88,7 +86,7 @@ long balloon_pages_announce_batch(struct virtio_balloon *vb)
 		balloon_pool_put(pool, batch);
 		return 0;
 	}
-	balloon_pages_adjust_aside(vb, &pages, -1);
+	pages_adjust_aside(vb, &pages, -1);
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		balloon_compat_hide(page);
 		balloon_batch_add(vb, batch, page);
@@ -124,7 +122,7 @@ unsigned long balloon_pages_put_back(struct virtio_balloon *vb)
 		list_move_tail(&page->lru, &busy);
 		nr_busy++;
 	}
-	balloon_pages_adjust_aside(vb, &busy, -1);
+	pages_adjust_aside(vb, &busy, -1);
 	balloon_pages_set_aside(vb, &busy, nr_busy);
 	WRITE_ONCE(vb->pages.aside_busy, list_empty(&pages));
 	return balloon_pages_replace(vb, &pages);

@@ -12,15 +12,14 @@
 
 #include "balloon.h"
 
-static struct balloon_batch *balloon_batch_alloc(void)
+static struct balloon_batch *batch_alloc(void)
 {
 	struct balloon_batch *batch;
 
 	batch = kzalloc(sizeof(*batch), GFP_KERNEL);
 	if (!batch)
 		return NULL;
-	batch->pfns = kmalloc_array(BALLOON_ELEMENT_NR_4K_MAX,
-				    sizeof(*batch->pfns), GFP_KERNEL);
+	batch->pfns = kmalloc_array(BALLOON_ELEMENT_NR_4K_MAX, sizeof(*batch->pfns), GFP_KERNEL);
 	if (!batch->pfns) {
 		kfree(batch);
 		return NULL;
@@ -49,7 +48,7 @@ int balloon_pool_init(struct balloon_pool *pool, struct balloon_queue *queue,
 	INIT_LIST_HEAD(&pool->free);
 	INIT_LIST_HEAD(&pool->parked);
 	for (i = 0; i < BALLOON_POOL_NR_BATCHES; i++) {
-		pool->batches[i] = balloon_batch_alloc();
+		pool->batches[i] = batch_alloc();
 		if (!pool->batches[i]) {
 			balloon_pool_exit(pool);
 			return -ENOMEM;
@@ -94,24 +93,22 @@ void balloon_pool_kick(struct balloon_pool *pool)
 	balloon_queue_kick(pool->stream.queue);
 }
 
-static int balloon_pool_send(struct balloon_pool *pool,
-			     struct balloon_batch *batch)
+static int pool_send(struct balloon_pool *pool, struct balloon_batch *batch)
 {
 	int err = balloon_queue_post(&pool->stream, &batch->request);
 
-	if (!err && ++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES &&
-	    !pool->take_turns)
+	if (!err && ++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES && !pool->take_turns)
 		balloon_pool_kick(pool);
 	return err;
 }
 
 /* Posts what found no room before; false if there still is none. */
-static bool balloon_pool_unpark(struct balloon_pool *pool)
+static bool pool_unpark(struct balloon_pool *pool)
 {
 	struct balloon_batch *batch, *next;
 
 	list_for_each_entry_safe(batch, next, &pool->parked, node) {
-		if (balloon_pool_send(pool, batch))
+		if (pool_send(pool, batch))
 			return false;
 		list_del(&batch->node);
 	}
@@ -119,11 +116,11 @@ static bool balloon_pool_unpark(struct balloon_pool *pool)
 }
 
 /* An answer may have made room for what had none. */
-static void balloon_pool_resume(struct balloon_pool *pool)
+static void pool_resume(struct balloon_pool *pool)
 {
 	if (list_empty(&pool->parked))
 		return;
-	balloon_pool_unpark(pool);
+	pool_unpark(pool);
 	balloon_pool_kick(pool);
 }
 
@@ -135,7 +132,7 @@ static void balloon_pool_resume(struct balloon_pool *pool)
  */
 bool balloon_pool_full(struct balloon_pool *pool)
 {
-	return !balloon_pool_unpark(pool) || list_empty(&pool->free);
+	return !pool_unpark(pool) || list_empty(&pool->free);
 }
 
 /**
@@ -195,8 +192,7 @@ void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch)
 }
 
 /* A batch is on its way, or, if @sign is -1, no longer. */
-static void balloon_pool_account(struct balloon_pool *pool,
-				 const struct balloon_batch *batch, int sign)
+static void pool_account(struct balloon_pool *pool, const struct balloon_batch *batch, int sign)
 {
 	long nr_pages = sign * (long)batch->nr_pages;
 
@@ -221,11 +217,11 @@ struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
 	struct balloon_batch *batch;
 
 	if (!request) {
-		balloon_pool_resume(pool);
+		pool_resume(pool);
 		return NULL;
 	}
 	batch = container_of(request, struct balloon_batch, request);
-	balloon_pool_account(pool, batch, -1);
+	pool_account(pool, batch, -1);
 	return batch;
 }
 
@@ -243,12 +239,11 @@ struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool)
 	struct balloon_batch *batch;
 
 	pool->nr_unkicked = 0;
-	batch = list_first_entry_or_null(&pool->parked, struct balloon_batch,
-					 node);
+	batch = list_first_entry_or_null(&pool->parked, struct balloon_batch, node);
 	if (!batch)
 		return balloon_pool_take(pool);
 	list_del(&batch->node);
-	balloon_pool_account(pool, batch, -1);
+	pool_account(pool, batch, -1);
 	return batch;
 }
 
@@ -260,8 +255,7 @@ struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool)
  *
  * Context: any.
  */
-void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,
-		       struct page *page)
+void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns, struct page *page)
 {
 	u32 first = balloon_pfn_to_4k(page_to_pfn(page), PAGE_SHIFT);
 	unsigned int i;
@@ -271,8 +265,7 @@ void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,
 }
 
 /* Adds a page's numbers to what the batch tells the host. */
-static void balloon_batch_name(struct virtio_balloon *vb,
-			       struct balloon_batch *batch, struct page *page)
+static void batch_name(struct virtio_balloon *vb, struct balloon_batch *batch, struct page *page)
 {
 	balloon_fill_pfns(vb, batch->pfns + batch->nr_4k, page);
 	batch->nr_4k += balloon_4k_per_page(PAGE_SHIFT);
@@ -288,18 +281,16 @@ static void balloon_batch_name(struct virtio_balloon *vb,
  *
  * Context: any.
  */
-struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb,
-					   struct page *page)
+struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb, struct page *page)
 {
 	struct balloon_batch *batch = page_address(page);
 
-	BUILD_BUG_ON(sizeof(*batch) + BALLOON_ELEMENT_NR_4K_MAX *
-		     sizeof(*batch->pfns) > PAGE_SIZE);
+	BUILD_BUG_ON(sizeof(*batch) + BALLOON_ELEMENT_NR_4K_MAX * sizeof(*batch->pfns) > PAGE_SIZE);
 	memset(batch, 0, sizeof(*batch));
 	INIT_LIST_HEAD(&batch->pages);
 	batch->pfns = (__virtio32 *)(batch + 1);
 	batch->home = page;
-	balloon_batch_name(vb, batch, page);
+	batch_name(vb, batch, page);
 	return batch;
 }
 
@@ -311,10 +302,9 @@ struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb,
  *
  * Context: the pool's user.
  */
-void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
-		       struct page *page)
+void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch, struct page *page)
 {
-	balloon_batch_name(vb, batch, page);
+	batch_name(vb, batch, page);
 	list_add_tail(&page->lru, &batch->pages);
 }
 
@@ -329,7 +319,7 @@ void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
  */
 void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch)
 {
-	balloon_pool_account(pool, batch, 1);
+	pool_account(pool, batch, 1);
 }
 
 /**
@@ -341,7 +331,7 @@ void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch)
  */
 void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch)
 {
-	balloon_pool_account(pool, batch, -1);
+	pool_account(pool, batch, -1);
 	balloon_pool_put(pool, batch);
 }
 
@@ -359,8 +349,7 @@ void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch)
 void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch)
 {
 	struct balloon_request *request = &batch->request;
-	unsigned int first = min_t(unsigned int, batch->nr_4k,
-				   BALLOON_DESC_NR_4K);
+	unsigned int first = min_t(unsigned int, batch->nr_4k, BALLOON_DESC_NR_4K);
 
 	request->sg = batch->sg;
 	request->nr_sg = batch->nr_4k > first ? 2 : 1;
@@ -370,6 +359,6 @@ void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch)
 		sg_set_buf(&batch->sg[1], batch->pfns + first,
 			   (batch->nr_4k - first) * sizeof(*batch->pfns));
 
-	if (!balloon_pool_unpark(pool) || balloon_pool_send(pool, batch))
+	if (!pool_unpark(pool) || pool_send(pool, batch))
 		list_add_tail(&batch->node, &pool->parked);
 }

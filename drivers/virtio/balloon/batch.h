@@ -93,15 +93,12 @@ void balloon_pool_kick(struct balloon_pool *pool);
 bool balloon_pool_full(struct balloon_pool *pool);
 bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr);
 
-struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb,
-					   struct page *page);
-void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch,
-		       struct page *page);
+struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb, struct page *page);
+void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch, struct page *page);
 void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch);
 void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch);
 void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch);
 
-void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns,
-		       struct page *page);
+void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns, struct page *page);
 
 #endif /* BALLOON_BATCH_H */

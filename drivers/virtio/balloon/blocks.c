@@ -29,20 +29,20 @@
 #define BALLOON_BLOCK_ORDER_MASK	0xffUL
 #define BALLOON_BLOCK_ROUND_STEP	(BALLOON_BLOCK_ORDER_MASK + 1)
 
-static unsigned int balloon_block_order(struct page *block)
+static unsigned int block_order(struct page *block)
 {
 	return page_private(block) & BALLOON_BLOCK_ORDER_MASK;
 }
 
-static unsigned long balloon_block_round(struct page *block)
+static unsigned long block_round(struct page *block)
 {
 	return page_private(block) & ~BALLOON_BLOCK_ORDER_MASK;
 }
 
 /* The lock is held. */
-static void balloon_block_rest(struct balloon_blocks *blocks, struct page *block)
+static void block_rest(struct balloon_blocks *blocks, struct page *block)
 {
-	unsigned int order = balloon_block_order(block);
+	unsigned int order = block_order(block);
 
 	set_page_private(block, blocks->round | order);
 	list_move_tail(&block->lru, &blocks->lists[order]);
@@ -50,16 +50,15 @@ static void balloon_block_rest(struct balloon_blocks *blocks, struct page *block
 }
 
 /* The lock is held. */
-static void balloon_block_pick(struct balloon_blocks *blocks, struct page *block)
+static void block_pick(struct balloon_blocks *blocks, struct page *block)
 {
-	set_page_private(block, balloon_block_order(block));
+	set_page_private(block, block_order(block));
 	list_del(&block->lru);
 	blocks->nr_blocks--;
 }
 
 /* What the kernel's statistics say; @nr_pages is negative on the way out. */
-static void balloon_block_account(struct virtio_balloon *vb, struct page *block,
-				  long nr_pages)
+static void block_account(struct virtio_balloon *vb, struct page *block, long nr_pages)
 {
 	if (balloon_pages_adjust_managed(vb))
 		adjust_managed_page_count(block, -nr_pages);
@@ -79,18 +78,17 @@ static void balloon_block_account(struct virtio_balloon *vb, struct page *block,
  * Context: may sleep.
  * Return: pages of them.
  */
-unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
-				   struct list_head *blocks)
+unsigned long balloon_blocks_enter(struct virtio_balloon *vb, struct list_head *blocks)
 {
 	unsigned long nr_entered = 0;
 	struct page *block;
 
 	list_for_each_entry(block, blocks, lru) {
-		unsigned long i, nr = 1UL << balloon_block_order(block);
+		unsigned long i, nr = 1UL << block_order(block);
 
 		for (i = 0; i < nr; i++)
 			__SetPageOffline(block + i);
-		balloon_block_account(vb, block, nr);
+		block_account(vb, block, nr);
 		nr_entered += nr;
 		cond_resched();
 	}
@@ -107,16 +105,15 @@ unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
  * Context: the size worker, or when it is stopped.
  * Return: pages of them.
  */
-unsigned long balloon_blocks_put_back(struct virtio_balloon *vb,
-				      struct list_head *blocks)
+unsigned long balloon_blocks_put_back(struct virtio_balloon *vb, struct list_head *blocks)
 {
 	struct page *block, *next;
 	unsigned long nr = 0;
 
 	spin_lock(&vb->blocks.lock);
 	list_for_each_entry_safe(block, next, blocks, lru) {
-		nr += 1UL << balloon_block_order(block);
-		balloon_block_rest(&vb->blocks, block);
+		nr += 1UL << block_order(block);
+		block_rest(&vb->blocks, block);
 	}
 	spin_unlock(&vb->blocks.lock);
 	return nr;
@@ -141,18 +138,18 @@ unsigned long balloon_blocks_new_round(struct virtio_balloon *vb)
 }
 
 /* A block that was taken off the list is an ordinary one again. */
-static void balloon_block_leave(struct virtio_balloon *vb, struct page *block)
+static void block_leave(struct virtio_balloon *vb, struct page *block)
 {
-	unsigned long i, nr = 1UL << balloon_block_order(block);
+	unsigned long i, nr = 1UL << block_order(block);
 
 	for (i = 0; i < nr; i++)
 		__ClearPageOffline(block + i);
-	balloon_block_account(vb, block, -(long)nr);
+	block_account(vb, block, -(long)nr);
 }
 
-static void balloon_block_free(struct page *block)
+static void block_free(struct page *block)
 {
-	unsigned int order = balloon_block_order(block);
+	unsigned int order = block_order(block);
 
 	set_page_private(block, 0);
 	balloon_free_block(block, order);
@@ -170,14 +167,13 @@ void balloon_blocks_free_list(struct list_head *blocks)
 
 	list_for_each_entry_safe(block, next, blocks, lru) {
 		list_del(&block->lru);
-		balloon_block_free(block);
+		block_free(block);
 		cond_resched();
 	}
 }
 
 /* One of the largest blocks of @nr_pages at most. */
-static struct page *balloon_blocks_take(struct balloon_blocks *blocks,
-					unsigned long nr_pages)
+static struct page *blocks_take(struct balloon_blocks *blocks, unsigned long nr_pages)
 {
 	int order = min_t(int, ilog2(nr_pages), BALLOON_COMPAT_MAX_ORDER);
 	struct page *block = NULL;
@@ -186,13 +182,13 @@ static struct page *balloon_blocks_take(struct balloon_blocks *blocks,
 	for (; order >= 0 && !block; order--)
 		block = list_first_entry_or_null(&blocks->lists[order], struct page, lru);
 	if (block)
-		balloon_block_pick(blocks, block);
+		block_pick(blocks, block);
 	spin_unlock(&blocks->lock);
 	return block;
 }
 
 /* One of the smallest blocks. */
-static struct page *balloon_blocks_take_small(struct balloon_blocks *blocks)
+static struct page *blocks_take_small(struct balloon_blocks *blocks)
 {
 	struct page *block = NULL;
 	int order;
@@ -201,7 +197,7 @@ static struct page *balloon_blocks_take_small(struct balloon_blocks *blocks)
 	for (order = 0; order <= BALLOON_COMPAT_MAX_ORDER && !block; order++)
 		block = list_first_entry_or_null(&blocks->lists[order], struct page, lru);
 	if (block)
-		balloon_block_pick(blocks, block);
+		block_pick(blocks, block);
 	spin_unlock(&blocks->lock);
 	return block;
 }
@@ -224,11 +220,11 @@ struct page *balloon_blocks_take_any(struct virtio_balloon *vb)
 	spin_lock(&blocks->lock);
 	for (order = BALLOON_COMPAT_MAX_ORDER; order >= 0 && !block; order--) {
 		block = list_first_entry_or_null(&blocks->lists[order], struct page, lru);
-		if (block && balloon_block_round(block) == blocks->round)
+		if (block && block_round(block) == blocks->round)
 			block = NULL;
 	}
 	if (block)
-		balloon_block_pick(blocks, block);
+		block_pick(blocks, block);
 	spin_unlock(&blocks->lock);
 	return block;
 }
@@ -244,19 +240,17 @@ struct page *balloon_blocks_take_any(struct virtio_balloon *vb)
  * Context: any thread; may sleep.
  * Return: pages that were freed.
  */
-unsigned long balloon_blocks_release(struct virtio_balloon *vb,
-				     unsigned long nr_pages)
+unsigned long balloon_blocks_release(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	unsigned long freed = 0;
 	struct page *block;
 
 	atomic_inc(&vb->pages.nr_leaving);
-	while (freed < nr_pages &&
-	       (block = balloon_blocks_take(&vb->blocks, nr_pages - freed))) {
-		unsigned long nr = 1UL << balloon_block_order(block);
+	while (freed < nr_pages && (block = blocks_take(&vb->blocks, nr_pages - freed))) {
+		unsigned long nr = 1UL << block_order(block);
 
-		balloon_block_leave(vb, block);
-		balloon_block_free(block);
+		block_leave(vb, block);
+		block_free(block);
 		atomic_long_add(nr, &vb->pages.nr_freed);
 		freed += nr;
 		cond_resched();
@@ -276,15 +270,15 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb,
  */
 bool balloon_blocks_break_one(struct virtio_balloon *vb)
 {
-	struct page *block = balloon_blocks_take_small(&vb->blocks);
+	struct page *block = blocks_take_small(&vb->blocks);
 	unsigned int order, i;
 	LIST_HEAD(pages);
 
 	if (!block)
 		return false;
-	order = balloon_block_order(block);
+	order = block_order(block);
 	atomic_inc(&vb->pages.nr_leaving);
-	balloon_block_leave(vb, block);
+	block_leave(vb, block);
 	set_page_private(block, 0);
 	split_page(block, order);
 	for (i = 0; i < 1U << order; i++) {
@@ -309,9 +303,8 @@ unsigned long balloon_blocks_count(struct virtio_balloon *vb)
 }
 
 #ifdef CONFIG_MEMORY_HOTREMOVE
-static void balloon_blocks_release_range(struct virtio_balloon *vb,
-					 unsigned long start_pfn,
-					 unsigned long end_pfn)
+static void blocks_release_range(struct virtio_balloon *vb, unsigned long start_pfn,
+				 unsigned long end_pfn)
 {
 	struct balloon_blocks *blocks = &vb->blocks;
 	struct page *block, *next;
@@ -325,30 +318,27 @@ static void balloon_blocks_release_range(struct virtio_balloon *vb,
 
 			if (pfn >= end_pfn || pfn + (1UL << order) <= start_pfn)
 				continue;
-			balloon_block_pick(blocks, block);
+			block_pick(blocks, block);
 			list_add_tail(&block->lru, &leaving);
 		}
 	spin_unlock(&blocks->lock);
 
 	list_for_each_entry_safe(block, next, &leaving, lru) {
 		list_del(&block->lru);
-		balloon_block_leave(vb, block);
-		balloon_block_free(block);
+		block_leave(vb, block);
+		block_free(block);
 		cond_resched();
 	}
 }
 
-static int balloon_blocks_memory_event(struct notifier_block *nb,
-				       unsigned long action, void *data)
+static int balloon_blocks_memory_event(struct notifier_block *nb, unsigned long action, void *data)
 {
-	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon,
-						 blocks.memory_nb);
+	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon, blocks.memory_nb);
 	struct memory_notify *range = data;
 
 	if (action == MEM_GOING_OFFLINE) {
 		WRITE_ONCE(vb->blocks.leaving, true);
-		balloon_blocks_release_range(vb, range->start_pfn,
-					     range->start_pfn + range->nr_pages);
+		blocks_release_range(vb, range->start_pfn, range->start_pfn + range->nr_pages);
 		balloon_held_offline(&vb->hint.hold, range->start_pfn,
 				     range->start_pfn + range->nr_pages);
 		/* What was held may have been let go meanwhile. */

@@ -44,13 +44,10 @@ int balloon_blocks_listen(struct virtio_balloon *vb);
 void balloon_blocks_unlisten(struct virtio_balloon *vb);
 
 struct page *balloon_blocks_take_any(struct virtio_balloon *vb);
-unsigned long balloon_blocks_put_back(struct virtio_balloon *vb,
-				      struct list_head *blocks);
+unsigned long balloon_blocks_put_back(struct virtio_balloon *vb, struct list_head *blocks);
 unsigned long balloon_blocks_new_round(struct virtio_balloon *vb);
-unsigned long balloon_blocks_enter(struct virtio_balloon *vb,
-				   struct list_head *blocks);
-unsigned long balloon_blocks_release(struct virtio_balloon *vb,
-				     unsigned long nr_pages);
+unsigned long balloon_blocks_enter(struct virtio_balloon *vb, struct list_head *blocks);
+unsigned long balloon_blocks_release(struct virtio_balloon *vb, unsigned long nr_pages);
 bool balloon_blocks_break_one(struct virtio_balloon *vb);
 void balloon_blocks_free_list(struct list_head *blocks);
 unsigned long balloon_blocks_count(struct virtio_balloon *vb);

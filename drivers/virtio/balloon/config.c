@@ -22,8 +22,7 @@ u32 balloon_config_target(struct virtio_balloon *vb)
 {
 	u32 nr_4k;
 
-	virtio_cread_le(vb->vdev, struct virtio_balloon_config, num_pages,
-			&nr_4k);
+	virtio_cread_le(vb->vdev, struct virtio_balloon_config, num_pages, &nr_4k);
 	return nr_4k;
 }
 
@@ -58,8 +57,7 @@ u32 balloon_config_hint_id(struct virtio_balloon *vb)
 {
 	u32 id;
 
-	virtio_cread_le(vb->vdev, struct virtio_balloon_config,
-			free_page_hint_cmd_id, &id);
+	virtio_cread_le(vb->vdev, struct virtio_balloon_config, free_page_hint_cmd_id, &id);
 	return id;
 }
 
@@ -88,6 +86,5 @@ void balloon_config_set_actual(struct virtio_balloon *vb, u32 nr_4k)
  */
 void balloon_config_set_poison(struct virtio_balloon *vb, u32 value)
 {
-	virtio_cwrite_le(vb->vdev, struct virtio_balloon_config, poison_val,
-			 &value);
+	virtio_cwrite_le(vb->vdev, struct virtio_balloon_config, poison_val, &value);
 }

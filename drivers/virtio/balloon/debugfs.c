@@ -17,12 +17,12 @@ static void balloon_show(struct seq_file *file, const char *name, u64 value)
 	seq_printf(file, "%s %llu\n", name, value);
 }
 
-static void balloon_show_pages(struct seq_file *file, const char *name, u64 nr_pages)
+static void show_pages(struct seq_file *file, const char *name, u64 nr_pages)
 {
 	balloon_show(file, name, nr_pages << PAGE_SHIFT);
 }
 
-static void balloon_show_hint(struct seq_file *file, struct virtio_balloon *vb)
+static void show_hint(struct seq_file *file, struct virtio_balloon *vb)
 {
 	struct balloon_reporting_queue *named = &vb->reporting.hints;
 	struct balloon_hint *hint = &vb->hint;
@@ -36,16 +36,16 @@ static void balloon_show_hint(struct seq_file *file, struct virtio_balloon *vb)
 	balloon_show(file, "rounds", hint->nr_rounds);
 	balloon_show(file, "ranges", hold->nr_elements + named->elements);
 	balloon_show(file, "blocks", hold->nr_blocks + named->blocks);
-	balloon_show_pages(file, "bytes", hold->nr_hinted + named->pages);
-	balloon_show_pages(file, "bytes_isolated", named->pages);
+	show_pages(file, "bytes", hold->nr_hinted + named->pages);
+	show_pages(file, "bytes_isolated", named->pages);
 	balloon_show(file, "blocks_taken", hold->nr_taken);
-	balloon_show_pages(file, "held_bytes", balloon_held_pages(hold));
-	balloon_show_pages(file, "bytes_released", hold->nr_released);
-	balloon_show_pages(file, "bytes_reclaimed", atomic_long_read(&hold->nr_reclaimed));
+	show_pages(file, "held_bytes", balloon_held_pages(hold));
+	show_pages(file, "bytes_released", hold->nr_released);
+	show_pages(file, "bytes_reclaimed", atomic_long_read(&hold->nr_reclaimed));
 	balloon_show(file, "release_usecs_max", hold->usecs_max);
 }
 
-static void balloon_show_free_report(struct seq_file *file, struct virtio_balloon *vb)
+static void show_free_report(struct seq_file *file, struct virtio_balloon *vb)
 {
 	struct balloon_reporting *reporting = &vb->reporting;
 	struct balloon_reporting_queue *reports = &reporting->reports;
@@ -54,9 +54,9 @@ static void balloon_show_free_report(struct seq_file *file, struct virtio_balloo
 		return;
 	balloon_show(file, "elements", READ_ONCE(reports->elements));
 	balloon_show(file, "blocks", READ_ONCE(reports->blocks));
-	balloon_show_pages(file, "bytes", READ_ONCE(reports->pages));
+	show_pages(file, "bytes", READ_ONCE(reports->pages));
 	balloon_show(file, "refused", READ_ONCE(reporting->nr_refused));
-	balloon_show_pages(file, "busy_bytes", READ_ONCE(reporting->nr_busy));
+	show_pages(file, "busy_bytes", READ_ONCE(reporting->nr_busy));
 }
 
 #define BALLOON_SHOW(name, function)					\
@@ -72,13 +72,12 @@ BALLOON_SHOW(queues, balloon_queues_show);
 BALLOON_SHOW(latency, balloon_queues_show_latency);
 BALLOON_SHOW(orders, balloon_take_show_orders);
 BALLOON_SHOW(time_to_target, balloon_size_show_reached);
-BALLOON_SHOW(hint, balloon_show_hint);
-BALLOON_SHOW(free_report, balloon_show_free_report);
+BALLOON_SHOW(hint, show_hint);
+BALLOON_SHOW(free_report, show_free_report);
 BALLOON_SHOW(events, balloon_events_show);
 
 /* Any write; there is nothing to choose. */
-static ssize_t reset_write(struct file *file, const char __user *text,
-			   size_t size, loff_t *pos)
+static ssize_t reset_write(struct file *file, const char __user *text, size_t size, loff_t *pos)
 {
 	struct virtio_balloon *vb = file->private_data;
 
@@ -144,8 +143,7 @@ int balloon_debugfs_init(struct virtio_balloon *vb)
 {
 	unsigned int i;
 
-	vb->debugfs = debugfs_create_dir(dev_name(&vb->vdev->dev),
-					 balloon_debugfs_root);
+	vb->debugfs = debugfs_create_dir(dev_name(&vb->vdev->dev), balloon_debugfs_root);
 	for (i = 0; i < ARRAY_SIZE(balloon_debugfs_files); i++)
 		debugfs_create_file(balloon_debugfs_files[i].name,
 				    balloon_debugfs_files[i].mode, vb->debugfs,

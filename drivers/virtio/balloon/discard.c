@@ -25,12 +25,10 @@
  */
 bool balloon_discard_usable(struct virtio_balloon *vb)
 {
-	return vb->discards && !READ_ONCE(vb->discards->broken) &&
-	       balloon_poison_is_zero();
+	return vb->discards && !READ_ONCE(vb->discards->broken) && balloon_poison_is_zero();
 }
 
-static bool balloon_discard_full(struct virtio_balloon *vb,
-				 struct balloon_discard *discard)
+static bool discard_full(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
 	return discard->request.nr_sg >= vb->discards->nr_sg ||
 	       discard->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT;
@@ -48,8 +46,7 @@ struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
 	struct balloon_discards *discards = vb->discards;
 
 	/* Full, but the ring had no room for it. */
-	if (discards->open && discards->open->request.nr_sg &&
-	    balloon_discard_full(vb, discards->open))
+	if (discards->open && discards->open->request.nr_sg && discard_full(vb, discards->open))
 		balloon_discard_flush(vb);
 	else if (discards->open)
 		return discards->open;
@@ -72,16 +69,14 @@ struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
  *
  * Context: the size worker, after balloon_discard_get() returned a discard.
  */
-void balloon_discard_add(struct virtio_balloon *vb, struct page *page,
-			 unsigned int order)
+void balloon_discard_add(struct virtio_balloon *vb, struct page *page, unsigned int order)
 {
 	struct balloon_discards *discards = vb->discards;
 	struct balloon_discard *discard = discards->open;
 
-	sg_set_page(&discard->sg[discard->request.nr_sg++], page,
-		    PAGE_SIZE << order, 0);
+	sg_set_page(&discard->sg[discard->request.nr_sg++], page, PAGE_SIZE << order, 0);
 	discard->nr_pages += 1UL << order;
-	if (balloon_discard_full(vb, discard))
+	if (discard_full(vb, discard))
 		balloon_discard_flush(vb);
 }
 
@@ -164,8 +159,7 @@ struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb)
  *
  * Context: the size worker.
  */
-void balloon_discard_put(struct virtio_balloon *vb,
-			 struct balloon_discard *discard)
+void balloon_discard_put(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
 	discard->request.nr_sg = 0;
 	discard->nr_pages = 0;
@@ -182,8 +176,7 @@ void balloon_discard_put(struct virtio_balloon *vb,
  */
 void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
 {
-	WRITE_ONCE(vb->discards->nr_block_pages,
-		   vb->discards->nr_block_pages + nr_pages);
+	WRITE_ONCE(vb->discards->nr_block_pages, vb->discards->nr_block_pages + nr_pages);
 }
 
 /**
@@ -255,8 +248,7 @@ int balloon_discard_init(struct virtio_balloon *vb)
 		INIT_LIST_HEAD(&discards->discards[i].stranded);
 		list_add_tail(&discards->discards[i].node, &discards->free);
 	}
-	balloon_stream_init(&discards->stream,
-			    &vb->queues[BALLOON_QUEUE_REPORTING],
+	balloon_stream_init(&discards->stream, &vb->queues[BALLOON_QUEUE_REPORTING],
 			    balloon_size_notify);
 	vb->discards = discards;
 	return 0;

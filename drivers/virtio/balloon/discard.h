@@ -68,14 +68,12 @@ void balloon_discard_exit(struct virtio_balloon *vb);
 
 bool balloon_discard_usable(struct virtio_balloon *vb);
 struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb);
-void balloon_discard_add(struct virtio_balloon *vb, struct page *page,
-			 unsigned int order);
+void balloon_discard_add(struct virtio_balloon *vb, struct page *page, unsigned int order);
 void balloon_discard_flush(struct virtio_balloon *vb);
 void balloon_discard_retry(struct virtio_balloon *vb);
 struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb);
 struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb);
-void balloon_discard_put(struct virtio_balloon *vb,
-			 struct balloon_discard *discard);
+void balloon_discard_put(struct virtio_balloon *vb, struct balloon_discard *discard);
 void balloon_discard_account(struct virtio_balloon *vb, long nr_pages);
 unsigned long balloon_discard_block_pages(struct virtio_balloon *vb);
 unsigned long balloon_discard_announcing(struct virtio_balloon *vb);

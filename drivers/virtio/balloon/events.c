@@ -47,8 +47,7 @@ static const struct {
  *
  * Context: any.
  */
-void balloon_event(struct virtio_balloon *vb, enum balloon_event event,
-		   u64 value, u64 other)
+void balloon_event(struct virtio_balloon *vb, enum balloon_event event, u64 value, u64 other)
 {
 	struct balloon_events *events = vb->events;
 	unsigned long number = atomic_long_inc_return(&events->nr);
@@ -68,9 +67,8 @@ void balloon_event(struct virtio_balloon *vb, enum balloon_event event,
 }
 
 /* Copies an event; false if it is being written, or another one by now. */
-static bool balloon_event_read(struct balloon_events *events,
-			       unsigned long number,
-			       struct balloon_event_entry *copy)
+static bool event_read(struct balloon_events *events, unsigned long number,
+		       struct balloon_event_entry *copy)
 {
 	struct balloon_event_entry *entry;
 
@@ -87,9 +85,8 @@ static bool balloon_event_read(struct balloon_events *events,
 	return READ_ONCE(entry->number) == number;
 }
 
-static void balloon_event_show_value(struct seq_file *file,
-				     enum balloon_event event,
-				     const char *name, u64 value)
+static void event_show_value(struct seq_file *file, enum balloon_event event,
+			     const char *name, u64 value)
 {
 	if (!name)
 		return;
@@ -101,22 +98,16 @@ static void balloon_event_show_value(struct seq_file *file,
 		seq_printf(file, " %s=%llu", name, value);
 }
 
-static void balloon_event_show(struct seq_file *file,
-			       const struct balloon_event_entry *entry)
+static void event_show(struct seq_file *file, const struct balloon_event_entry *entry)
 {
 	u64 usecs = entry->when;
 	u32 fraction;
 
 	do_div(usecs, NSEC_PER_USEC);
 	fraction = do_div(usecs, USEC_PER_SEC);
-	seq_printf(file, "%llu.%06u %s", usecs, fraction,
-		   balloon_event_names[entry->event].name);
-	balloon_event_show_value(file, entry->event,
-				 balloon_event_names[entry->event].value,
-				 entry->value);
-	balloon_event_show_value(file, entry->event,
-				 balloon_event_names[entry->event].other,
-				 entry->other);
+	seq_printf(file, "%llu.%06u %s", usecs, fraction, balloon_event_names[entry->event].name);
+	event_show_value(file, entry->event, balloon_event_names[entry->event].value, entry->value);
+	event_show_value(file, entry->event, balloon_event_names[entry->event].other, entry->other);
 	seq_putc(file, '\n');
 }
 
@@ -137,8 +128,8 @@ void balloon_events_show(struct seq_file *file, struct virtio_balloon *vb)
 	if (last >= BALLOON_EVENTS_NR)
 		number = max(number, last - BALLOON_EVENTS_NR + 1);
 	for (; number <= last; number++)
-		if (balloon_event_read(events, number, &entry))
-			balloon_event_show(file, &entry);
+		if (event_read(events, number, &entry))
+			event_show(file, &entry);
 }
 
 /**

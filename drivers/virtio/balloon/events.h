@@ -67,8 +67,7 @@ struct balloon_events {
 int balloon_events_init(struct virtio_balloon *vb);
 void balloon_events_exit(struct virtio_balloon *vb);
 
-void balloon_event(struct virtio_balloon *vb, enum balloon_event event,
-		   u64 value, u64 other);
+void balloon_event(struct virtio_balloon *vb, enum balloon_event event, u64 value, u64 other);
 void balloon_events_show(struct seq_file *file, struct virtio_balloon *vb);
 void balloon_events_reset(struct virtio_balloon *vb);
 

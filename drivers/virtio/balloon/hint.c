@@ -53,7 +53,7 @@ module_param_cb(hint, &balloon_choice_ops, &balloon_hint_mode, 0644);
 MODULE_PARM_DESC(hint,
 		 "How free memory is hinted to a host that migrates the guest: 'isolate' (free blocks are named and stay free), 'hold' (they are taken and held until the migration is over) or 'auto' (default: isolate where the kernel initialises what is allocated, else hold); from the next migration on");
 
-static const char *balloon_hint_choose(struct virtio_balloon *vb, bool *holding)
+static const char *hint_choose(struct virtio_balloon *vb, bool *holding)
 {
 	unsigned int mode = balloon_choice(&balloon_hint_mode);
 	const char *no_hints = balloon_reporting_no_hints(vb);
@@ -86,7 +86,7 @@ const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reaso
 	if (READ_ONCE(vb->hint.migrating))
 		*reason = READ_ONCE(vb->hint.reason);
 	else
-		*reason = balloon_hint_choose(vb, &holding);
+		*reason = hint_choose(vb, &holding);
 	return balloon_hint_modes[holding ? BALLOON_HINT_HOLD : BALLOON_HINT_ISOLATE];
 }
 
@@ -129,7 +129,7 @@ void balloon_hint_suspend(struct virtio_balloon *vb, bool suspend)
 	balloon_work_flush(&vb->hint.work);
 }
 
-static struct virtio_balloon *balloon_hint_vb(struct balloon_hint *hint)
+static struct virtio_balloon *hint_vb(struct balloon_hint *hint)
 {
 	return container_of(hint, struct virtio_balloon, hint);
 }
@@ -142,66 +142,66 @@ static struct virtio_balloon *balloon_hint_vb(struct balloon_hint *hint)
  */
 bool balloon_hint_interrupted(struct balloon_hint *hint)
 {
-	return READ_ONCE(balloon_hint_vb(hint)->reporting.stale) ||
+	return READ_ONCE(hint_vb(hint)->reporting.stale) ||
 	       READ_ONCE(hint->suspended) || !balloon_work_running(&hint->work);
 }
 
-static void balloon_hint_notify(struct balloon_stream *stream)
+static void hint_notify(struct balloon_stream *stream)
 {
 	balloon_hint_look(stream->queue->vb);
 }
 
-static bool balloon_hint_hinting(struct balloon_hint *hint)
+static bool hint_hinting(struct balloon_hint *hint)
 {
 	return hint->state == BALLOON_HINT_NAMING || hint->state == BALLOON_HINT_FILLING;
 }
 
 /* From here on nothing is hinted; STOP is sent if the round was announced. */
-static void balloon_hint_end_round(struct balloon_hint *hint)
+static void hint_end_round(struct balloon_hint *hint)
 {
-	if (balloon_hint_hinting(hint)) {
-		balloon_reporting_hint(balloon_hint_vb(hint), false);
+	if (hint_hinting(hint)) {
+		balloon_reporting_hint(hint_vb(hint), false);
 		WRITE_ONCE(hint->state, BALLOON_HINT_STOPPING);
 	}
 	if (hint->state != BALLOON_HINT_STOPPING)
 		WRITE_ONCE(hint->state, hint->id ? BALLOON_HINT_RESTING : BALLOON_HINT_IDLE);
 }
 
-static void balloon_hint_forget_named(struct balloon_hint *hint, bool report)
+static void hint_forget_named(struct balloon_hint *hint, bool report)
 {
 	if (hint->named)
-		balloon_reporting_forget(balloon_hint_vb(hint), report);
+		balloon_reporting_forget(hint_vb(hint), report);
 	WRITE_ONCE(hint->named, false);
 }
 
-static void balloon_hint_end(struct balloon_hint *hint, bool done)
+static void hint_end(struct balloon_hint *hint, bool done)
 {
 	WRITE_ONCE(hint->id, 0);
 	WRITE_ONCE(hint->migrating, false);
 	hint->done = done;
-	balloon_hint_end_round(hint);
+	hint_end_round(hint);
 	if (!done)
 		return;
 	hint->sent = 0;
 	/* What was hinted and not taken is still with the host, and can be reported. */
-	balloon_hint_forget_named(hint, true);
+	hint_forget_named(hint, true);
 }
 
 /* A command that comes while STOP cannot be sent is forgotten. */
-static void balloon_hint_stop_command(struct balloon_hint *hint)
+static void hint_stop_command(struct balloon_hint *hint)
 {
 	if (hint->state == BALLOON_HINT_STOPPING && hint->id)
 		WRITE_ONCE(hint->id, hint->sent);
-	balloon_hint_end_round(hint);
+	hint_end_round(hint);
 }
 
-static void balloon_hint_begin_migration(struct balloon_hint *hint)
+static void hint_begin_migration(struct balloon_hint *hint)
 {
-	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	struct virtio_balloon *vb = hint_vb(hint);
 	const char *reason;
 	bool holding;
 
-	reason = balloon_hint_choose(vb, &holding);
+	reason = hint_choose(vb, &holding);
 	if (!holding && balloon_reporting_register(vb)) {
 		reason = "the kernel shows free memory to another device";
 		holding = true;
@@ -215,20 +215,20 @@ static void balloon_hint_begin_migration(struct balloon_hint *hint)
 		balloon_reporting_forget(vb, false);
 }
 
-static void balloon_hint_begin_round(struct balloon_hint *hint, u32 id)
+static void hint_begin_round(struct balloon_hint *hint, u32 id)
 {
 	WRITE_ONCE(hint->id, id);
-	balloon_hint_end_round(hint);
+	hint_end_round(hint);
 	if (hint->state != BALLOON_HINT_STOPPING)
 		WRITE_ONCE(hint->state, BALLOON_HINT_STARTING);
 	hint->done = false;
 	if (!hint->migrating)
-		balloon_hint_begin_migration(hint);
+		hint_begin_migration(hint);
 }
 
-static u32 balloon_hint_read_config(struct balloon_hint *hint)
+static u32 hint_read_config(struct balloon_hint *hint)
 {
-	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	struct virtio_balloon *vb = hint_vb(hint);
 	u32 id;
 
 	WRITE_ONCE(vb->reporting.stale, false);
@@ -244,9 +244,9 @@ static u32 balloon_hint_read_config(struct balloon_hint *hint)
 	return id;
 }
 
-static void balloon_hint_read_command(struct balloon_hint *hint)
+static void hint_read_command(struct balloon_hint *hint)
 {
-	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	struct virtio_balloon *vb = hint_vb(hint);
 	u32 id;
 
 	if (READ_ONCE(hint->suspended)) {
@@ -254,32 +254,31 @@ static void balloon_hint_read_command(struct balloon_hint *hint)
 		if (hint->id && hint->id != hint->sent)
 			WRITE_ONCE(vb->reporting.stale, true);
 		/* Nothing is held: what comes next begins anew. */
-		balloon_hint_end(hint, false);
+		hint_end(hint, false);
 		return;
 	}
 	if (!READ_ONCE(vb->reporting.stale))
 		return;
-	id = balloon_hint_read_config(hint);
+	id = hint_read_config(hint);
 	/* The configuration changed for another reason, or the part has rested meanwhile. */
 	if (id == hint->id || (id > VIRTIO_BALLOON_CMD_ID_DONE && id == hint->sent))
 		return;
 	if (id == VIRTIO_BALLOON_CMD_ID_DONE)
-		balloon_hint_end(hint, true);
+		hint_end(hint, true);
 	else if (id == VIRTIO_BALLOON_CMD_ID_STOP)
-		balloon_hint_stop_command(hint);
+		hint_stop_command(hint);
 	else
-		balloon_hint_begin_round(hint, id);
+		hint_begin_round(hint, id);
 }
 
 /* Tells the device that a round begins or ends; false while it has to answer first. */
-static bool balloon_hint_send(struct balloon_hint *hint, u32 id)
+static bool hint_send(struct balloon_hint *hint, u32 id)
 {
-	struct balloon_hint_command *command =
-		&hint->commands[id == VIRTIO_BALLOON_CMD_ID_STOP];
+	struct balloon_hint_command *command = &hint->commands[id == VIRTIO_BALLOON_CMD_ID_STOP];
 
 	if (command->busy)
 		return false;
-	command->id = cpu_to_virtio32(balloon_hint_vb(hint)->vdev, id);
+	command->id = cpu_to_virtio32(hint_vb(hint)->vdev, id);
 	sg_init_one(&command->sg, &command->id, sizeof(command->id));
 	command->request.sg = &command->sg;
 	command->request.nr_sg = 1;
@@ -288,16 +287,15 @@ static bool balloon_hint_send(struct balloon_hint *hint, u32 id)
 	return command->busy;
 }
 
-static bool balloon_hint_start_round(struct balloon_hint *hint)
+static bool hint_start_round(struct balloon_hint *hint)
 {
-	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	struct virtio_balloon *vb = hint_vb(hint);
 
-	if (!balloon_hint_send(hint, hint->id))
+	if (!hint_send(hint, hint->id))
 		return false;
 	hint->sent = hint->id;
 	hint->nr_rounds++;
-	balloon_event(vb, BALLOON_EVENT_HINT_BEGIN, hint->id,
-		      balloon_held_pages(&hint->hold));
+	balloon_event(vb, BALLOON_EVENT_HINT_BEGIN, hint->id, balloon_held_pages(&hint->hold));
 	if (hint->holding) {
 		balloon_held_begin(hint);
 		WRITE_ONCE(hint->state, BALLOON_HINT_FILLING);
@@ -309,11 +307,11 @@ static bool balloon_hint_start_round(struct balloon_hint *hint)
 	return true;
 }
 
-static bool balloon_hint_stop_round(struct balloon_hint *hint)
+static bool hint_stop_round(struct balloon_hint *hint)
 {
-	if (!balloon_hint_send(hint, VIRTIO_BALLOON_CMD_ID_STOP))
+	if (!hint_send(hint, VIRTIO_BALLOON_CMD_ID_STOP))
 		return false;
-	balloon_event(balloon_hint_vb(hint), BALLOON_EVENT_HINT_END, hint->sent,
+	balloon_event(hint_vb(hint), BALLOON_EVENT_HINT_END, hint->sent,
 		      balloon_held_pages(&hint->hold));
 	WRITE_ONCE(hint->state, !hint->id ? BALLOON_HINT_IDLE :
 				hint->id == hint->sent ? BALLOON_HINT_RESTING :
@@ -322,9 +320,9 @@ static bool balloon_hint_stop_round(struct balloon_hint *hint)
 }
 
 /* Passes are over. Where they have found little, the rest is taken. */
-static bool balloon_hint_named(struct balloon_hint *hint)
+static bool hint_named(struct balloon_hint *hint)
 {
-	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	struct virtio_balloon *vb = hint_vb(hint);
 	u64 nr_named = READ_ONCE(vb->reporting.hints.pages) - hint->nr_before;
 
 	if (READ_ONCE(vb->reporting.passes_left))
@@ -334,7 +332,7 @@ static bool balloon_hint_named(struct balloon_hint *hint)
 		balloon_reporting_hint(vb, true);
 		return false;
 	}
-	balloon_hint_end_round(hint);
+	hint_end_round(hint);
 	if (hint->nr_rounds == hint->first_round &&
 	    balloon_choice(&balloon_hint_mode) == BALLOON_HINT_AUTO &&
 	    !balloon_hint_interrupted(hint) && nr_named < balloon_take_whole() / 2) {
@@ -347,9 +345,9 @@ static bool balloon_hint_named(struct balloon_hint *hint)
 }
 
 /* Whether the device takes no part in the round, here or on the queue that goes first. */
-static bool balloon_hint_deserted(struct balloon_hint *hint)
+static bool hint_deserted(struct balloon_hint *hint)
 {
-	struct virtio_balloon *vb = balloon_hint_vb(hint);
+	struct virtio_balloon *vb = hint_vb(hint);
 	struct balloon_queue *deflate = &vb->queues[BALLOON_QUEUE_DEFLATE];
 
 	return balloon_queue_silent(hint->stream.queue) ||
@@ -359,30 +357,30 @@ static bool balloon_hint_deserted(struct balloon_hint *hint)
 }
 
 /* One step; false when the host has to answer, or nothing is left to be done. */
-static bool balloon_hint_step(struct balloon_hint *hint)
+static bool hint_step(struct balloon_hint *hint)
 {
 	int ret;
 
-	if (balloon_hint_hinting(hint) && balloon_hint_deserted(hint))
-		balloon_hint_end_round(hint);
+	if (hint_hinting(hint) && hint_deserted(hint))
+		hint_end_round(hint);
 	switch (hint->state) {
 	case BALLOON_HINT_STARTING:
-		return balloon_hint_start_round(hint);
+		return hint_start_round(hint);
 	case BALLOON_HINT_NAMING:
-		return balloon_hint_named(hint);
+		return hint_named(hint);
 	case BALLOON_HINT_FILLING:
 		ret = balloon_held_step(hint);
 		if (ret == -ENOENT)
-			balloon_hint_end_round(hint);
+			hint_end_round(hint);
 		return ret != -EAGAIN;
 	case BALLOON_HINT_STOPPING:
-		return balloon_hint_stop_round(hint);
+		return hint_stop_round(hint);
 	default:
 		return false;
 	}
 }
 
-static void balloon_hint_settle(struct balloon_hint *hint)
+static void hint_settle(struct balloon_hint *hint)
 {
 	struct balloon_request *request;
 
@@ -390,12 +388,11 @@ static void balloon_hint_settle(struct balloon_hint *hint)
 		if (request->device_writes)
 			balloon_held_settle(&hint->hold);
 		else
-			container_of(request, struct balloon_hint_command,
-				     request)->busy = false;
+			container_of(request, struct balloon_hint_command, request)->busy = false;
 	}
 }
 
-static void balloon_hint_work(struct work_struct *work)
+static void hint_work(struct work_struct *work)
 {
 	struct balloon_hint *hint = container_of(to_delayed_work(work), struct balloon_hint,
 						 work.work);
@@ -404,18 +401,18 @@ static void balloon_hint_work(struct work_struct *work)
 	bool suspended, more = true;
 
 	while (more && time_before(jiffies, end)) {
-		balloon_hint_settle(hint);
-		balloon_hint_read_command(hint);
+		hint_settle(hint);
+		hint_read_command(hint);
 		if (!balloon_work_running(&hint->work))
 			return;
-		more = balloon_hint_step(hint);
+		more = hint_step(hint);
 		cond_resched();
 	}
 	suspended = READ_ONCE(hint->suspended);
 	if (!hint->id && !balloon_held_release(hint, suspended))
 		more = true;
 	if (!balloon_queue_arm(queue, BALLOON_ARM_FIRST) ||
-	    (READ_ONCE(balloon_hint_vb(hint)->reporting.stale) && !suspended))
+	    (READ_ONCE(hint_vb(hint)->reporting.stale) && !suspended))
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
@@ -438,9 +435,8 @@ int balloon_hint_init(struct virtio_balloon *vb)
 
 	if (err)
 		return err;
-	balloon_work_init(&hint->work, vb->wq, balloon_hint_work);
-	balloon_stream_init(&hint->stream, &vb->queues[BALLOON_QUEUE_HINT],
-			    balloon_hint_notify);
+	balloon_work_init(&hint->work, vb->wq, hint_work);
+	balloon_stream_init(&hint->stream, &vb->queues[BALLOON_QUEUE_HINT], hint_notify);
 	return 0;
 }
 
@@ -483,10 +479,10 @@ void balloon_hint_release_all(struct virtio_balloon *vb)
 
 	if (!hint->stream.queue)
 		return;
-	balloon_hint_settle(hint);
+	hint_settle(hint);
 	balloon_held_release(hint, true);
 	/* Whoever shows memory to the device next shows this, too. */
-	balloon_hint_forget_named(hint, false);
+	hint_forget_named(hint, false);
 	hint->command = 0;
 	hint->sent = 0;
 	WRITE_ONCE(hint->migrating, false);
@@ -536,8 +532,7 @@ bool balloon_hint_recent(struct virtio_balloon *vb)
 {
 	unsigned long at = READ_ONCE(vb->hint.command_at);
 
-	return READ_ONCE(vb->hint.id) ||
-	       (at && time_before(jiffies, at + BALLOON_HINT_RECENT));
+	return READ_ONCE(vb->hint.id) || (at && time_before(jiffies, at + BALLOON_HINT_RECENT));
 }
 
 /**

@@ -32,33 +32,33 @@
 /* Bytes of a descriptor at most; the used length of an element has 32 bits. */
 #define BALLOON_HELD_BYTES	SZ_2G
 
-static unsigned long balloon_held_size(struct page *block)
+static unsigned long held_size(struct page *block)
 {
 	return 1UL << page_private(block);
 }
 
 /* The lock is held; @sign is -1 when the block leaves. */
-static void balloon_held_account(struct balloon_held *held, struct page *block, int sign)
+static void held_account(struct balloon_held *held, struct page *block, int sign)
 {
-	long nr_pages = sign * (long)balloon_held_size(block);
+	long nr_pages = sign * (long)held_size(block);
 
 	held->nodes[page_to_nid(block)].nr_pages += nr_pages;
 	atomic_long_add(nr_pages, &held->nr_pages);
 	mod_node_page_state(page_pgdat(block), NR_KERNEL_MISC_RECLAIMABLE, nr_pages);
 }
 
-static void balloon_held_put(struct balloon_held *held, struct page *block, bool hinted)
+static void held_put(struct balloon_held *held, struct page *block, bool hinted)
 {
 	struct balloon_held_node *node = &held->nodes[page_to_nid(block)];
 
 	spin_lock(&held->lock);
 	list_move(&block->lru, hinted ? &node->hinted : &node->waiting);
-	balloon_held_account(held, block, 1);
+	held_account(held, block, 1);
 	spin_unlock(&held->lock);
 }
 
 /* A block of one node; only one that waits to be hinted if @waits is set. */
-static struct page *balloon_held_pick(struct balloon_held *held, int nid, bool waits)
+static struct page *held_pick(struct balloon_held *held, int nid, bool waits)
 {
 	struct balloon_held_node *node = &held->nodes[nid];
 	struct page *block;
@@ -69,28 +69,28 @@ static struct page *balloon_held_pick(struct balloon_held *held, int nid, bool w
 		block = list_first_entry_or_null(&node->hinted, struct page, lru);
 	if (block) {
 		list_del_init(&block->lru);
-		balloon_held_account(held, block, -1);
+		held_account(held, block, -1);
 	}
 	spin_unlock(&held->lock);
 	return block;
 }
 
-static struct page *balloon_held_pick_any(struct balloon_held *held, bool waits)
+static struct page *held_pick_any(struct balloon_held *held, bool waits)
 {
 	struct page *block = NULL;
 	int nid;
 
 	for_each_online_node(nid) {
-		block = balloon_held_pick(held, nid, waits);
+		block = held_pick(held, nid, waits);
 		if (block)
 			break;
 	}
 	return block;
 }
 
-static void balloon_held_free(struct page *block, bool lost)
+static void held_free(struct page *block, bool lost)
 {
-	unsigned long i, nr_pages = balloon_held_size(block);
+	unsigned long i, nr_pages = held_size(block);
 	bool fill = lost && !balloon_poison_fills() && !want_init_on_alloc(GFP_KERNEL);
 
 	__ClearPageOffline(block);
@@ -107,7 +107,7 @@ static void balloon_held_free(struct page *block, bool lost)
  * Leaves to others what the kernel wants to keep free, and with what can be given back as
  * much as the default floor of the balloon: the device may keep what is on its way.
  */
-static bool balloon_held_may_take(struct balloon_held *held, gfp_t gfp, unsigned long nr_pages)
+static bool held_may_take(struct balloon_held *held, gfp_t gfp, unsigned long nr_pages)
 {
 	u64 floor = balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT);
 	unsigned long nr_spare = balloon_take_spare(gfp);
@@ -117,7 +117,7 @@ static bool balloon_held_may_take(struct balloon_held *held, gfp_t gfp, unsigned
 }
 
 /* Movable, or the kernel would make it a block for unmovable memory; but not of CMA. */
-static struct page *balloon_held_alloc(struct balloon_hint *hint)
+static struct page *held_alloc(struct balloon_hint *hint)
 {
 	gfp_t gfp = BALLOON_GFP_HOLD |
 		    (global_zone_page_state(NR_FREE_CMA_PAGES) ? 0 : __GFP_MOVABLE);
@@ -127,7 +127,7 @@ static struct page *balloon_held_alloc(struct balloon_hint *hint)
 	if (READ_ONCE(held->pressed) || READ_ONCE(hint->stream.queue->vb->blocks.leaving))
 		return NULL;
 	for (; held->order >= BALLOON_BLOCK_ORDER_MIN; held->order--) {
-		if (!balloon_held_may_take(held, gfp, 1UL << held->order))
+		if (!held_may_take(held, gfp, 1UL << held->order))
 			continue;
 		block = alloc_pages(gfp, held->order);
 		if (!block)
@@ -146,25 +146,25 @@ static struct page *balloon_held_alloc(struct balloon_hint *hint)
  * that zero memory take more in the first round only. What is free in a later one is on
  * the other side already, and would be sent again.
  */
-static struct page *balloon_held_next(struct balloon_hint *hint)
+static struct page *held_next(struct balloon_hint *hint)
 {
-	struct page *block = balloon_held_pick_any(&hint->hold, true);
+	struct page *block = held_pick_any(&hint->hold, true);
 
 	if (!block && (hint->nr_rounds == hint->first_round || !want_init_on_alloc(GFP_KERNEL)))
-		block = balloon_held_alloc(hint);
+		block = held_alloc(hint);
 	return block;
 }
 
 /* Adds a block to what is posted next, to the last descriptor if they are adjacent. */
-static void balloon_held_add(struct balloon_held *held, struct page *block)
+static void held_add(struct balloon_held *held, struct page *block)
 {
 	struct scatterlist *last = held->nr_sg ? &held->sg[held->nr_sg - 1] : NULL;
-	unsigned int length = balloon_held_size(block) << PAGE_SHIFT;
+	unsigned int length = held_size(block) << PAGE_SHIFT;
 
 	if (last && last->length > BALLOON_HELD_BYTES - length)
 		last = NULL;
 	list_add_tail(&block->lru, &held->leaving);
-	held->nr_leaving += balloon_held_size(block);
+	held->nr_leaving += held_size(block);
 	if (last && sg_phys(last) + last->length == page_to_phys(block)) {
 		last->length += length;
 	} else if (last && page_to_phys(block) + length == sg_phys(last)) {
@@ -176,7 +176,7 @@ static void balloon_held_add(struct balloon_held *held, struct page *block)
 }
 
 /* Returns how many blocks there are. */
-static unsigned int balloon_held_fill(struct balloon_hint *hint, unsigned int nr_sg)
+static unsigned int held_fill(struct balloon_hint *hint, unsigned int nr_sg)
 {
 	struct balloon_held *held = &hint->hold;
 	unsigned int nr;
@@ -186,22 +186,22 @@ static unsigned int balloon_held_fill(struct balloon_hint *hint, unsigned int nr
 	for (nr = 0; nr < BALLOON_HELD_BLOCKS && held->nr_sg < nr_sg; nr++) {
 		if (balloon_hint_interrupted(hint))
 			break;
-		block = balloon_held_next(hint);
+		block = held_next(hint);
 		if (!block)
 			break;
-		balloon_held_add(held, block);
+		held_add(held, block);
 		cond_resched();
 	}
 	return nr;
 }
 
 /* What is not on its way any more is at rest. */
-static void balloon_held_keep(struct balloon_held *held, bool hinted)
+static void held_keep(struct balloon_held *held, bool hinted)
 {
 	struct page *block, *next;
 
 	list_for_each_entry_safe(block, next, &held->leaving, lru)
-		balloon_held_put(held, block, hinted);
+		held_put(held, block, hinted);
 	WRITE_ONCE(held->nr_leaving, 0);
 }
 
@@ -221,20 +221,19 @@ int balloon_held_step(struct balloon_hint *hint)
 	unsigned int nr_blocks;
 	int nr;
 
-	if (held->nr_left || balloon_pages_unseen(queue->vb) ||
-	    balloon_queue_room(queue) < nr_sg)
+	if (held->nr_left || balloon_pages_unseen(queue->vb) || balloon_queue_room(queue) < nr_sg)
 		return -EAGAIN;
-	nr_blocks = balloon_held_fill(hint, nr_sg);
+	nr_blocks = held_fill(hint, nr_sg);
 	if (!nr_blocks)
 		return balloon_hint_interrupted(hint) ? 0 : -ENOENT;
 	/* The host hears first of what was deflated meanwhile, and may be among the blocks. */
 	if (balloon_pages_unseen(queue->vb)) {
-		balloon_held_keep(held, false);
+		held_keep(held, false);
 		return -EAGAIN;
 	}
 	nr = balloon_queue_post_blocks(&hint->stream, held->requests, held->sg, held->nr_sg, 1);
 	if (nr <= 0) {
-		balloon_held_keep(held, false);
+		held_keep(held, false);
 		return -EAGAIN;
 	}
 	held->nr_left = nr;
@@ -254,7 +253,7 @@ int balloon_held_step(struct balloon_hint *hint)
 void balloon_held_settle(struct balloon_held *held)
 {
 	if (!--held->nr_left)
-		balloon_held_keep(held, !held->again);
+		held_keep(held, !held->again);
 }
 
 /**
@@ -275,8 +274,7 @@ void balloon_held_begin(struct balloon_hint *hint)
 	/* The device may ignore what was on its way when it got another command. */
 	held->again = held->nr_left;
 	held->order = min_t(int, BALLOON_COMPAT_MAX_ORDER,
-			    ilog2(virtio_max_dma_size(hint->stream.queue->vb->vdev) >>
-				  PAGE_SHIFT));
+			    ilog2(virtio_max_dma_size(hint->stream.queue->vb->vdev) >> PAGE_SHIFT));
 	WRITE_ONCE(held->pressed, false);
 }
 
@@ -298,36 +296,33 @@ bool balloon_held_release(struct balloon_hint *hint, bool all)
 	struct page *block;
 	ktime_t begin;
 
-	while ((all || !balloon_hint_interrupted(hint)) &&
-	       (block = balloon_held_pick_any(held, false))) {
-		nr += balloon_held_size(block);
+	while ((all || !balloon_hint_interrupted(hint)) && (block = held_pick_any(held, false))) {
+		nr += held_size(block);
 		begin = ktime_get();
-		balloon_held_free(block, !hint->done);
-		held->usecs_max = max_t(u64, held->usecs_max,
-					ktime_us_delta(ktime_get(), begin));
+		held_free(block, !hint->done);
+		held->usecs_max = max_t(u64, held->usecs_max, ktime_us_delta(ktime_get(), begin));
 		cond_resched();
 	}
 	held->nr_released += nr;
 	if (nr)
-		balloon_event(hint->stream.queue->vb, BALLOON_EVENT_HINT_RELEASE, nr,
-			      !hint->done);
+		balloon_event(hint->stream.queue->vb, BALLOON_EVENT_HINT_RELEASE, nr, !hint->done);
 	return !balloon_held_pages(held);
 }
 
 /* Moves the blocks of a list that reach into a range to another one. */
-static void balloon_held_pull(struct balloon_held *held, struct list_head *from,
-			      struct list_head *to, unsigned long start_pfn,
-			      unsigned long end_pfn)
+static void held_pull(struct balloon_held *held, struct list_head *from,
+		      struct list_head *to, unsigned long start_pfn,
+		      unsigned long end_pfn)
 {
 	struct page *block, *next;
 
 	list_for_each_entry_safe(block, next, from, lru) {
 		unsigned long pfn = page_to_pfn(block);
 
-		if (pfn >= end_pfn || pfn + balloon_held_size(block) <= start_pfn)
+		if (pfn >= end_pfn || pfn + held_size(block) <= start_pfn)
 			continue;
 		list_move(&block->lru, to);
-		balloon_held_account(held, block, -1);
+		held_account(held, block, -1);
 	}
 }
 
@@ -341,8 +336,7 @@ static void balloon_held_pull(struct balloon_held *held, struct list_head *from,
  *
  * Context: may sleep.
  */
-void balloon_held_offline(struct balloon_held *held, unsigned long start_pfn,
-			  unsigned long end_pfn)
+void balloon_held_offline(struct balloon_held *held, unsigned long start_pfn, unsigned long end_pfn)
 {
 	struct page *block, *next;
 	LIST_HEAD(inside);
@@ -352,13 +346,13 @@ void balloon_held_offline(struct balloon_held *held, unsigned long start_pfn,
 		return;
 	spin_lock(&held->lock);
 	for_each_online_node(nid) {
-		balloon_held_pull(held, &held->nodes[nid].waiting, &inside, start_pfn, end_pfn);
-		balloon_held_pull(held, &held->nodes[nid].hinted, &inside, start_pfn, end_pfn);
+		held_pull(held, &held->nodes[nid].waiting, &inside, start_pfn, end_pfn);
+		held_pull(held, &held->nodes[nid].hinted, &inside, start_pfn, end_pfn);
 	}
 	spin_unlock(&held->lock);
 	list_for_each_entry_safe(block, next, &inside, lru) {
 		list_del_init(&block->lru);
-		balloon_held_free(block, true);
+		held_free(block, true);
 	}
 }
 
@@ -374,32 +368,28 @@ unsigned long balloon_held_pages(struct balloon_held *held)
 	return atomic_long_read(&held->nr_pages);
 }
 
-static struct balloon_held *balloon_held_of(struct shrinker *shrinker)
+static struct balloon_held *held_of(struct shrinker *shrinker)
 {
-	return container_of(balloon_compat_shrinker_of(shrinker), struct balloon_held,
-			    shrinker);
+	return container_of(balloon_compat_shrinker_of(shrinker), struct balloon_held, shrinker);
 }
 
-static unsigned long balloon_held_count(struct shrinker *shrinker,
-					struct shrink_control *control)
+static unsigned long held_count(struct shrinker *shrinker, struct shrink_control *control)
 {
-	return READ_ONCE(balloon_held_of(shrinker)->nodes[control->nid].nr_pages);
+	return READ_ONCE(held_of(shrinker)->nodes[control->nid].nr_pages);
 }
 
 /* As much as is wanted, rounded up to a block. */
-static unsigned long balloon_held_scan(struct shrinker *shrinker,
-				       struct shrink_control *control)
+static unsigned long held_scan(struct shrinker *shrinker, struct shrink_control *control)
 {
-	struct balloon_held *held = balloon_held_of(shrinker);
+	struct balloon_held *held = held_of(shrinker);
 	unsigned long nr = 0;
 	struct page *block;
 
 	/* Or the worker would take the same memory again. */
 	WRITE_ONCE(held->pressed, true);
-	while (nr < control->nr_to_scan &&
-	       (block = balloon_held_pick(held, control->nid, false))) {
-		nr += balloon_held_size(block);
-		balloon_held_free(block, true);
+	while (nr < control->nr_to_scan && (block = held_pick(held, control->nid, false))) {
+		nr += held_size(block);
+		held_free(block, true);
 	}
 	control->nr_scanned = nr;
 	mm_account_reclaimed_pages(nr);
@@ -429,7 +419,7 @@ int balloon_held_init(struct balloon_held *held)
 	INIT_LIST_HEAD(&held->leaving);
 	spin_lock_init(&held->lock);
 	err = balloon_compat_shrinker_add(&held->shrinker, "virtio-balloon-hint",
-					  balloon_held_count, balloon_held_scan);
+					  held_count, held_scan);
 	if (err)
 		kfree(held->nodes);
 	return err;

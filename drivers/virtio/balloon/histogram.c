@@ -27,7 +27,6 @@ void balloon_histogram_show(struct seq_file *file, const char *name,
 	for (slot = 0; slot < BALLOON_HISTOGRAM_NR; slot++) {
 		nr = READ_ONCE(histogram->slots[slot]);
 		if (nr)
-			seq_printf(file, "%s_%llu %lu\n", name, value_of(slot),
-				   nr);
+			seq_printf(file, "%s_%llu %lu\n", name, value_of(slot), nr);
 	}
 }

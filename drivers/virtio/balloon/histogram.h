@@ -17,8 +17,7 @@ struct balloon_histogram {
 	unsigned long slots[BALLOON_HISTOGRAM_NR];
 };
 
-static inline void balloon_histogram_count(struct balloon_histogram *histogram,
-					   unsigned int slot)
+static inline void balloon_histogram_count(struct balloon_histogram *histogram, unsigned int slot)
 {
 	unsigned long *count = &histogram->slots[slot];
 

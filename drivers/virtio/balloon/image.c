@@ -63,8 +63,7 @@ void balloon_image_mark(struct balloon_image *image)
  */
 bool balloon_image_started(const struct balloon_image *image)
 {
-	return !image->page || memcmp(page_address(image->page), image->mark,
-				      sizeof(image->mark));
+	return !image->page || memcmp(page_address(image->page), image->mark, sizeof(image->mark));
 }
 
 /**

@@ -36,22 +36,21 @@ MODULE_PARM_DESC(inflate,
 
 static unsigned int balloon_element;
 
-static int balloon_element_set(const char *val, const struct kernel_param *kp)
+static int element_set(const char *val, const struct kernel_param *kp)
 {
 	unsigned int nr_4k;
 	int err = kstrtouint(val, 0, &nr_4k);
 
 	if (err)
 		return err;
-	if (nr_4k && nr_4k != BALLOON_DESC_NR_4K &&
-	    nr_4k != BALLOON_ELEMENT_NR_4K_MAX)
+	if (nr_4k && nr_4k != BALLOON_DESC_NR_4K && nr_4k != BALLOON_ELEMENT_NR_4K_MAX)
 		return -EINVAL;
 	WRITE_ONCE(balloon_element, nr_4k);
 	return 0;
 }
 
 static const struct kernel_param_ops balloon_element_ops = {
-	.set = balloon_element_set,
+	.set = element_set,
 	.get = param_get_uint,
 };
 
@@ -71,8 +70,7 @@ unsigned int balloon_element_nr_pages(struct virtio_balloon *vb)
 
 	if (!nr_4k)
 		nr_4k = vb->inflate.element_safe_nr_4k;
-	return balloon_4k_whole_pages(min(nr_4k, vb->inflate.element_max_nr_4k),
-				      PAGE_SHIFT);
+	return balloon_4k_whole_pages(min(nr_4k, vb->inflate.element_max_nr_4k), PAGE_SHIFT);
 }
 
 /**
@@ -124,7 +122,7 @@ const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
  * that may be what was taken, and the host, which did not see it leave, must not
  * mistake the order. The guest has more use for it anyway.
  */
-static bool balloon_inflate_overtaken(struct virtio_balloon *vb)
+static bool inflate_overtaken(struct virtio_balloon *vb)
 {
 	return balloon_pages_deflating(vb);
 }
@@ -135,8 +133,7 @@ static bool balloon_inflate_overtaken(struct virtio_balloon *vb)
  * rest of that block would fit no batch, and a host with huge pages gets one back only
  * if a single batch names all of it.
  */
-static void balloon_batch_fill(struct virtio_balloon *vb,
-			       struct balloon_batch *batch, unsigned int nr_max)
+static void batch_fill(struct virtio_balloon *vb, struct balloon_batch *batch, unsigned int nr_max)
 {
 	struct page *page, *next;
 
@@ -155,17 +152,15 @@ static void balloon_batch_fill(struct virtio_balloon *vb,
  * discard on the host interrupts the virtual CPUs that run at the moment. At the same
  * time both cost half as much again; so guest and host take turns.
  */
-static long balloon_inflate_batch(struct virtio_balloon *vb,
-				  unsigned long nr_pages)
+static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	struct balloon_pool *pool = &vb->pages.inflate;
 	struct balloon_batch *batch = balloon_pool_get(pool);
 
 	if (!batch)
 		return -EBUSY;
-	balloon_batch_fill(vb, batch, min_t(unsigned long, nr_pages,
-					    balloon_element_nr_pages(vb)));
-	if (balloon_inflate_overtaken(vb)) {
+	batch_fill(vb, batch, min_t(unsigned long, nr_pages, balloon_element_nr_pages(vb)));
+	if (inflate_overtaken(vb)) {
 		balloon_free_list(&batch->pages);
 		balloon_pool_put(pool, batch);
 		return -EBUSY;
@@ -182,7 +177,7 @@ static long balloon_inflate_batch(struct virtio_balloon *vb,
 }
 
 /* A block that the host discards in one piece, and is told of by number after that. */
-static long balloon_inflate_told_block(struct virtio_balloon *vb)
+static long inflate_told_block(struct virtio_balloon *vb)
 {
 	const unsigned int nr_pages = 1U << BALLOON_BLOCK_ORDER_MIN;
 	unsigned int nr_element = balloon_element_nr_pages(vb);
@@ -192,12 +187,11 @@ static long balloon_inflate_told_block(struct virtio_balloon *vb)
 	unsigned int nr_left = nr_pages;
 	LIST_HEAD(pages);
 
-	if (!balloon_discard_get(vb) ||
-	    !balloon_pool_has(pool, DIV_ROUND_UP(nr_pages, nr_element)))
+	if (!balloon_discard_get(vb) || !balloon_pool_has(pool, DIV_ROUND_UP(nr_pages, nr_element)))
 		return -EBUSY;
 	if (!balloon_take_split_block(vb, &pages))
 		return 0;
-	if (balloon_inflate_overtaken(vb)) {
+	if (inflate_overtaken(vb)) {
 		balloon_free_list(&pages);
 		return -EBUSY;
 	}
@@ -218,8 +212,7 @@ static long balloon_inflate_told_block(struct virtio_balloon *vb)
 }
 
 /* Whole blocks until one discard is full; 0 if there are none. */
-static long balloon_inflate_blocks(struct virtio_balloon *vb,
-				   unsigned long nr_pages)
+static long inflate_blocks(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	struct balloon_discard *discard = balloon_discard_get(vb);
 	unsigned long nr = 0;
@@ -240,7 +233,7 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 		if (!block)
 			break;
 		order = page_private(block);
-		if (balloon_inflate_overtaken(vb)) {
+		if (inflate_overtaken(vb)) {
 			set_page_private(block, 0);
 			__free_pages(block, order);
 			break;
@@ -254,16 +247,15 @@ static long balloon_inflate_blocks(struct virtio_balloon *vb,
 }
 
 /* Whole blocks, unless the host is told by number alone; 0 if there are none. */
-static long balloon_inflate_whole(struct virtio_balloon *vb,
-				  unsigned long nr_pages)
+static long inflate_whole(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	if (nr_pages < 1UL << BALLOON_BLOCK_ORDER_MIN)
 		return 0;
 	switch (balloon_inflate_mode(vb)) {
 	case BALLOON_MODE_RANGE:
-		return balloon_inflate_blocks(vb, nr_pages);
+		return inflate_blocks(vb, nr_pages);
 	case BALLOON_MODE_AUTO:
-		return balloon_inflate_told_block(vb);
+		return inflate_told_block(vb);
 	default:
 		return 0;
 	}
@@ -283,12 +275,12 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 	long rc;
 
 	if (vb->take.fragments) {
-		rc = balloon_inflate_batch(vb, nr_pages);
+		rc = inflate_batch(vb, nr_pages);
 		if (rc != -ENOMEM)
 			return rc;
 	}
-	rc = balloon_inflate_whole(vb, nr_pages);
-	return rc ? rc : balloon_inflate_batch(vb, nr_pages);
+	rc = inflate_whole(vb, nr_pages);
+	return rc ? rc : inflate_batch(vb, nr_pages);
 }
 
 /**
@@ -300,8 +292,7 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
  * Return: pages of those that were; 0 when there are no more; -EBUSY while the host
  *	   has to answer first.
  */
-long balloon_inflate_blocks_again(struct virtio_balloon *vb,
-				  unsigned long *nr_blocks)
+long balloon_inflate_blocks_again(struct virtio_balloon *vb, unsigned long *nr_blocks)
 {
 	struct balloon_discard *discard;
 	struct page *block;
@@ -352,8 +343,7 @@ bool balloon_inflate_settle(struct virtio_balloon *vb)
 			list_del(&batch->node);
 			balloon_batch_post(&vb->pages.inflate, batch);
 		}
-		nr = discard->again ?
-			balloon_blocks_put_back(vb, &discard->blocks) :
+		nr = discard->again ? balloon_blocks_put_back(vb, &discard->blocks) :
 			balloon_blocks_enter(vb, &discard->blocks);
 		balloon_discard_account(vb, -(long)nr);
 		balloon_discard_put(vb, discard);

@@ -166,35 +166,32 @@ static const struct balloon_part balloon_parts[] = {
 	},
 };
 
-static bool balloon_part_present(struct virtio_balloon *vb,
-				 const struct balloon_part *part)
+static bool part_present(struct virtio_balloon *vb, const struct balloon_part *part)
 {
-	return part->feature == BALLOON_ALWAYS ||
-	       virtio_has_feature(vb->vdev, part->feature);
+	return part->feature == BALLOON_ALWAYS || virtio_has_feature(vb->vdev, part->feature);
 }
 
-static void balloon_parts_exit(struct virtio_balloon *vb)
+static void parts_exit(struct virtio_balloon *vb)
 {
 	while (vb->nr_inited) {
 		const struct balloon_part *part = &balloon_parts[--vb->nr_inited];
 
-		if (part->exit && balloon_part_present(vb, part))
+		if (part->exit && part_present(vb, part))
 			part->exit(vb);
 	}
 }
 
-static int balloon_parts_init(struct virtio_balloon *vb)
+static int parts_init(struct virtio_balloon *vb)
 {
 	while (vb->nr_inited < ARRAY_SIZE(balloon_parts)) {
 		const struct balloon_part *part = &balloon_parts[vb->nr_inited];
 		int err = 0;
 
-		if (part->init && balloon_part_present(vb, part))
+		if (part->init && part_present(vb, part))
 			err = part->init(vb);
 		if (err) {
-			dev_err(&vb->vdev->dev, "cannot set up part '%s': %d\n",
-				part->name, err);
-			balloon_parts_exit(vb);
+			dev_err(&vb->vdev->dev, "cannot set up part '%s': %d\n", part->name, err);
+			parts_exit(vb);
 			return err;
 		}
 		vb->nr_inited++;
@@ -202,18 +199,17 @@ static int balloon_parts_init(struct virtio_balloon *vb)
 	return 0;
 }
 
-static int balloon_parts_start(struct virtio_balloon *vb)
+static int parts_start(struct virtio_balloon *vb)
 {
 	while (vb->nr_started < ARRAY_SIZE(balloon_parts)) {
 		const struct balloon_part *part;
 		int err = 0;
 
 		part = &balloon_parts[vb->nr_started];
-		if (part->start && balloon_part_present(vb, part))
+		if (part->start && part_present(vb, part))
 			err = part->start(vb);
 		if (err) {
-			dev_err(&vb->vdev->dev, "cannot start part '%s': %d\n",
-				part->name, err);
+			dev_err(&vb->vdev->dev, "cannot start part '%s': %d\n", part->name, err);
 			return err;
 		}
 		vb->nr_started++;
@@ -234,7 +230,7 @@ void balloon_quiesce(struct virtio_balloon *vb)
 		const struct balloon_part *part;
 
 		part = &balloon_parts[--vb->nr_started];
-		if (part->stop && balloon_part_present(vb, part))
+		if (part->stop && part_present(vb, part))
 			part->stop(vb);
 	}
 }
@@ -249,7 +245,7 @@ void balloon_quiesce(struct virtio_balloon *vb)
  */
 int balloon_go_on(struct virtio_balloon *vb)
 {
-	int err = balloon_parts_start(vb);
+	int err = parts_start(vb);
 
 	if (err) {
 		balloon_detach(vb);
@@ -317,8 +313,7 @@ static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
 
 	if (!vb)
 		return NULL;
-	vb->wq = alloc_workqueue("virtio-balloon/%s",
-				 WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0,
+	vb->wq = alloc_workqueue("virtio-balloon/%s", WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0,
 				 dev_name(&vdev->dev));
 	if (!vb->wq) {
 		kfree(vb);
@@ -346,7 +341,7 @@ static int balloon_probe(struct virtio_device *vdev)
 		return -ENOMEM;
 	vdev->priv = vb;
 
-	err = balloon_parts_init(vb);
+	err = parts_init(vb);
 	if (err)
 		goto free_balloon;
 	err = balloon_attach(vb);
@@ -363,7 +358,7 @@ static int balloon_probe(struct virtio_device *vdev)
 
 exit_parts:
 	balloon_pages_wait_stale(vb);
-	balloon_parts_exit(vb);
+	parts_exit(vb);
 free_balloon:
 	vdev->priv = NULL;
 	balloon_free(vb);
@@ -385,12 +380,12 @@ static void balloon_remove(struct virtio_device *vdev)
 	}
 	balloon_release(vb);
 	balloon_pages_wait_stale(vb);
-	balloon_parts_exit(vb);
+	parts_exit(vb);
 	vdev->priv = NULL;
 	balloon_free(vb);
 }
 
-static void balloon_config_changed(struct virtio_device *vdev)
+static void config_changed(struct virtio_device *vdev)
 {
 	balloon_size_changed(vdev->priv);
 	balloon_hint_changed(vdev->priv);
@@ -400,7 +395,7 @@ static void balloon_config_changed(struct virtio_device *vdev)
  * Indirect descriptors would be allocated while memory is short. Addresses in
  * the balloon are the guest's physical ones, which no IOMMU translates.
  */
-static int balloon_validate(struct virtio_device *vdev)
+static int validate(struct virtio_device *vdev)
 {
 	if (!vdev->config->get || !vdev->config->set) {
 		dev_err(&vdev->dev,
@@ -440,10 +435,10 @@ static struct virtio_driver balloon_driver = {
 	.feature_table = balloon_features,
 	.feature_table_size = ARRAY_SIZE(balloon_features),
 	.id_table = balloon_id_table,
-	.validate = balloon_validate,
+	.validate = validate,
 	.probe = balloon_probe,
 	.remove = balloon_remove,
-	.config_changed = balloon_config_changed,
+	.config_changed = config_changed,
 #ifdef CONFIG_PM_SLEEP
 	.freeze = balloon_pm_virtio_freeze,
 	.restore = balloon_pm_virtio_restore,

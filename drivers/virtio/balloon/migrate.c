@@ -32,14 +32,13 @@
 /* Moves in flight are waited for this long before the device is reset. */
 #define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
 
-static struct balloon_move *balloon_move_get(struct balloon_migrate *migrate)
+static struct balloon_move *move_get(struct balloon_migrate *migrate)
 {
 	struct balloon_move *move;
 	unsigned long flags;
 
 	spin_lock_irqsave(&migrate->lock, flags);
-	move = list_first_entry_or_null(&migrate->free, struct balloon_move,
-					node);
+	move = list_first_entry_or_null(&migrate->free, struct balloon_move, node);
 	if (move)
 		list_del_init(&move->node);
 	spin_unlock_irqrestore(&migrate->lock, flags);
@@ -48,7 +47,7 @@ static struct balloon_move *balloon_move_get(struct balloon_migrate *migrate)
 	return move;
 }
 
-static void balloon_move_put(struct balloon_migrate *migrate, struct balloon_move *move)
+static void move_put(struct balloon_migrate *migrate, struct balloon_move *move)
 {
 	unsigned long flags;
 
@@ -60,25 +59,24 @@ static void balloon_move_put(struct balloon_migrate *migrate, struct balloon_mov
 }
 
 /* In this order: who waits for it has the old page when it sees that. */
-static void balloon_move_release_old(struct balloon_move *move)
+static void move_release_old(struct balloon_move *move)
 {
 	if (move->old)
 		put_page(move->old);
 	WRITE_ONCE(move->old, NULL);
 }
 
-static void balloon_move_drop(struct balloon_move *move)
+static void move_drop(struct balloon_move *move)
 {
 	if (move->new)
 		put_page(move->new);
 	move->new = NULL;
-	balloon_move_release_old(move);
+	move_release_old(move);
 }
 
-static void balloon_move_fill(struct virtio_balloon *vb,
-			      struct balloon_request *request,
-			      struct scatterlist *sg, __virtio32 *pfns,
-			      struct page *page)
+static void move_fill(struct virtio_balloon *vb, struct balloon_request *request,
+		      struct scatterlist *sg, __virtio32 *pfns,
+		      struct page *page)
 {
 	balloon_fill_pfns(vb, pfns, page);
 	sg_init_one(sg, pfns, balloon_4k_per_page(PAGE_SHIFT) * sizeof(*pfns));
@@ -91,7 +89,7 @@ static void balloon_move_fill(struct virtio_balloon *vb,
  * that the balloon never is smaller than the host has asked for. The second may
  * find no room, and has to wait for it.
  */
-static int balloon_move_post(struct balloon_migrate *migrate, struct balloon_move *move)
+static int move_post(struct balloon_migrate *migrate, struct balloon_move *move)
 {
 	unsigned long flags;
 	int err;
@@ -106,41 +104,38 @@ static int balloon_move_post(struct balloon_migrate *migrate, struct balloon_mov
 	return err;
 }
 
-static bool balloon_migrate_arm(struct balloon_migrate *migrate)
+static bool migrate_arm(struct balloon_migrate *migrate)
 {
 	bool armed;
 
 	balloon_queue_kick(migrate->inflate.queue);
 	balloon_queue_kick(migrate->deflate.queue);
 	armed = balloon_queue_arm(migrate->inflate.queue, BALLOON_ARM_FIRST);
-	return balloon_queue_arm(migrate->deflate.queue, BALLOON_ARM_FIRST) &&
-	       armed;
+	return balloon_queue_arm(migrate->deflate.queue, BALLOON_ARM_FIRST) && armed;
 }
 
 /* With a silent host -EAGAIN keeps mm busy for minutes: it tries each page ten times. */
-static int balloon_migrate_refuse(struct balloon_migrate *migrate)
+static int migrate_refuse(struct balloon_migrate *migrate)
 {
 	if (balloon_queue_broken(migrate->inflate.queue))
 		return -EBUSY;
 	if (!atomic_read(&migrate->nr_moving) ||
-	    time_before(jiffies, READ_ONCE(migrate->progress_at) +
-				 BALLOON_MIGRATE_STALLED))
+	    time_before(jiffies, READ_ONCE(migrate->progress_at) + BALLOON_MIGRATE_STALLED))
 		return -EAGAIN;
 	return -EBUSY;
 }
 
 /* One of the move's two requests came back. */
-static void balloon_move_answered(struct balloon_migrate *migrate,
-				  struct balloon_move *move)
+static void move_answered(struct balloon_migrate *migrate, struct balloon_move *move)
 {
 	WRITE_ONCE(migrate->progress_at, jiffies);
 	WRITE_ONCE(migrate->silent, false);
 	if (atomic_dec_and_test(&move->nr_pending))
-		balloon_move_put(migrate, move);
+		move_put(migrate, move);
 }
 
 /* Frees the old pages that the host knows of. Any thread, with pages locked too. */
-static void balloon_migrate_settle_old(struct balloon_migrate *migrate)
+static void migrate_settle_old(struct balloon_migrate *migrate)
 {
 	struct balloon_request *request;
 	struct balloon_move *move;
@@ -148,8 +143,8 @@ static void balloon_migrate_settle_old(struct balloon_migrate *migrate)
 	mutex_lock(&migrate->settling);
 	while ((request = balloon_stream_take(&migrate->deflate))) {
 		move = container_of(request, struct balloon_move, deflate);
-		balloon_move_release_old(move);
-		balloon_move_answered(migrate, move);
+		move_release_old(move);
+		move_answered(migrate, move);
 		wake_up(&migrate->settled);
 	}
 	mutex_unlock(&migrate->settling);
@@ -160,8 +155,7 @@ static void balloon_migrate_settle_old(struct balloon_migrate *migrate)
  * free. So synchronous movers wait, but not page after page for a silent host. Memory
  * offlining looks again until all is free.
  */
-static bool balloon_migrate_may_wait(struct balloon_migrate *migrate,
-				     enum migrate_mode mode)
+static bool migrate_may_wait(struct balloon_migrate *migrate, enum migrate_mode mode)
 {
 	struct virtio_balloon *vb = migrate->inflate.queue->vb;
 
@@ -172,15 +166,13 @@ static bool balloon_migrate_may_wait(struct balloon_migrate *migrate,
 }
 
 /* A move to be had, when one has settled if need be. */
-static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate,
-					       enum migrate_mode mode)
+static struct balloon_move *move_await(struct balloon_migrate *migrate, enum migrate_mode mode)
 {
-	struct balloon_move *move = balloon_move_get(migrate);
+	struct balloon_move *move = move_get(migrate);
 
-	if (move || !balloon_migrate_may_wait(migrate, mode))
+	if (move || !migrate_may_wait(migrate, mode))
 		return move;
-	wait_event_idle_timeout(migrate->settled,
-				(move = balloon_move_get(migrate)),
+	wait_event_idle_timeout(migrate->settled, (move = move_get(migrate)),
 				balloon_queues_patience(migrate->inflate.queue->vb));
 	if (!move)
 		WRITE_ONCE(migrate->silent, true);
@@ -188,15 +180,15 @@ static struct balloon_move *balloon_move_await(struct balloon_migrate *migrate,
 }
 
 /* The worker cannot be left alone with it: it may wait for the lock of a new page. */
-static void balloon_migrate_await_old(struct balloon_migrate *migrate,
-				      struct balloon_move *move, struct page *old,
-				      enum migrate_mode mode)
+static void migrate_await_old(struct balloon_migrate *migrate,
+			      struct balloon_move *move, struct page *old,
+			      enum migrate_mode mode)
 {
 	struct balloon_stream *deflate = &migrate->deflate;
 	unsigned long end = jiffies + balloon_queues_patience(deflate->queue->vb);
 	bool taken = false;
 
-	while (READ_ONCE(move->old) == old && balloon_migrate_may_wait(migrate, mode)) {
+	while (READ_ONCE(move->old) == old && migrate_may_wait(migrate, mode)) {
 		long left = end - jiffies;
 
 		if (left <= 0) {
@@ -204,11 +196,10 @@ static void balloon_migrate_await_old(struct balloon_migrate *migrate,
 			break;
 		}
 		if (balloon_queue_arm(deflate->queue, BALLOON_ARM_FIRST))
-			wait_event_idle_timeout(migrate->settled,
-						READ_ONCE(move->old) != old ||
+			wait_event_idle_timeout(migrate->settled, READ_ONCE(move->old) != old ||
 						!list_empty_careful(&deflate->done),
 						left);
-		balloon_migrate_settle_old(migrate);
+		migrate_settle_old(migrate);
 		taken = true;
 	}
 	/* The others' answers may have come with the same interrupt, or get none. */
@@ -216,37 +207,34 @@ static void balloon_migrate_await_old(struct balloon_migrate *migrate,
 		balloon_work_kick(&migrate->work);
 }
 
-static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
-				 struct page *old, enum migrate_mode mode)
+static int migrate_begin(struct virtio_balloon *vb, struct page *new,
+			 struct page *old, enum migrate_mode mode)
 {
 	struct balloon_migrate *migrate = vb->migrate;
-	struct balloon_move *move = balloon_move_await(migrate, mode);
+	struct balloon_move *move = move_await(migrate, mode);
 
 	if (!move)
-		return balloon_migrate_refuse(migrate);
+		return migrate_refuse(migrate);
 
-	balloon_move_fill(vb, &move->inflate, &move->new_sg, move->new_pfns,
-			  new);
-	balloon_move_fill(vb, &move->deflate, &move->old_sg, move->old_pfns,
-			  old);
+	move_fill(vb, &move->inflate, &move->new_sg, move->new_pfns, new);
+	move_fill(vb, &move->deflate, &move->old_sg, move->old_pfns, old);
 	get_page(new);
 	move->new = new;
 	get_page(old);
 	move->old = old;
 
-	if (balloon_move_post(migrate, move)) {
-		balloon_move_drop(move);
-		balloon_move_put(migrate, move);
-		return balloon_migrate_refuse(migrate);
+	if (move_post(migrate, move)) {
+		move_drop(move);
+		move_put(migrate, move);
+		return migrate_refuse(migrate);
 	}
 	if (atomic_read(&migrate->nr_moving) == 1)
 		WRITE_ONCE(migrate->progress_at, jiffies);
-	if (!balloon_migrate_arm(migrate))
+	if (!migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
-	balloon_migrate_await_old(migrate, move, old, mode);
+	migrate_await_old(migrate, move, old, mode);
 	count_vm_event(BALLOON_MIGRATE);
-	return balloon_compat_moved_out(&vb->pages.info, old,
-					balloon_pages_adjust_managed(vb));
+	return balloon_compat_moved_out(&vb->pages.info, old, balloon_pages_adjust_managed(vb));
 }
 
 /*
@@ -254,7 +242,7 @@ static int balloon_migrate_begin(struct virtio_balloon *vb, struct page *new,
  * a move that began now would not be waited for then. Only allocations compact in this mode
  * alone. Refuse those, and 7.3 tries the same block of memory for ever.
  */
-static bool balloon_migrate_too_early(enum migrate_mode mode)
+static bool migrate_too_early(enum migrate_mode mode)
 {
 	return mode == MIGRATE_ASYNC && !(current->flags & PF_MEMALLOC);
 }
@@ -263,14 +251,13 @@ static bool balloon_migrate_too_early(enum migrate_mode mode)
  * The kernel's callback: both pages are locked, @old is isolated. Called in any
  * thread, at any time from the first page in the balloon to the last.
  */
-static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
-				struct page *old, enum migrate_mode mode)
+static int migrate_page(struct balloon_dev_info *info, struct page *new,
+			struct page *old, enum migrate_mode mode)
 {
-	struct virtio_balloon *vb = container_of(info, struct virtio_balloon,
-						 pages.info);
+	struct virtio_balloon *vb = container_of(info, struct virtio_balloon, pages.info);
 	int rc = -EBUSY;
 
-	if (balloon_migrate_too_early(mode))
+	if (migrate_too_early(mode))
 		return -EBUSY;
 	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT))
 		return -EBUSY;
@@ -279,12 +266,12 @@ static int balloon_migrate_page(struct balloon_dev_info *info, struct page *new,
 	if (vb->migrate->open && balloon_pages_unseen(vb))
 		rc = balloon_size_silent(vb) ? -EBUSY : -EAGAIN;
 	else if (vb->migrate->open && !balloon_pages_stale(vb))
-		rc = balloon_migrate_begin(vb, new, old, mode);
+		rc = migrate_begin(vb, new, old, mode);
 	up_read(&vb->migrate->gate);
 	return rc;
 }
 
-static void balloon_move_enter(struct virtio_balloon *vb, struct balloon_move *move)
+static void move_enter(struct virtio_balloon *vb, struct balloon_move *move)
 {
 	LIST_HEAD(pages);
 
@@ -297,7 +284,7 @@ static void balloon_move_enter(struct virtio_balloon *vb, struct balloon_move *m
 }
 
 /* Whether all old pages are told of. */
-static bool balloon_migrate_post_untold(struct balloon_migrate *migrate)
+static bool migrate_post_untold(struct balloon_migrate *migrate)
 {
 	struct balloon_move *move, *next;
 	unsigned long flags;
@@ -315,7 +302,7 @@ static bool balloon_migrate_post_untold(struct balloon_migrate *migrate)
 }
 
 /* Takes in what the host acknowledged. One thread at a time. Whether all is told. */
-static bool balloon_migrate_settle(struct virtio_balloon *vb)
+static bool migrate_settle(struct virtio_balloon *vb)
 {
 	struct balloon_migrate *migrate = vb->migrate;
 	struct balloon_request *request;
@@ -323,37 +310,35 @@ static bool balloon_migrate_settle(struct virtio_balloon *vb)
 
 	while ((request = balloon_stream_take(&migrate->inflate))) {
 		move = container_of(request, struct balloon_move, inflate);
-		balloon_move_enter(vb, move);
-		balloon_move_answered(migrate, move);
+		move_enter(vb, move);
+		move_answered(migrate, move);
 	}
-	balloon_migrate_settle_old(migrate);
-	return balloon_migrate_post_untold(migrate);
+	migrate_settle_old(migrate);
+	return migrate_post_untold(migrate);
 }
 
-static void balloon_migrate_work(struct work_struct *work)
+static void migrate_work(struct work_struct *work)
 {
 	struct balloon_migrate *migrate = container_of(to_delayed_work(work),
 						       struct balloon_migrate,
 						       work.work);
 
 	/* A broken queue has no room again. */
-	if (!balloon_migrate_settle(migrate->inflate.queue->vb) &&
+	if (!migrate_settle(migrate->inflate.queue->vb) &&
 	    !balloon_queue_broken(migrate->deflate.queue))
 		balloon_work_plan(&migrate->work, BALLOON_MIGRATE_RETRY);
-	if (!balloon_migrate_arm(migrate))
+	if (!migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
 }
 
-static void balloon_migrate_notify_inflate(struct balloon_stream *stream)
+static void migrate_notify_inflate(struct balloon_stream *stream)
 {
-	balloon_work_kick(&container_of(stream, struct balloon_migrate,
-					inflate)->work);
+	balloon_work_kick(&container_of(stream, struct balloon_migrate, inflate)->work);
 }
 
-static void balloon_migrate_notify_deflate(struct balloon_stream *stream)
+static void migrate_notify_deflate(struct balloon_stream *stream)
 {
-	struct balloon_migrate *migrate =
-		container_of(stream, struct balloon_migrate, deflate);
+	struct balloon_migrate *migrate = container_of(stream, struct balloon_migrate, deflate);
 
 	wake_up(&migrate->settled);
 	balloon_work_kick(&migrate->work);
@@ -376,8 +361,7 @@ int balloon_migrate_init(struct virtio_balloon *vb)
 	migrate = kzalloc(sizeof(*migrate), GFP_KERNEL);
 	if (!migrate)
 		return -ENOMEM;
-	migrate->wq = alloc_workqueue("virtio-balloon-move/%s",
-				      WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
+	migrate->wq = alloc_workqueue("virtio-balloon-move/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
 				      dev_name(&vb->vdev->dev));
 	if (!migrate->wq) {
 		kfree(migrate);
@@ -385,7 +369,7 @@ int balloon_migrate_init(struct virtio_balloon *vb)
 	}
 	vb->migrate = migrate;
 
-	balloon_work_init(&migrate->work, migrate->wq, balloon_migrate_work);
+	balloon_work_init(&migrate->work, migrate->wq, migrate_work);
 	init_rwsem(&migrate->gate);
 	spin_lock_init(&migrate->lock);
 	mutex_init(&migrate->settling);
@@ -394,13 +378,11 @@ int balloon_migrate_init(struct virtio_balloon *vb)
 	INIT_LIST_HEAD(&migrate->untold);
 	for (i = 0; i < BALLOON_MOVES; i++)
 		list_add_tail(&migrate->moves[i].node, &migrate->free);
-	balloon_stream_init(&migrate->inflate,
-			    &vb->queues[BALLOON_QUEUE_INFLATE],
-			    balloon_migrate_notify_inflate);
-	balloon_stream_init(&migrate->deflate,
-			    &vb->queues[BALLOON_QUEUE_DEFLATE],
-			    balloon_migrate_notify_deflate);
-	vb->pages.info.migratepage = balloon_migrate_page;
+	balloon_stream_init(&migrate->inflate, &vb->queues[BALLOON_QUEUE_INFLATE],
+			    migrate_notify_inflate);
+	balloon_stream_init(&migrate->deflate, &vb->queues[BALLOON_QUEUE_DEFLATE],
+			    migrate_notify_deflate);
+	vb->pages.info.migratepage = migrate_page;
 	return 0;
 }
 
@@ -444,8 +426,8 @@ void balloon_migrate_stop(struct virtio_balloon *vb)
 
 	while (atomic_read(&migrate->nr_moving) && time_before(jiffies, end) &&
 	       !balloon_queue_broken(migrate->inflate.queue)) {
-		balloon_migrate_settle(vb);
-		balloon_migrate_arm(migrate);
+		migrate_settle(vb);
+		migrate_arm(migrate);
 		balloon_stream_wait(&migrate->inflate, 1);
 	}
 }
@@ -475,7 +457,7 @@ void balloon_migrate_release_all(struct virtio_balloon *vb)
 			folio_wait_locked(page_folio(move->new));
 			balloon_pages_lost(vb);
 		}
-		balloon_move_drop(move);
+		move_drop(move);
 		list_add_tail(&move->node, &migrate->free);
 	}
 	atomic_set(&migrate->nr_moving, 0);

@@ -35,14 +35,14 @@
 #define BALLOON_OOM_PRIORITY	80
 
 /* A figure that changes whenever the host answers on one of the two queues. */
-static unsigned long balloon_oom_answers(struct virtio_balloon *vb)
+static unsigned long oom_answers(struct virtio_balloon *vb)
 {
 	return READ_ONCE(vb->queues[BALLOON_QUEUE_INFLATE].counts.answers) +
 	       READ_ONCE(vb->queues[BALLOON_QUEUE_DEFLATE].counts.answers);
 }
 
 /* Takes up to @nr_pages out of the balloon, as long as that needs no answer. */
-static void balloon_oom_deflate(struct balloon_oom *oom, long nr_pages)
+static void oom_deflate(struct balloon_oom *oom, long nr_pages)
 {
 	while (nr_pages > 0) {
 		long nr = balloon_pages_deflate_batch(oom->vb, &oom->pool, nr_pages);
@@ -55,7 +55,7 @@ static void balloon_oom_deflate(struct balloon_oom *oom, long nr_pages)
 }
 
 /* Pages of this part that the host has to acknowledge before they are free. */
-static unsigned long balloon_oom_awaited(struct balloon_oom *oom)
+static unsigned long oom_awaited(struct balloon_oom *oom)
 {
 	return balloon_must_tell_host(oom->vb) ? oom->pool.nr_pages_held : 0;
 }
@@ -65,7 +65,7 @@ static unsigned long balloon_oom_awaited(struct balloon_oom *oom)
  * free it, compaction has it, or the host has to acknowledge it first, be it on the
  * way out of the balloon or into it.
  */
-static bool balloon_oom_coming(struct virtio_balloon *vb)
+static bool oom_coming(struct virtio_balloon *vb)
 {
 	if (atomic_read(&vb->pages.nr_leaving) || balloon_size_actual(vb))
 		return true;
@@ -74,15 +74,13 @@ static bool balloon_oom_coming(struct virtio_balloon *vb)
 }
 
 /* Whether to wait a little, @nr_freed pages being free since @begin, in jiffies. */
-static bool balloon_oom_may_wait(struct balloon_oom *oom, unsigned long nr_freed,
-				 unsigned long begin)
+static bool oom_may_wait(struct balloon_oom *oom, unsigned long nr_freed, unsigned long begin)
 {
-	unsigned long answers = balloon_oom_answers(oom->vb);
+	unsigned long answers = oom_answers(oom->vb);
 
 	if (nr_freed)
-		return balloon_oom_awaited(oom) &&
-		       time_before(jiffies, begin + BALLOON_OOM_WAIT_MORE);
-	if (!balloon_oom_coming(oom->vb))
+		return oom_awaited(oom) && time_before(jiffies, begin + BALLOON_OOM_WAIT_MORE);
+	if (!oom_coming(oom->vb))
 		return false;
 	/* A host that did not answer the last time is not waited for again. */
 	if (answers == oom->answers_in_vain && !atomic_read(&oom->vb->pages.nr_leaving))
@@ -99,29 +97,28 @@ static bool balloon_oom_may_wait(struct balloon_oom *oom, unsigned long nr_freed
 }
 
 /* Returns how many pages became free meanwhile, no matter which thread freed them. */
-static unsigned long balloon_oom_release(struct balloon_oom *oom)
+static unsigned long oom_release(struct balloon_oom *oom)
 {
 	atomic_long_t *nr_freed = &oom->vb->pages.nr_freed;
 	unsigned long want = BALLOON_OOM_BYTES >> PAGE_SHIFT;
 	unsigned long nr, begin = jiffies;
 	long before = atomic_long_read(nr_freed);
 
-	oom->answers = balloon_oom_answers(oom->vb);
+	oom->answers = oom_answers(oom->vb);
 	oom->answered_at = begin;
 	balloon_blocks_release(oom->vb, want);
 	for (;;) {
 		balloon_pages_settle_deflated(&oom->pool);
 		nr = atomic_long_read(nr_freed) - before;
-		balloon_oom_deflate(oom, want - nr - balloon_oom_awaited(oom));
+		oom_deflate(oom, want - nr - oom_awaited(oom));
 		nr = atomic_long_read(nr_freed) - before;
-		if (nr >= want || !balloon_oom_may_wait(oom, nr, begin))
+		if (nr >= want || !oom_may_wait(oom, nr, begin))
 			return nr;
 		schedule_timeout_uninterruptible(1);
 	}
 }
 
-static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
-			      void *parm)
+static int oom_notify(struct notifier_block *nb, unsigned long unused, void *parm)
 {
 	struct balloon_oom *oom = container_of(nb, struct balloon_oom, nb);
 	unsigned long *freed = parm;
@@ -129,7 +126,7 @@ static int balloon_oom_notify(struct notifier_block *nb, unsigned long unused,
 
 	/* The worker holds it for as long as it takes to free a few batches. */
 	mutex_lock(&oom->lock);
-	nr = balloon_oom_release(oom);
+	nr = oom_release(oom);
 	mutex_unlock(&oom->lock);
 	/* It kicks the worker, which looks at the pool only if nobody has the lock. */
 	if (nr) {
@@ -193,7 +190,7 @@ int balloon_oom_init(struct virtio_balloon *vb)
 	oom->pool.may_borrow = !balloon_must_tell_host(vb);
 	mutex_init(&oom->lock);
 	oom->vb = vb;
-	oom->nb.notifier_call = balloon_oom_notify;
+	oom->nb.notifier_call = oom_notify;
 	oom->nb.priority = BALLOON_OOM_PRIORITY;
 	vb->oom = oom;
 	return 0;

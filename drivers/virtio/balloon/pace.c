@@ -31,7 +31,7 @@
 /* Milliseconds, or -1: by what the guest does. */
 static int balloon_report_delay = -1;
 
-static int balloon_report_delay_set(const char *val, const struct kernel_param *kp)
+static int report_delay_set(const char *val, const struct kernel_param *kp)
 {
 	int ms = -1;
 
@@ -41,7 +41,7 @@ static int balloon_report_delay_set(const char *val, const struct kernel_param *
 	return 0;
 }
 
-static int balloon_report_delay_get(char *buffer, const struct kernel_param *kp)
+static int report_delay_get(char *buffer, const struct kernel_param *kp)
 {
 	int ms = READ_ONCE(balloon_report_delay);
 
@@ -49,8 +49,8 @@ static int balloon_report_delay_get(char *buffer, const struct kernel_param *kp)
 }
 
 static const struct kernel_param_ops balloon_report_delay_ops = {
-	.set = balloon_report_delay_set,
-	.get = balloon_report_delay_get,
+	.set = report_delay_set,
+	.get = report_delay_get,
 };
 
 module_param_cb(report_delay, &balloon_report_delay_ops, NULL, 0644);
@@ -58,15 +58,13 @@ MODULE_PARM_DESC(report_delay,
 		 "Milliseconds from when memory is freed to when some of it is reported to the host; 'auto' (default): at once when the guest leaves it alone, and at the kernel's pace when it is used again and again");
 
 /* Passes have ended: was it worth it? */
-static void balloon_pace_judge(struct balloon_pace *pace, u64 nr_reported)
+static void pace_judge(struct balloon_pace *pace, u64 nr_reported)
 {
-	u64 nr_more = pace->nr_free > pace->nr_free_then ?
-		      pace->nr_free - pace->nr_free_then : 0;
+	u64 nr_more = pace->nr_free > pace->nr_free_then ? pace->nr_free - pace->nr_free_then : 0;
 
 	if (time_before(jiffies, pace->ended_at + BALLOON_PACE_RECENT) &&
 	    nr_reported - pace->nr_reported > 2 * nr_more)
-		pace->patience = min_t(unsigned int, 2 * pace->patience,
-				       BALLOON_PACE_PATIENCE);
+		pace->patience = min_t(unsigned int, 2 * pace->patience, BALLOON_PACE_PATIENCE);
 	else
 		pace->patience = 1;
 	pace->nr_reported = nr_reported;
@@ -75,7 +73,7 @@ static void balloon_pace_judge(struct balloon_pace *pace, u64 nr_reported)
 }
 
 /* The administrator has said how long to wait: for each pass that the kernel plans. */
-static void balloon_pace_retime(struct virtio_balloon *vb, unsigned long delay)
+static void pace_retime(struct virtio_balloon *vb, unsigned long delay)
 {
 	struct delayed_work *work = &vb->reporting.info.work;
 
@@ -92,7 +90,7 @@ static void balloon_pace_retime(struct virtio_balloon *vb, unsigned long delay)
  * Reports before the kernel would: memory was freed, and the guest leaves it alone. Not
  * where the kernel's pace was changed.
  */
-static void balloon_pace_adapt(struct virtio_balloon *vb)
+static void pace_adapt(struct virtio_balloon *vb)
 {
 	unsigned long nr_free = global_zone_page_state(NR_FREE_PAGES);
 	struct timer_list *timer = &vb->reporting.info.work.timer;
@@ -106,7 +104,7 @@ static void balloon_pace_adapt(struct virtio_balloon *vb)
 		pace->nr_settled = 0;
 	pace->nr_free = nr_free;
 	if (pace->passing && !passing)
-		balloon_pace_judge(pace, vb->reporting.reports.pages);
+		pace_judge(pace, vb->reporting.reports.pages);
 	pace->passing = passing;
 	if (!passing && pace->is_default && timer_pending(timer) &&
 	    time_before_eq(timer->expires, jiffies + BALLOON_PACE_KERNEL) &&
@@ -116,7 +114,7 @@ static void balloon_pace_adapt(struct virtio_balloon *vb)
 	}
 }
 
-static void balloon_pace_tick(struct work_struct *work)
+static void pace_tick(struct work_struct *work)
 {
 	struct virtio_balloon *vb = container_of(to_delayed_work(work),
 						 struct virtio_balloon, pace.tick.work);
@@ -124,9 +122,9 @@ static void balloon_pace_tick(struct work_struct *work)
 	int ms = READ_ONCE(balloon_report_delay);
 
 	if (ms < 0) {
-		balloon_pace_adapt(vb);
+		pace_adapt(vb);
 	} else {
-		balloon_pace_retime(vb, msecs_to_jiffies(ms));
+		pace_retime(vb, msecs_to_jiffies(ms));
 		tick = clamp(msecs_to_jiffies(ms), 1UL, tick);
 	}
 	balloon_work_plan(&vb->pace.tick, tick);
@@ -141,9 +139,9 @@ static void balloon_pace_tick(struct work_struct *work)
  */
 int balloon_pace_init(struct virtio_balloon *vb)
 {
-	balloon_work_init(&vb->pace.tick, vb->wq, balloon_pace_tick);
+	balloon_work_init(&vb->pace.tick, vb->wq, pace_tick);
 	/* An idle processor is not woken for it. */
-	INIT_DEFERRABLE_WORK(&vb->pace.tick.work, balloon_pace_tick);
+	INIT_DEFERRABLE_WORK(&vb->pace.tick.work, pace_tick);
 	return 0;
 }
 

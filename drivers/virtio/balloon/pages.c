@@ -45,8 +45,7 @@ bool balloon_must_tell_host(struct virtio_balloon *vb)
  * kernels can do that themselves, but page by page, and each time compute the watermarks
  * of all zones anew: so they are not asked to.
  */
-static unsigned long balloon_account_list(struct virtio_balloon *vb,
-					  struct list_head *pages, int sign)
+static unsigned long account_list(struct virtio_balloon *vb, struct list_head *pages, int sign)
 {
 	struct page *page, *first = NULL;
 	unsigned long nr = 0;
@@ -80,10 +79,9 @@ static unsigned long balloon_account_list(struct virtio_balloon *vb,
  * Context: may be called by several threads at once.
  * Return: how many pages there were.
  */
-unsigned long balloon_pages_replace(struct virtio_balloon *vb,
-				    struct list_head *pages)
+unsigned long balloon_pages_replace(struct virtio_balloon *vb, struct list_head *pages)
 {
-	unsigned long nr = balloon_account_list(vb, pages, -1);
+	unsigned long nr = account_list(vb, pages, -1);
 
 	balloon_page_list_enqueue(&vb->pages.info, pages);
 	return nr;
@@ -126,7 +124,7 @@ unsigned long balloon_pages_list_take(struct virtio_balloon *vb,
 				      unsigned long nr, struct list_head *pages)
 {
 	balloon_page_list_dequeue(&vb->pages.info, pages, nr);
-	return balloon_account_list(vb, pages, 1);
+	return account_list(vb, pages, 1);
 }
 
 /**
@@ -152,7 +150,7 @@ unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
  * How many pages a list begins with that are one piece of a zone, in ascending order. Their
  * struct pages are adjacent, too: those of two sections of memory need not be.
  */
-static unsigned long balloon_list_run(struct list_head *pages)
+static unsigned long list_run(struct list_head *pages)
 {
 	struct page *page, *first = list_first_entry(pages, struct page, lru);
 	unsigned long pfn = page_to_pfn(first), nr = 0;
@@ -179,7 +177,7 @@ void balloon_free_list(struct list_head *pages)
 {
 	while (!list_empty(pages)) {
 		struct page *first = list_first_entry(pages, struct page, lru);
-		unsigned long i, nr = balloon_list_run(pages);
+		unsigned long i, nr = list_run(pages);
 
 		for (i = 0; i < nr; i++)
 			list_del(pages->next);
@@ -188,8 +186,7 @@ void balloon_free_list(struct list_head *pages)
 }
 
 /* Frees the pages of a batch that left the balloon, but for the one it lies in. */
-static void balloon_pages_free(struct virtio_balloon *vb,
-			       struct balloon_batch *batch)
+static void pages_free(struct virtio_balloon *vb, struct balloon_batch *batch)
 {
 	if (list_empty(&batch->pages))
 		return;
@@ -201,7 +198,7 @@ static void balloon_pages_free(struct virtio_balloon *vb,
  * A page that can be a batch: in the kernel's direct mapping, and not a poisoned one, which
  * nobody may touch. NULL if there is none.
  */
-static struct page *balloon_pages_pick_borrowed(struct list_head *pages)
+static struct page *pages_pick_borrowed(struct list_head *pages)
 {
 	struct page *page;
 
@@ -215,9 +212,8 @@ static struct page *balloon_pages_pick_borrowed(struct list_head *pages)
 }
 
 /* As balloon_pages_deflate_batch(). */
-static long balloon_pages_deflate(struct virtio_balloon *vb,
-				  struct balloon_pool *pool,
-				  unsigned long nr_pages)
+static long pages_deflate(struct virtio_balloon *vb, struct balloon_pool *pool,
+			  unsigned long nr_pages)
 {
 	struct balloon_batch *batch = balloon_pool_get(pool);
 	struct page *page, *next;
@@ -235,7 +231,7 @@ static long balloon_pages_deflate(struct virtio_balloon *vb,
 	}
 	atomic_long_sub(nr_pages, &vb->pages.nr_pages);
 	if (!batch) {
-		page = balloon_pages_pick_borrowed(&pages);
+		page = pages_pick_borrowed(&pages);
 		if (!page) {
 			balloon_pages_enter(vb, &pages);
 			return -EBUSY;
@@ -248,7 +244,7 @@ static long balloon_pages_deflate(struct virtio_balloon *vb,
 	balloon_batch_hold(pool, batch);
 	balloon_batch_post(pool, batch);
 	if (!balloon_must_tell_host(vb))
-		balloon_pages_free(vb, batch);
+		pages_free(vb, batch);
 	return nr_pages;
 }
 
@@ -290,8 +286,7 @@ void balloon_free_block(struct page *block, unsigned int order)
  * Return: pages that left the balloon; -EBUSY while the host has to answer
  *	   first; -EAGAIN when all pages are isolated for compaction.
  */
-long balloon_pages_deflate_batch(struct virtio_balloon *vb,
-				 struct balloon_pool *pool,
+long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool *pool,
 				 unsigned long nr_pages)
 {
 	long rc;
@@ -300,7 +295,7 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb,
 	if (balloon_pages_stale(vb))
 		return -EAGAIN;
 	atomic_inc(&vb->pages.nr_leaving);
-	rc = balloon_pages_deflate(vb, pool, nr_pages);
+	rc = pages_deflate(vb, pool, nr_pages);
 	atomic_dec(&vb->pages.nr_leaving);
 	return rc;
 }
@@ -319,7 +314,7 @@ bool balloon_pages_settle_deflated(struct balloon_pool *pool)
 	bool any = false;
 
 	while ((batch = balloon_pool_take(pool))) {
-		balloon_pages_free(vb, batch);
+		pages_free(vb, batch);
 		balloon_pool_put(pool, batch);
 		any = true;
 	}
@@ -341,8 +336,7 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
 
 	while ((batch = balloon_pool_take(&pages->inflate))) {
 		if (batch->again)
-			balloon_pages_set_aside(vb, &batch->pages,
-						batch->nr_pages);
+			balloon_pages_set_aside(vb, &batch->pages, batch->nr_pages);
 		else
 			balloon_pages_enter(vb, &batch->pages);
 		balloon_pool_put(&pages->inflate, batch);
@@ -392,8 +386,7 @@ unsigned long balloon_pages_inflating(struct virtio_balloon *vb)
  */
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->pages.deflate.nr_pages_held) +
-	       balloon_oom_deflating(vb);
+	return READ_ONCE(vb->pages.deflate.nr_pages_held) + balloon_oom_deflating(vb);
 }
 
 /**
@@ -427,13 +420,11 @@ int balloon_pages_init(struct virtio_balloon *vb)
 	INIT_LIST_HEAD(&pages->aside);
 	spin_lock_init(&pages->lock);
 	balloon_devinfo_init(&pages->info);
-	err = balloon_pool_init(&pages->inflate,
-				&vb->queues[BALLOON_QUEUE_INFLATE],
+	err = balloon_pool_init(&pages->inflate, &vb->queues[BALLOON_QUEUE_INFLATE],
 				balloon_size_notify);
 	if (err)
 		return err;
-	err = balloon_pool_init(&pages->deflate,
-				&vb->queues[BALLOON_QUEUE_DEFLATE],
+	err = balloon_pool_init(&pages->deflate, &vb->queues[BALLOON_QUEUE_DEFLATE],
 				balloon_size_notify);
 	if (err)
 		balloon_pool_exit(&pages->inflate);

@@ -45,13 +45,11 @@ int balloon_pages_init(struct virtio_balloon *vb);
 void balloon_pages_exit(struct virtio_balloon *vb);
 
 void balloon_pages_enter(struct virtio_balloon *vb, struct list_head *pages);
-unsigned long balloon_pages_replace(struct virtio_balloon *vb,
-				    struct list_head *pages);
+unsigned long balloon_pages_replace(struct virtio_balloon *vb, struct list_head *pages);
 void balloon_pages_lost(struct virtio_balloon *vb);
 unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
 				    struct list_head *pages);
-long balloon_pages_deflate_batch(struct virtio_balloon *vb,
-				 struct balloon_pool *pool,
+long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool *pool,
 				 unsigned long nr_pages);
 unsigned long balloon_pages_list_take(struct virtio_balloon *vb,
 				      unsigned long nr, struct list_head *pages);
@@ -60,8 +58,7 @@ unsigned long balloon_pages_list_take(struct virtio_balloon *vb,
 unsigned long balloon_aside_take(struct virtio_balloon *vb, unsigned long nr,
 				 struct list_head *pages);
 long balloon_pages_announce_batch(struct virtio_balloon *vb);
-void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
-			     unsigned long nr);
+void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages, unsigned long nr);
 unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
 unsigned long balloon_pages_aside(struct virtio_balloon *vb);
 unsigned long balloon_pages_unsettled(struct virtio_balloon *vb);

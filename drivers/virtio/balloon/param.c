@@ -8,7 +8,7 @@
 
 #include "param.h"
 
-static int balloon_choice_set(const char *val, const struct kernel_param *kp)
+static int choice_set(const char *val, const struct kernel_param *kp)
 {
 	struct balloon_choice *choice = kp->arg;
 	int nr = __sysfs_match_string(choice->words, -1, val);
@@ -19,7 +19,7 @@ static int balloon_choice_set(const char *val, const struct kernel_param *kp)
 	return 0;
 }
 
-static int balloon_choice_get(char *buffer, const struct kernel_param *kp)
+static int choice_get(char *buffer, const struct kernel_param *kp)
 {
 	const struct balloon_choice *choice = kp->arg;
 
@@ -27,6 +27,6 @@ static int balloon_choice_get(char *buffer, const struct kernel_param *kp)
 }
 
 const struct kernel_param_ops balloon_choice_ops = {
-	.set = balloon_choice_set,
-	.get = balloon_choice_get,
+	.set = choice_set,
+	.get = choice_get,
 };

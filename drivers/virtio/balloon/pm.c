@@ -39,10 +39,9 @@
 #define BALLOON_PM_TIMEOUT	(20 * HZ)
 
 /* What has to settle before the system may sleep; 0 when it has. */
-static unsigned long balloon_pm_unsettled(struct virtio_balloon *vb)
+static unsigned long pm_unsettled(struct virtio_balloon *vb)
 {
-	unsigned long nr = balloon_size_inflating(vb) +
-			   balloon_pages_deflating(vb) +
+	unsigned long nr = balloon_size_inflating(vb) + balloon_pages_deflating(vb) +
 			   balloon_pages_unsettled(vb) + balloon_hint_unsettled(&vb->hint) +
 			   READ_ONCE(vb->reporting.nr_busy);
 
@@ -51,13 +50,13 @@ static unsigned long balloon_pm_unsettled(struct virtio_balloon *vb)
 	return nr;
 }
 
-static void balloon_pm_settle(struct virtio_balloon *vb)
+static void pm_settle(struct virtio_balloon *vb)
 {
 	unsigned long end = jiffies + BALLOON_PM_TIMEOUT;
 	unsigned long patience = jiffies + BALLOON_PM_SILENCE;
 	unsigned long least = ULONG_MAX, nr;
 
-	while ((nr = balloon_pm_unsettled(vb)) && time_before(jiffies, end)) {
+	while ((nr = pm_unsettled(vb)) && time_before(jiffies, end)) {
 		if (nr < least) {
 			least = nr;
 			patience = jiffies + BALLOON_PM_SILENCE;
@@ -68,7 +67,7 @@ static void balloon_pm_settle(struct virtio_balloon *vb)
 	}
 }
 
-static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
+static void pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 {
 	balloon_event(vb, hold == BALLOON_HOLD_NOT ? BALLOON_EVENT_SLEEP_END :
 		      BALLOON_EVENT_SLEEP_PREPARE, balloon_size_actual(vb), 0);
@@ -81,7 +80,7 @@ static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 	}
 	balloon_hint_suspend(vb, true);
 	balloon_reporting_hold(vb, true);
-	balloon_pm_settle(vb);
+	pm_settle(vb);
 }
 
 /*
@@ -89,11 +88,11 @@ static void balloon_pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
  * without an answer to a report. Before an image is loaded it has to try: an error
  * here would leave its swap space locked.
  */
-static int balloon_pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
+static int pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
 {
 	unsigned long nr;
 
-	balloon_pm_hold(vb, hold);
+	pm_hold(vb, hold);
 	nr = READ_ONCE(vb->reporting.nr_busy);
 	if (!nr)
 		return NOTIFY_DONE;
@@ -101,32 +100,29 @@ static int balloon_pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
 		 "cannot sleep: the host has been told of %lu KiB of free memory and does not answer; unbind the driver to sleep without it\n",
 		 nr << (PAGE_SHIFT - 10));
 	balloon_image_finish(&vb->pm.image);
-	balloon_pm_hold(vb, BALLOON_HOLD_NOT);
+	pm_hold(vb, BALLOON_HOLD_NOT);
 	return notifier_from_errno(-EBUSY);
 }
 
-static int balloon_pm_notify(struct notifier_block *nb, unsigned long event,
-			     void *data)
+static int pm_notify(struct notifier_block *nb, unsigned long event, void *data)
 {
-	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon,
-						 pm.nb);
+	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon, pm.nb);
 
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
 		balloon_image_prepare(&vb->pm.image);
 		fallthrough;
 	case PM_SUSPEND_PREPARE:
-		return balloon_pm_prepare(vb, balloon_must_tell_host(vb) ?
-					  BALLOON_HOLD_EMPTY :
-					  BALLOON_HOLD_STILL);
+		return pm_prepare(vb, balloon_must_tell_host(vb) ? BALLOON_HOLD_EMPTY :
+				  BALLOON_HOLD_STILL);
 	case PM_RESTORE_PREPARE:
-		balloon_pm_hold(vb, BALLOON_HOLD_EMPTY);
+		pm_hold(vb, BALLOON_HOLD_EMPTY);
 		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
 	case PM_POST_RESTORE:
 		balloon_image_finish(&vb->pm.image);
-		balloon_pm_hold(vb, BALLOON_HOLD_NOT);
+		pm_hold(vb, BALLOON_HOLD_NOT);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -138,7 +134,7 @@ static struct virtio_balloon *balloon_pm_of(struct device *dev)
 }
 
 /* suspend, freeze and poweroff */
-static int balloon_pm_down(struct device *dev)
+static int pm_down(struct device *dev)
 {
 	struct virtio_balloon *vb = balloon_pm_of(dev);
 
@@ -150,7 +146,7 @@ static int balloon_pm_down(struct device *dev)
 	return 0;
 }
 
-static int balloon_pm_wake(struct virtio_balloon *vb, bool known)
+static int pm_wake(struct virtio_balloon *vb, bool known)
 {
 	struct device *dev = &vb->vdev->dev;
 
@@ -171,26 +167,26 @@ static int balloon_pm_wake(struct virtio_balloon *vb, bool known)
 }
 
 /* The host still has what it had. */
-static int balloon_pm_resume(struct device *dev)
+static int pm_resume(struct device *dev)
 {
-	return balloon_pm_wake(balloon_pm_of(dev), true);
+	return pm_wake(balloon_pm_of(dev), true);
 }
 
 /* An image was started, or another device has refused to sleep. */
-static int balloon_pm_restore(struct device *dev)
+static int pm_restore(struct device *dev)
 {
 	struct virtio_balloon *vb = balloon_pm_of(dev);
 
-	return balloon_pm_wake(vb, !balloon_image_started(&vb->pm.image));
+	return pm_wake(vb, !balloon_image_started(&vb->pm.image));
 }
 
 const struct dev_pm_ops balloon_pm_ops = {
-	.suspend = balloon_pm_down,
-	.resume = balloon_pm_resume,
-	.freeze = balloon_pm_down,
-	.thaw = balloon_pm_resume,
-	.poweroff = balloon_pm_down,
-	.restore = balloon_pm_restore,
+	.suspend = pm_down,
+	.resume = pm_resume,
+	.freeze = pm_down,
+	.thaw = pm_resume,
+	.poweroff = pm_down,
+	.restore = pm_restore,
 };
 
 /**
@@ -246,7 +242,7 @@ int balloon_pm_init(struct virtio_balloon *vb)
 {
 	int err;
 
-	vb->pm.nb.notifier_call = balloon_pm_notify;
+	vb->pm.nb.notifier_call = pm_notify;
 	err = register_pm_notifier(&vb->pm.nb);
 	if (err)
 		return err;

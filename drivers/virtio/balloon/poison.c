@@ -14,7 +14,7 @@
 #include "balloon.h"
 
 /* With both the kernel gives page_poison the preference, and turns the other off. */
-static bool balloon_poison_value(u32 *value)
+static bool poison_value(u32 *value)
 {
 	if (page_poisoning_enabled_static()) {
 		*value = PAGE_POISON * 0x01010101U;
@@ -37,7 +37,7 @@ void balloon_poison_validate(struct virtio_device *vdev)
 {
 	u32 value;
 
-	if (!balloon_poison_value(&value))
+	if (!poison_value(&value))
 		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_PAGE_POISON);
 	else if (!__virtio_test_bit(vdev, VIRTIO_BALLOON_F_PAGE_POISON))
 		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_REPORTING);
@@ -54,7 +54,7 @@ bool balloon_poison_is_zero(void)
 {
 	u32 value;
 
-	return !balloon_poison_value(&value) || !value;
+	return !poison_value(&value) || !value;
 }
 
 /**
@@ -69,7 +69,7 @@ bool balloon_poison_fills(void)
 {
 	u32 value;
 
-	return balloon_poison_value(&value);
+	return poison_value(&value);
 }
 
 /**
@@ -84,7 +84,6 @@ void balloon_poison_tell(struct virtio_balloon *vb)
 {
 	u32 value;
 
-	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_PAGE_POISON) &&
-	    balloon_poison_value(&value))
+	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_PAGE_POISON) && poison_value(&value))
 		balloon_config_set_poison(vb, value);
 }

@@ -33,8 +33,7 @@ static const char * const balloon_queue_irq_names[BALLOON_QUEUE_NR] = {
 };
 
 /* The host has one request less. Holds queue->lock. */
-static void balloon_queue_came_back(struct balloon_queue *queue,
-				    struct balloon_request *request)
+static void queue_came_back(struct balloon_queue *queue, struct balloon_request *request)
 {
 	list_add_tail(&request->node, &request->stream->done);
 	request->stream->nr_in_flight--;
@@ -44,7 +43,7 @@ static void balloon_queue_came_back(struct balloon_queue *queue,
 }
 
 /* Sorts what the host is done with into streams. Holds queue->lock. */
-static void balloon_queue_reap(struct balloon_queue *queue)
+static void queue_reap(struct balloon_queue *queue)
 {
 	struct balloon_request *request;
 	unsigned int len;
@@ -53,12 +52,11 @@ static void balloon_queue_reap(struct balloon_queue *queue)
 		return;
 	while ((request = virtqueue_get_buf(queue->vq, &len))) {
 		balloon_queue_count_answer(request);
-		balloon_queue_came_back(queue, request);
+		queue_came_back(queue, request);
 	}
 }
 
-static void balloon_queue_notify(struct balloon_queue *queue,
-				 struct balloon_stream *except)
+static void queue_notify(struct balloon_queue *queue, struct balloon_stream *except)
 {
 	unsigned int i;
 
@@ -71,12 +69,11 @@ static void balloon_queue_notify(struct balloon_queue *queue,
 }
 
 /* Has the host interrupt; false if there is something to reap. Holds queue->lock. */
-static bool balloon_queue_enable(struct balloon_queue *queue)
+static bool queue_enable(struct balloon_queue *queue)
 {
 	if (!queue->vq || !queue->nr_in_flight || virtqueue_is_broken(queue->vq))
 		return true;
-	return queue->arm == BALLOON_ARM_FIRST ?
-		virtqueue_enable_cb(queue->vq) :
+	return queue->arm == BALLOON_ARM_FIRST ? virtqueue_enable_cb(queue->vq) :
 		virtqueue_enable_cb_delayed(queue->vq);
 }
 
@@ -84,7 +81,7 @@ static bool balloon_queue_enable(struct balloon_queue *queue)
  * An interrupt that comes before the queues are known, or after they are gone,
  * finds no queue: nothing was posted then, so nothing is missed.
  */
-static struct balloon_queue *balloon_queue_find(struct virtqueue *vq)
+static struct balloon_queue *queue_find(struct virtqueue *vq)
 {
 	struct virtio_balloon *vb = vq->vdev->priv;
 	unsigned int i;
@@ -95,9 +92,9 @@ static struct balloon_queue *balloon_queue_find(struct virtqueue *vq)
 	return NULL;
 }
 
-static void balloon_queue_interrupt(struct virtqueue *vq)
+static void queue_interrupt(struct virtqueue *vq)
 {
-	struct balloon_queue *queue = balloon_queue_find(vq);
+	struct balloon_queue *queue = queue_find(vq);
 	unsigned int nr_in_flight;
 	unsigned long flags;
 	bool broken;
@@ -110,20 +107,20 @@ static void balloon_queue_interrupt(struct virtqueue *vq)
 	nr_in_flight = queue->nr_in_flight;
 	if (queue->vq)
 		virtqueue_disable_cb(queue->vq);
-	balloon_queue_reap(queue);
+	queue_reap(queue);
 	/*
 	 * Another CPU reaped what this interrupt was for, and may have armed the queue for
 	 * the rest. Nobody is notified now who would do it again.
 	 */
-	if (queue->nr_in_flight == nr_in_flight && !balloon_queue_enable(queue))
-		balloon_queue_reap(queue);
+	if (queue->nr_in_flight == nr_in_flight && !queue_enable(queue))
+		queue_reap(queue);
 	broken = queue->vq && virtqueue_is_broken(queue->vq);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	if (broken)
 		balloon_work_kick(&queue->vb->watch);
 	wake_up(&queue->wait);
-	balloon_queue_notify(queue, NULL);
+	queue_notify(queue, NULL);
 }
 
 /**
@@ -144,15 +141,13 @@ void balloon_queues_init(struct virtio_balloon *vb)
 }
 
 /* The transports number optional queues by what was negotiated. */
-static bool balloon_queue_wanted(struct virtio_balloon *vb,
-				 enum balloon_queue_id id)
+static bool queue_wanted(struct virtio_balloon *vb, enum balloon_queue_id id)
 {
 	switch (id) {
 	case BALLOON_QUEUE_STATS:
 		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ);
 	case BALLOON_QUEUE_HINT:
-		return virtio_has_feature(vb->vdev,
-					  VIRTIO_BALLOON_F_FREE_PAGE_HINT);
+		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT);
 	case BALLOON_QUEUE_REPORTING:
 		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING);
 	default:
@@ -175,10 +170,10 @@ int balloon_queues_create(struct virtio_balloon *vb)
 	int err;
 
 	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
-		if (!balloon_queue_wanted(vb, i))
+		if (!queue_wanted(vb, i))
 			continue;
 		infos[i].name = balloon_queue_irq_names[i];
-		infos[i].callback = balloon_queue_interrupt;
+		infos[i].callback = queue_interrupt;
 	}
 
 	err = virtio_find_vqs(vb->vdev, BALLOON_QUEUE_NR, vqs, infos, NULL);
@@ -212,10 +207,9 @@ void balloon_queues_cancel(struct virtio_balloon *vb)
 		unsigned long flags;
 
 		spin_lock_irqsave(&queue->lock, flags);
-		balloon_queue_reap(queue);
-		while (queue->vq &&
-		       (request = virtqueue_detach_unused_buf(queue->vq)))
-			balloon_queue_came_back(queue, request);
+		queue_reap(queue);
+		while (queue->vq && (request = virtqueue_detach_unused_buf(queue->vq)))
+			queue_came_back(queue, request);
 		spin_unlock_irqrestore(&queue->lock, flags);
 		balloon_watch_forget(queue);
 		wake_up(&queue->wait);
@@ -250,8 +244,7 @@ void balloon_queues_destroy(struct virtio_balloon *vb)
  *
  * Context: init of a part, before the queues are created.
  */
-void balloon_stream_init(struct balloon_stream *stream,
-			 struct balloon_queue *queue,
+void balloon_stream_init(struct balloon_stream *stream, struct balloon_queue *queue,
 			 void (*notify)(struct balloon_stream *stream))
 {
 	INIT_LIST_HEAD(&stream->done);
@@ -263,7 +256,7 @@ void balloon_stream_init(struct balloon_stream *stream,
 }
 
 /* Whether the stream has something to take, reaping for everybody on the way. */
-static bool balloon_stream_ready(struct balloon_stream *stream)
+static bool stream_ready(struct balloon_stream *stream)
 {
 	struct balloon_queue *queue = stream->queue;
 	unsigned int before;
@@ -273,14 +266,14 @@ static bool balloon_stream_ready(struct balloon_stream *stream)
 	spin_lock_irqsave(&queue->lock, flags);
 	before = queue->nr_in_flight;
 	if (list_empty(&stream->done))
-		balloon_queue_reap(queue);
+		queue_reap(queue);
 	reaped = before != queue->nr_in_flight;
 	ready = !list_empty(&stream->done);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	if (reaped) {
 		wake_up(&queue->wait);
-		balloon_queue_notify(queue, stream);
+		queue_notify(queue, stream);
 	}
 	return ready;
 }
@@ -296,10 +289,10 @@ void balloon_queue_poll(struct balloon_queue *queue)
 	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	balloon_queue_reap(queue);
+	queue_reap(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	wake_up(&queue->wait);
-	balloon_queue_notify(queue, NULL);
+	queue_notify(queue, NULL);
 }
 
 /**
@@ -317,7 +310,7 @@ struct balloon_request *balloon_stream_take(struct balloon_stream *stream)
 	struct balloon_request *request;
 	unsigned long flags;
 
-	if (!balloon_stream_ready(stream))
+	if (!stream_ready(stream))
 		return NULL;
 
 	spin_lock_irqsave(&queue->lock, flags);
@@ -342,28 +335,24 @@ bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout)
 	struct balloon_queue *queue = stream->queue;
 	unsigned long end = jiffies + timeout;
 
-	while (!balloon_stream_ready(stream)) {
+	while (!stream_ready(stream)) {
 		long left = end - jiffies;
 
 		if (balloon_queue_broken(queue) || left <= 0)
 			return false;
 		if (!balloon_queue_arm(queue, BALLOON_ARM_FIRST))
 			continue;
-		wait_event_idle_timeout(queue->wait,
-					!list_empty_careful(&stream->done),
+		wait_event_idle_timeout(queue->wait, !list_empty_careful(&stream->done),
 					min_t(long, left, BALLOON_WAIT_SLICE));
 	}
 	return true;
 }
 
-static int balloon_queue_add(struct virtqueue *vq,
-			     struct balloon_request *request)
+static int queue_add(struct virtqueue *vq, struct balloon_request *request)
 {
 	if (request->device_writes)
-		return virtqueue_add_inbuf(vq, request->sg, request->nr_sg,
-					   request, GFP_NOWAIT);
-	return virtqueue_add_outbuf(vq, request->sg, request->nr_sg, request,
-				    GFP_NOWAIT);
+		return virtqueue_add_inbuf(vq, request->sg, request->nr_sg, request, GFP_NOWAIT);
+	return virtqueue_add_outbuf(vq, request->sg, request->nr_sg, request, GFP_NOWAIT);
 }
 
 /**
@@ -398,8 +387,7 @@ unsigned int balloon_queue_room(struct balloon_queue *queue)
  * Return: 0; -ENOSPC when the ring is full; -EIO when the device is broken;
  *         -ENODEV when there is no queue.
  */
-int balloon_queue_post(struct balloon_stream *stream,
-		       struct balloon_request *request)
+int balloon_queue_post(struct balloon_stream *stream, struct balloon_request *request)
 {
 	struct balloon_queue *queue = stream->queue;
 	unsigned long flags;
@@ -408,7 +396,7 @@ int balloon_queue_post(struct balloon_stream *stream,
 	spin_lock_irqsave(&queue->lock, flags);
 	if (queue->vq) {
 		request->stream = stream;
-		err = balloon_queue_add(queue->vq, request);
+		err = queue_add(queue->vq, request);
 	}
 	if (!err) {
 		balloon_queue_count_request(request);
@@ -416,8 +404,7 @@ int balloon_queue_post(struct balloon_stream *stream,
 			queue->progress = jiffies;
 		stream->nr_in_flight++;
 		queue->nr_in_flight++;
-		WRITE_ONCE(queue->nr_4k, queue->nr_4k +
-			   balloon_request_nr_4k(queue, request));
+		WRITE_ONCE(queue->nr_4k, queue->nr_4k + balloon_request_nr_4k(queue, request));
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return err;
@@ -518,7 +505,7 @@ bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm)
 
 	spin_lock_irqsave(&queue->lock, flags);
 	queue->arm = arm;
-	armed = balloon_queue_enable(queue);
+	armed = queue_enable(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return armed;
 }

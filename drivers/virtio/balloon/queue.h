@@ -143,15 +143,13 @@ int balloon_queues_create(struct virtio_balloon *vb);
 void balloon_queues_cancel(struct virtio_balloon *vb);
 void balloon_queues_destroy(struct virtio_balloon *vb);
 
-void balloon_stream_init(struct balloon_stream *stream,
-			 struct balloon_queue *queue,
+void balloon_stream_init(struct balloon_stream *stream, struct balloon_queue *queue,
 			 void (*notify)(struct balloon_stream *stream));
 struct balloon_request *balloon_stream_take(struct balloon_stream *stream);
 bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout);
 
 unsigned int balloon_queue_room(struct balloon_queue *queue);
-int balloon_queue_post(struct balloon_stream *stream,
-		       struct balloon_request *request);
+int balloon_queue_post(struct balloon_stream *stream, struct balloon_request *request);
 int balloon_queue_post_blocks(struct balloon_stream *stream, struct balloon_request *requests,
 			      struct scatterlist *sg, unsigned int nr_sg,
 			      unsigned int nr_each);
@@ -171,16 +169,14 @@ void balloon_watch_stop(struct virtio_balloon *vb);
 void balloon_watch_forget(struct balloon_queue *queue);
 void balloon_watch(struct balloon_queue *queue);
 
-unsigned long balloon_request_nr_4k(struct balloon_queue *queue,
-				    struct balloon_request *request);
+unsigned long balloon_request_nr_4k(struct balloon_queue *queue, struct balloon_request *request);
 void balloon_queue_count_request(struct balloon_request *request);
 void balloon_queue_count_answer(struct balloon_request *request);
 unsigned long balloon_queues_patience(struct virtio_balloon *vb);
 void balloon_queue_count_kick(struct balloon_queue *queue);
 void balloon_queue_count_interrupt(struct balloon_queue *queue);
 void balloon_queues_show(struct seq_file *file, struct virtio_balloon *vb);
-void balloon_queues_show_latency(struct seq_file *file,
-				 struct virtio_balloon *vb);
+void balloon_queues_show_latency(struct seq_file *file, struct virtio_balloon *vb);
 void balloon_queues_reset_counts(struct virtio_balloon *vb);
 
 #endif /* BALLOON_QUEUE_H */

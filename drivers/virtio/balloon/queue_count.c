@@ -21,17 +21,17 @@ const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
 	[BALLOON_QUEUE_REPORTING] = "reporting",
 };
 
-static void balloon_queue_count(unsigned long *counter)
+static void queue_count(unsigned long *counter)
 {
 	WRITE_ONCE(*counter, *counter + 1);
 }
 
-static unsigned int balloon_queue_id(struct balloon_queue *queue)
+static unsigned int queue_id(struct balloon_queue *queue)
 {
 	return queue - queue->vb->queues;
 }
 
-static u64 balloon_request_bytes(struct balloon_request *request)
+static u64 request_bytes(struct balloon_request *request)
 {
 	u64 bytes = 0;
 	unsigned int i;
@@ -49,10 +49,9 @@ static u64 balloon_request_bytes(struct balloon_request *request)
  * Context: whoever owns the request.
  * Return: units of 4096 bytes.
  */
-unsigned long balloon_request_nr_4k(struct balloon_queue *queue,
-				    struct balloon_request *request)
+unsigned long balloon_request_nr_4k(struct balloon_queue *queue, struct balloon_request *request)
 {
-	u64 bytes = balloon_request_bytes(request);
+	u64 bytes = request_bytes(request);
 
 	if (request->device_writes)
 		return bytes >> BALLOON_PFN_SHIFT;
@@ -73,11 +72,10 @@ void balloon_queue_count_request(struct balloon_request *request)
 	struct balloon_queue *queue = request->stream->queue;
 
 	request->posted = ktime_get_mono_fast_ns();
-	balloon_queue_count(&queue->counts.requests);
+	queue_count(&queue->counts.requests);
 	if (trace_balloon_request_enabled())
-		trace_balloon_request(queue->vb->vdev->index,
-				      balloon_queue_id(queue), request->nr_sg,
-				      balloon_request_bytes(request));
+		trace_balloon_request(queue->vb->vdev->index, queue_id(queue), request->nr_sg,
+				      request_bytes(request));
 }
 
 /**
@@ -94,18 +92,16 @@ void balloon_queue_count_answer(struct balloon_request *request)
 	u64 usecs = now > request->posted ? now - request->posted : 0;
 
 	do_div(usecs, NSEC_PER_USEC);
-	balloon_queue_count(&queue->counts.answers);
-	balloon_histogram_count(&queue->counts.latency,
-				balloon_log2_slot(usecs));
+	queue_count(&queue->counts.answers);
+	balloon_histogram_count(&queue->counts.latency, balloon_log2_slot(usecs));
 	if (usecs >= queue->slow_usecs ||
 	    time_after(jiffies, queue->slow_at + BALLOON_SLOW_WINDOW)) {
 		WRITE_ONCE(queue->slow_usecs, usecs);
 		queue->slow_at = jiffies;
 	}
 	if (trace_balloon_answer_enabled())
-		trace_balloon_answer(queue->vb->vdev->index,
-				     balloon_queue_id(queue),
-				     balloon_request_bytes(request), usecs);
+		trace_balloon_answer(queue->vb->vdev->index, queue_id(queue),
+				     request_bytes(request), usecs);
 }
 
 /**
@@ -136,8 +132,8 @@ unsigned long balloon_queues_patience(struct virtio_balloon *vb)
  */
 void balloon_queue_count_kick(struct balloon_queue *queue)
 {
-	balloon_queue_count(&queue->counts.kicks);
-	trace_balloon_notify(queue->vb->vdev->index, balloon_queue_id(queue));
+	queue_count(&queue->counts.kicks);
+	trace_balloon_notify(queue->vb->vdev->index, queue_id(queue));
 }
 
 /**
@@ -148,22 +144,18 @@ void balloon_queue_count_kick(struct balloon_queue *queue)
  */
 void balloon_queue_count_interrupt(struct balloon_queue *queue)
 {
-	balloon_queue_count(&queue->counts.interrupts);
+	queue_count(&queue->counts.interrupts);
 }
 
-static void balloon_queue_show(struct seq_file *file, const char *name,
-			       struct balloon_queue *queue)
+static void queue_show(struct seq_file *file, const char *name, struct balloon_queue *queue)
 {
 	struct balloon_queue_counts *counts = &queue->counts;
 
-	seq_printf(file, "%s_in_flight %u\n", name,
-		   READ_ONCE(queue->nr_in_flight));
-	seq_printf(file, "%s_requests %lu\n", name,
-		   READ_ONCE(counts->requests));
+	seq_printf(file, "%s_in_flight %u\n", name, READ_ONCE(queue->nr_in_flight));
+	seq_printf(file, "%s_requests %lu\n", name, READ_ONCE(counts->requests));
 	seq_printf(file, "%s_answers %lu\n", name, READ_ONCE(counts->answers));
 	seq_printf(file, "%s_kicks %lu\n", name, READ_ONCE(counts->kicks));
-	seq_printf(file, "%s_interrupts %lu\n", name,
-		   READ_ONCE(counts->interrupts));
+	seq_printf(file, "%s_interrupts %lu\n", name, READ_ONCE(counts->interrupts));
 }
 
 /**
@@ -179,8 +171,7 @@ void balloon_queues_show(struct seq_file *file, struct virtio_balloon *vb)
 
 	for (i = 0; i < BALLOON_QUEUE_NR; i++)
 		if (READ_ONCE(vb->queues[i].vq))
-			balloon_queue_show(file, balloon_queue_names[i],
-					   &vb->queues[i]);
+			queue_show(file, balloon_queue_names[i], &vb->queues[i]);
 }
 
 /**
@@ -193,17 +184,14 @@ void balloon_queues_show(struct seq_file *file, struct virtio_balloon *vb)
  *
  * Context: may sleep; takes no lock.
  */
-void balloon_queues_show_latency(struct seq_file *file,
-				 struct virtio_balloon *vb)
+void balloon_queues_show_latency(struct seq_file *file, struct virtio_balloon *vb)
 {
 	char name[32];
 	unsigned int i;
 
 	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
-		snprintf(name, sizeof(name), "%s_usecs",
-			 balloon_queue_names[i]);
-		balloon_histogram_show(file, name,
-				       &vb->queues[i].counts.latency,
+		snprintf(name, sizeof(name), "%s_usecs", balloon_queue_names[i]);
+		balloon_histogram_show(file, name, &vb->queues[i].counts.latency,
 				       balloon_log2_least);
 	}
 }

@@ -19,13 +19,13 @@
 /* A host that answers now and then is not to fill the log. */
 #define BALLOON_WATCH_QUIET	(300 * HZ)
 
-static const char *balloon_queue_name(struct balloon_queue *queue)
+static const char *queue_name(struct balloon_queue *queue)
 {
 	return balloon_queue_names[queue - queue->vb->queues];
 }
 
 /* Logs a queue that broke, unless all of them did: size.c says that. */
-static void balloon_queue_say_broken(struct balloon_queue *queue, unsigned long nr_4k)
+static void queue_say_broken(struct balloon_queue *queue, unsigned long nr_4k)
 {
 	struct balloon_queue *queues = queue->vb->queues;
 
@@ -35,12 +35,12 @@ static void balloon_queue_say_broken(struct balloon_queue *queue, unsigned long 
 	queue->said_broken = true;
 	dev_err(&queue->vb->vdev->dev,
 		"the %s queue is broken and is not used any more; it holds %lu KiB until the driver is unbound\n",
-		balloon_queue_name(queue), nr_4k * 4);
+		queue_name(queue), nr_4k * 4);
 	/* It goes on without the reporting queue. */
 	balloon_size_kick(queue->vb);
 }
 
-static void balloon_queue_say_silent(struct balloon_queue *queue, unsigned long nr_4k)
+static void queue_say_silent(struct balloon_queue *queue, unsigned long nr_4k)
 {
 	if (queue->said_silent || (queue->said_at &&
 				   time_before(jiffies, queue->said_at + BALLOON_WATCH_QUIET)))
@@ -49,26 +49,25 @@ static void balloon_queue_say_silent(struct balloon_queue *queue, unsigned long 
 	queue->said_at = jiffies ?: 1;
 	dev_warn(&queue->vb->vdev->dev,
 		 "the host has not answered on the %s queue for %u s and holds %lu KiB there; look at the host, the guest goes on\n",
-		 balloon_queue_name(queue), queue->nr_looks * BALLOON_WATCH_TICK / HZ,
+		 queue_name(queue), queue->nr_looks * BALLOON_WATCH_TICK / HZ,
 		 nr_4k * 4);
 }
 
-static void balloon_queue_say_answers(struct balloon_queue *queue)
+static void queue_say_answers(struct balloon_queue *queue)
 {
 	if (queue->said_silent)
 		dev_info(&queue->vb->vdev->dev, "the host answers again on the %s queue\n",
-			 balloon_queue_name(queue));
+			 queue_name(queue));
 	queue->said_silent = false;
 }
 
-static void balloon_queue_judge(struct balloon_queue *queue, bool progress,
-				unsigned long nr_4k)
+static void queue_judge(struct balloon_queue *queue, bool progress, unsigned long nr_4k)
 {
 	unsigned int i;
 
 	if (progress) {
 		WRITE_ONCE(queue->nr_looks, 0);
-		balloon_queue_say_answers(queue);
+		queue_say_answers(queue);
 		return;
 	}
 	WRITE_ONCE(queue->nr_looks, queue->nr_looks + 1);
@@ -76,13 +75,13 @@ static void balloon_queue_judge(struct balloon_queue *queue, bool progress,
 		balloon_queue_renotify(queue);
 		return;
 	}
-	balloon_queue_say_silent(queue, nr_4k);
+	queue_say_silent(queue, nr_4k);
 	for (i = 0; i < queue->nr_streams && queue->nr_looks == BALLOON_WATCH_LOOKS; i++)
 		queue->streams[i]->notify(queue->streams[i]);
 }
 
 /* Returns whether to look again. */
-static bool balloon_queue_look(struct balloon_queue *queue)
+static bool queue_look(struct balloon_queue *queue)
 {
 	bool is_stats = queue == &queue->vb->queues[BALLOON_QUEUE_STATS];
 	unsigned long flags, nr_4k;
@@ -100,14 +99,14 @@ static bool balloon_queue_look(struct balloon_queue *queue)
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	if (broken)
-		balloon_queue_say_broken(queue, nr_4k);
+		queue_say_broken(queue, nr_4k);
 	if (broken || is_stats)
 		return false;
-	balloon_queue_judge(queue, progress, nr_4k);
+	queue_judge(queue, progress, nr_4k);
 	return nr;
 }
 
-static void balloon_watch_work(struct work_struct *work)
+static void watch_work(struct work_struct *work)
 {
 	struct virtio_balloon *vb = container_of(to_delayed_work(work),
 						 struct virtio_balloon, watch.work);
@@ -115,7 +114,7 @@ static void balloon_watch_work(struct work_struct *work)
 	unsigned int i;
 
 	for (i = 0; i < BALLOON_QUEUE_NR; i++)
-		again |= balloon_queue_look(&vb->queues[i]);
+		again |= queue_look(&vb->queues[i]);
 	if (again)
 		balloon_work_plan(&vb->watch, BALLOON_WATCH_TICK);
 }
@@ -152,7 +151,7 @@ void balloon_watch(struct balloon_queue *queue)
  */
 void balloon_watch_init(struct virtio_balloon *vb)
 {
-	balloon_work_init(&vb->watch, vb->wq, balloon_watch_work);
+	balloon_work_init(&vb->watch, vb->wq, watch_work);
 }
 
 /**

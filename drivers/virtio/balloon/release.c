@@ -54,8 +54,7 @@ void balloon_pages_return(struct virtio_balloon *vb)
 			return;
 		if (!busy->nr_pages_held)
 			schedule_timeout_uninterruptible(1);
-		else if (!balloon_stream_wait(&busy->stream,
-					      BALLOON_RETURN_SILENCE))
+		else if (!balloon_stream_wait(&busy->stream, BALLOON_RETURN_SILENCE))
 			return;
 	}
 }
@@ -93,8 +92,7 @@ void balloon_pages_cancel(struct virtio_balloon *vb)
 
 	while ((batch = balloon_pool_cancelled(&pages->inflate))) {
 		if (batch->again)
-			balloon_pages_set_aside(vb, &batch->pages,
-						batch->nr_pages);
+			balloon_pages_set_aside(vb, &batch->pages, batch->nr_pages);
 		else
 			balloon_free_list(&batch->pages);
 		balloon_pool_put(&pages->inflate, batch);
@@ -127,8 +125,7 @@ void balloon_pages_release(struct virtio_balloon *vb)
 		balloon_free_list(&list);
 		cond_resched();
 	}
-	atomic_long_add(atomic_long_xchg(&pages->nr_pages, 0),
-			&pages->nr_stale);
+	atomic_long_add(atomic_long_xchg(&pages->nr_pages, 0), &pages->nr_stale);
 }
 
 /**
@@ -140,8 +137,7 @@ void balloon_pages_release(struct virtio_balloon *vb)
  */
 bool balloon_pages_release_stale(struct virtio_balloon *vb)
 {
-	unsigned long nr = min_t(unsigned long, balloon_pages_stale(vb),
-				 BALLOON_LIST_BATCH);
+	unsigned long nr = min_t(unsigned long, balloon_pages_stale(vb), BALLOON_LIST_BATCH);
 	LIST_HEAD(list);
 
 	if (!nr)
@@ -177,8 +173,7 @@ void balloon_pages_wait_stale(struct virtio_balloon *vb)
 }
 
 /* The host may still discard this, but will not say so: only the batches are of use. */
-static void balloon_inflate_strand(struct virtio_balloon *vb,
-				   struct balloon_discard *discard)
+static void inflate_strand(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
 	struct balloon_discards *discards = vb->discards;
 	struct balloon_batch *batch, *next;
@@ -195,8 +190,7 @@ static void balloon_inflate_strand(struct virtio_balloon *vb,
 }
 
 /* What was not posted yet is told by number, or was in the balloon before. */
-static void balloon_inflate_unpost(struct virtio_balloon *vb,
-				   struct balloon_discard *discard)
+static void inflate_unpost(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
 	struct balloon_batch *batch, *next;
 	struct page *block;
@@ -225,8 +219,7 @@ void balloon_inflate_check_reporting(struct virtio_balloon *vb)
 	struct balloon_discard *discard;
 	unsigned int i;
 
-	if (!discards || discards->broken ||
-	    !balloon_queue_broken(discards->stream.queue))
+	if (!discards || discards->broken || !balloon_queue_broken(discards->stream.queue))
 		return;
 	/* What came back before is all that does. */
 	balloon_inflate_settle(vb);
@@ -234,10 +227,10 @@ void balloon_inflate_check_reporting(struct virtio_balloon *vb)
 	discard = discards->open;
 	discards->open = NULL;
 	if (discard)
-		balloon_inflate_unpost(vb, discard);
+		inflate_unpost(vb, discard);
 	for (i = 0; i < BALLOON_DISCARDS; i++)
 		if (discards->discards[i].nr_pages)
-			balloon_inflate_strand(vb, &discards->discards[i]);
+			inflate_strand(vb, &discards->discards[i]);
 }
 
 /**
@@ -284,7 +277,6 @@ void balloon_release(struct virtio_balloon *vb)
 	if (!nr)
 		return;
 	balloon_event(vb, BALLOON_EVENT_RELEASE, nr, 0);
-	dev_info(&vb->vdev->dev,
-		 "%lu KiB given back to the guest without telling the host\n",
+	dev_info(&vb->vdev->dev, "%lu KiB given back to the guest without telling the host\n",
 		 nr << (PAGE_SHIFT - 10));
 }

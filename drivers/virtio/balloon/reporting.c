@@ -49,14 +49,14 @@
 /* Twice as many passes as it takes to show all memory, if meanwhile more is freed. */
 #define BALLOON_REPORTING_PASSES	32
 
-static struct virtio_balloon *balloon_reporting_vb(struct balloon_reporting *reporting)
+static struct virtio_balloon *reporting_vb(struct balloon_reporting *reporting)
 {
 	return container_of(reporting, struct virtio_balloon, reporting);
 }
 
 /* Blocks from the front of a list that are posted together. */
-static unsigned int balloon_reporting_fit(struct balloon_reporting *reporting,
-					  struct scatterlist *sg, unsigned int nr_sg)
+static unsigned int reporting_fit(struct balloon_reporting *reporting,
+				  struct scatterlist *sg, unsigned int nr_sg)
 {
 	size_t bytes = sg->length;
 	unsigned int nr = 1;
@@ -67,8 +67,8 @@ static unsigned int balloon_reporting_fit(struct balloon_reporting *reporting,
 	return nr;
 }
 
-static unsigned long balloon_reporting_pages(struct balloon_reporting *reporting,
-					     struct scatterlist *sg, unsigned int nr_sg)
+static unsigned long reporting_pages(struct balloon_reporting *reporting,
+				     struct scatterlist *sg, unsigned int nr_sg)
 {
 	unsigned long nr, nr_pages = 0;
 
@@ -84,10 +84,10 @@ static unsigned long balloon_reporting_pages(struct balloon_reporting *reporting
  * Posts as many blocks as fit. Reports are one element. Hints have one element each: that is
  * how Linux has always sent them, and QEMU before 7.0 looks at the first descriptor only.
  */
-static int balloon_reporting_post(struct balloon_reporting *reporting,
-				  struct scatterlist *sg, unsigned int nr_sg)
+static int reporting_post(struct balloon_reporting *reporting,
+			  struct scatterlist *sg, unsigned int nr_sg)
 {
-	unsigned int nr = balloon_reporting_fit(reporting, sg, nr_sg);
+	unsigned int nr = reporting_fit(reporting, sg, nr_sg);
 	unsigned int nr_each = reporting->hinting ? 1 : nr;
 	int ret = balloon_queue_post_blocks(&reporting->to->stream, reporting->requests, sg, nr,
 					    nr_each);
@@ -104,8 +104,8 @@ static int balloon_reporting_post(struct balloon_reporting *reporting,
  * be among the blocks: the host hears of that first. Once nothing may begin, nothing
  * does: the device could be reset by then.
  */
-static int balloon_reporting_try(struct balloon_reporting *reporting,
-				 struct scatterlist *sg, unsigned int nr_sg)
+static int reporting_try(struct balloon_reporting *reporting,
+			 struct scatterlist *sg, unsigned int nr_sg)
 {
 	int err = -ENOSPC;
 
@@ -116,14 +116,14 @@ static int balloon_reporting_try(struct balloon_reporting *reporting,
 	else if (!reporting->to->nr_sg)
 		err = -EOPNOTSUPP;
 	else
-		WRITE_ONCE(reporting->nr_busy, balloon_reporting_pages(reporting, sg, nr_sg));
-	if (err == -ENOSPC && !balloon_pages_unseen(balloon_reporting_vb(reporting)))
-		err = balloon_reporting_post(reporting, sg, nr_sg);
+		WRITE_ONCE(reporting->nr_busy, reporting_pages(reporting, sg, nr_sg));
+	if (err == -ENOSPC && !balloon_pages_unseen(reporting_vb(reporting)))
+		err = reporting_post(reporting, sg, nr_sg);
 	mutex_unlock(&reporting->gate);
 	return err;
 }
 
-static void balloon_reporting_wait(struct balloon_reporting *reporting)
+static void reporting_wait(struct balloon_reporting *reporting)
 {
 	struct balloon_stream *stream = &reporting->to->stream;
 
@@ -140,7 +140,7 @@ static void balloon_reporting_wait(struct balloon_reporting *reporting)
 	while (!balloon_queue_arm(stream->queue, BALLOON_ARM_FIRST))
 		balloon_stream_take(stream);
 	if (reporting->to == &reporting->reports)
-		balloon_discard_retry(balloon_reporting_vb(reporting));
+		balloon_discard_retry(reporting_vb(reporting));
 }
 
 /*
@@ -148,18 +148,17 @@ static void balloon_reporting_wait(struct balloon_reporting *reporting)
  * device that has had another command since the kernel showed the blocks may have ignored
  * hints, and what was reported when the kernel's notes were erased is to be hinted.
  */
-static int balloon_reporting_send(struct balloon_reporting *reporting,
-				  struct scatterlist *sg, unsigned int nr_sg)
+static int reporting_send(struct balloon_reporting *reporting,
+			  struct scatterlist *sg, unsigned int nr_sg)
 {
 	unsigned long end = jiffies + BALLOON_REPORTING_ROOM;
 	int err;
 
-	while ((err = balloon_reporting_try(reporting, sg, nr_sg)) == -ENOSPC &&
-	       time_before(jiffies, end))
+	while ((err = reporting_try(reporting, sg, nr_sg)) == -ENOSPC && time_before(jiffies, end))
 		schedule_timeout_idle(BALLOON_REPORTING_RETRY);
 	if (err)
 		return err;
-	balloon_reporting_wait(reporting);
+	reporting_wait(reporting);
 	/* Stopped meanwhile: perhaps it was the reset that ended this. */
 	if (!READ_ONCE(reporting->running))
 		return -ENODEV;
@@ -171,13 +170,11 @@ static int balloon_reporting_send(struct balloon_reporting *reporting,
 }
 
 /* The host has answered, though what it was told may be stale. */
-static void balloon_reporting_count(struct balloon_reporting *reporting,
-				    unsigned long nr_pages)
+static void reporting_count(struct balloon_reporting *reporting, unsigned long nr_pages)
 {
 	struct balloon_reporting_queue *to = reporting->to;
 
-	WRITE_ONCE(to->elements, to->elements +
-		   (to == &reporting->hints ? reporting->nr_sg : 1));
+	WRITE_ONCE(to->elements, to->elements + (to == &reporting->hints ? reporting->nr_sg : 1));
 	WRITE_ONCE(to->blocks, to->blocks + reporting->nr_sg);
 	WRITE_ONCE(to->pages, to->pages + nr_pages);
 	WRITE_ONCE(reporting->nr_pass, reporting->nr_pass + nr_pages);
@@ -187,12 +184,11 @@ static void balloon_reporting_count(struct balloon_reporting *reporting,
  * The kernel's worker has isolated @nr_sg blocks, and frees them again when this
  * returns. An error means that they were not all reported.
  */
-static int balloon_reporting_report(struct page_reporting_dev_info *info,
-				    struct scatterlist *sg, unsigned int nr_sg)
+static int reporting_report(struct page_reporting_dev_info *info,
+			    struct scatterlist *sg, unsigned int nr_sg)
 {
-	struct balloon_reporting *reporting =
-		container_of(info, struct balloon_reporting, info);
-	struct virtio_balloon *vb = balloon_reporting_vb(reporting);
+	struct balloon_reporting *reporting = container_of(info, struct balloon_reporting, info);
+	struct virtio_balloon *vb = reporting_vb(reporting);
 	unsigned long nr_pages;
 	ktime_t begin;
 	int err = 0;
@@ -201,14 +197,14 @@ static int balloon_reporting_report(struct page_reporting_dev_info *info,
 	for (; nr_sg && !err; sg += reporting->nr_sg, nr_sg -= reporting->nr_sg) {
 		reporting->nr_sg = nr_sg;
 		begin = ktime_get();
-		err = balloon_reporting_send(reporting, sg, nr_sg);
+		err = reporting_send(reporting, sg, nr_sg);
 		if (err == -EOPNOTSUPP)
 			break;
-		nr_pages = balloon_reporting_pages(reporting, sg, reporting->nr_sg);
+		nr_pages = reporting_pages(reporting, sg, reporting->nr_sg);
 		trace_balloon_free_report(vb->vdev->index, reporting->nr_sg, nr_pages,
 					  ktime_us_delta(ktime_get(), begin), err);
 		if (!err || err == -EAGAIN) {
-			balloon_reporting_count(reporting, nr_pages);
+			reporting_count(reporting, nr_pages);
 			continue;
 		}
 		balloon_event(vb, BALLOON_EVENT_REPORT_FAILED, nr_pages, -err);
@@ -220,7 +216,7 @@ static int balloon_reporting_report(struct page_reporting_dev_info *info,
 }
 
 /* Whether the kernel's worker runs or is about to; not if only its timer does. */
-static bool balloon_reporting_under_way(struct balloon_reporting *reporting)
+static bool reporting_under_way(struct balloon_reporting *reporting)
 {
 	unsigned int busy = work_busy(&reporting->info.work.work);
 
@@ -229,7 +225,7 @@ static bool balloon_reporting_under_way(struct balloon_reporting *reporting)
 }
 
 /* Whether the kernel's worker waits for a host that does not answer. */
-static bool balloon_reporting_stuck(struct balloon_reporting *reporting)
+static bool reporting_stuck(struct balloon_reporting *reporting)
 {
 	struct balloon_queue *queue;
 
@@ -239,16 +235,16 @@ static bool balloon_reporting_stuck(struct balloon_reporting *reporting)
 	return balloon_queue_silent(queue) || balloon_queue_broken(queue);
 }
 
-static void balloon_reporting_pass(struct work_struct *work)
+static void reporting_pass(struct work_struct *work)
 {
 	struct balloon_reporting *reporting = container_of(to_delayed_work(work),
 							   struct balloon_reporting,
 							   pass.work);
 
 	mutex_lock(&reporting->gate);
-	if (balloon_reporting_stuck(reporting))
+	if (reporting_stuck(reporting))
 		WRITE_ONCE(reporting->passes_left, 0);
-	if (reporting->passes_left && !balloon_reporting_under_way(reporting)) {
+	if (reporting->passes_left && !reporting_under_way(reporting)) {
 		WRITE_ONCE(reporting->passes_left,
 			   reporting->nr_pass ? reporting->passes_left - 1 : 0);
 		WRITE_ONCE(reporting->nr_pass, 0);
@@ -261,7 +257,7 @@ static void balloon_reporting_pass(struct work_struct *work)
 }
 
 /* Runs passes from now on until one brings nothing. The gate is held. */
-static void balloon_reporting_begin(struct balloon_reporting *reporting)
+static void reporting_begin(struct balloon_reporting *reporting)
 {
 	struct balloon_reporting_queue *to = reporting->hinting ? &reporting->hints :
 								  &reporting->reports;
@@ -288,7 +284,7 @@ void balloon_reporting_begin_passes(struct virtio_balloon *vb)
 
 	mutex_lock(&reporting->gate);
 	if (!reporting->hinting)
-		balloon_reporting_begin(reporting);
+		reporting_begin(reporting);
 	mutex_unlock(&reporting->gate);
 }
 
@@ -320,7 +316,7 @@ int balloon_reporting_now(struct virtio_balloon *vb)
 		if (schedule_timeout_interruptible(1) && signal_pending(current))
 			return -EINTR;
 	}
-	if (balloon_reporting_stuck(reporting))
+	if (reporting_stuck(reporting))
 		return -ETIMEDOUT;
 	/* What is hinted is not shown again before the migration is over. */
 	return READ_ONCE(vb->hint.named) || READ_ONCE(reporting->held) ||
@@ -343,8 +339,7 @@ const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
 		return "this kernel's notes of reported memory cannot be erased";
 	if (vb->reporting.reports.nr_sg && !READ_ONCE(vb->reporting.registered))
 		return "the kernel shows no free memory to this device";
-	return vb->reporting.hints.nr_sg ? NULL :
-					   "the hint queue has room for one block only";
+	return vb->reporting.hints.nr_sg ? NULL : "the hint queue has room for one block only";
 }
 
 /**
@@ -384,23 +379,21 @@ void balloon_reporting_hint(struct virtio_balloon *vb, bool hint)
 	WRITE_ONCE(reporting->hinting, hint);
 	if (hint) {
 		WRITE_ONCE(reporting->notes, reporting->notes + 1);
-		balloon_reporting_begin(reporting);
+		reporting_begin(reporting);
 	}
 	mutex_unlock(&reporting->gate);
 }
 
-static void balloon_reporting_notify(struct balloon_stream *stream)
+static void reporting_notify(struct balloon_stream *stream)
 {
 	wake_up(&stream->queue->wait);
 }
 
-static void balloon_reporting_init_queue(struct virtio_balloon *vb,
-					 struct balloon_reporting_queue *queue,
-					 unsigned int feature, enum balloon_queue_id id)
+static void reporting_init_queue(struct virtio_balloon *vb, struct balloon_reporting_queue *queue,
+				 unsigned int feature, enum balloon_queue_id id)
 {
 	if (virtio_has_feature(vb->vdev, feature))
-		balloon_stream_init(&queue->stream, &vb->queues[id],
-				    balloon_reporting_notify);
+		balloon_stream_init(&queue->stream, &vb->queues[id], reporting_notify);
 }
 
 /**
@@ -415,19 +408,19 @@ int balloon_reporting_init(struct virtio_balloon *vb)
 	struct balloon_reporting *reporting = &vb->reporting;
 
 	mutex_init(&reporting->gate);
-	balloon_work_init(&reporting->pass, vb->wq, balloon_reporting_pass);
-	balloon_reporting_init_queue(vb, &reporting->reports, VIRTIO_BALLOON_F_REPORTING,
-				     BALLOON_QUEUE_REPORTING);
-	balloon_reporting_init_queue(vb, &reporting->hints, VIRTIO_BALLOON_F_FREE_PAGE_HINT,
-				     BALLOON_QUEUE_HINT);
-	reporting->info.report = balloon_reporting_report;
+	balloon_work_init(&reporting->pass, vb->wq, reporting_pass);
+	reporting_init_queue(vb, &reporting->reports, VIRTIO_BALLOON_F_REPORTING,
+			     BALLOON_QUEUE_REPORTING);
+	reporting_init_queue(vb, &reporting->hints, VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+			     BALLOON_QUEUE_HINT);
+	reporting->info.report = reporting_report;
 	reporting->info.order = BALLOON_BLOCK_ORDER_MIN;
 	reporting->order = BALLOON_BLOCK_ORDER_MIN;
 	return 0;
 }
 
 /* Half of a ring is for the others who use it. */
-static void balloon_reporting_start_queue(struct balloon_reporting_queue *queue)
+static void reporting_start_queue(struct balloon_reporting_queue *queue)
 {
 	if (queue->stream.queue)
 		queue->nr_sg = balloon_queue_size(queue->stream.queue) / 2;
@@ -476,14 +469,13 @@ int balloon_reporting_start(struct virtio_balloon *vb)
 
 	mutex_lock(&reporting->gate);
 	reporting->running = true;
-	balloon_reporting_start_queue(&reporting->reports);
-	balloon_reporting_start_queue(&reporting->hints);
+	reporting_start_queue(&reporting->reports);
+	reporting_start_queue(&reporting->hints);
 	mutex_unlock(&reporting->gate);
 	if (reporting->reports.stream.queue)
 		err = reporting->reports.nr_sg ? balloon_reporting_register(vb) : -ENOSPC;
 	if (err)
-		dev_warn(&vb->vdev->dev,
-			 "free memory is not reported to this device: %s (%d)\n",
+		dev_warn(&vb->vdev->dev, "free memory is not reported to this device: %s (%d)\n",
 			 err == -EBUSY ? "another one has it already" :
 			 err == -ENOSPC ? "its ring has room for one block only" :
 			 "the kernel refuses", err);

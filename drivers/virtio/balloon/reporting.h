@@ -108,8 +108,7 @@ static inline void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
 {
 }
 
-static inline bool balloon_reporting_answered(struct virtio_balloon *vb,
-					      unsigned long timeout)
+static inline bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout)
 {
 	return true;
 }

@@ -61,10 +61,8 @@ void balloon_resync_target_read(struct virtio_balloon *vb, bool same)
 
 	if (!same) {
 		resync->suspected = false;
-	} else if (resync->known && READ_ONCE(resync->fresh) &&
-		   (!resync->ended ||
-		    time_after(jiffies,
-			       resync->ended_at + BALLOON_RESYNC_PAUSE))) {
+	} else if (resync->known && READ_ONCE(resync->fresh) && (!resync->ended ||
+		    time_after(jiffies, resync->ended_at + BALLOON_RESYNC_PAUSE))) {
 		resync->suspected = true;
 		resync->suspected_at = jiffies;
 	}
@@ -94,14 +92,13 @@ bool balloon_resync_due(struct virtio_balloon *vb)
 
 	if (resync->active || READ_ONCE(resync->wanted))
 		return true;
-	if (!resync->suspected ||
-	    time_before(jiffies, resync->suspected_at + BALLOON_RESYNC_DELAY))
+	if (!resync->suspected || time_before(jiffies, resync->suspected_at + BALLOON_RESYNC_DELAY))
 		return false;
 	resync->suspected = false;
 	return !balloon_hint_recent(vb);
 }
 
-static void balloon_resync_begin(struct virtio_balloon *vb)
+static void resync_begin(struct virtio_balloon *vb)
 {
 	struct balloon_resync *resync = &vb->resync;
 
@@ -120,7 +117,7 @@ static void balloon_resync_begin(struct virtio_balloon *vb)
  * be found, and those that somebody has locked stay where they are on some kernels. Blocks
  * can only be announced on the reporting queue.
  */
-static unsigned long balloon_resync_missed(struct virtio_balloon *vb)
+static unsigned long resync_missed(struct virtio_balloon *vb)
 {
 	struct balloon_resync *resync = &vb->resync;
 	unsigned long pages = balloon_pages_count(vb);
@@ -136,14 +133,13 @@ static unsigned long balloon_resync_missed(struct virtio_balloon *vb)
 }
 
 /* Announces a discard of blocks or a batch of pages; as balloon_pages_announce_batch(). */
-static long balloon_resync_announce(struct virtio_balloon *vb)
+static long resync_announce(struct virtio_balloon *vb)
 {
 	struct balloon_resync *resync = &vb->resync;
 	long rc = balloon_inflate_blocks_again(vb, &resync->nr_blocks);
 
 	if (rc > 0)
-		resync->nr_block_pages -= min_t(unsigned long, rc,
-						resync->nr_block_pages);
+		resync->nr_block_pages -= min_t(unsigned long, rc, resync->nr_block_pages);
 	return rc ? rc : balloon_pages_announce_batch(vb);
 }
 
@@ -160,14 +156,13 @@ bool balloon_resync_step(struct virtio_balloon *vb)
 	long rc;
 
 	if (!resync->active)
-		balloon_resync_begin(vb);
-	rc = balloon_resync_announce(vb);
+		resync_begin(vb);
+	rc = resync_announce(vb);
 	if (rc || balloon_size_inflating(vb)) {
 		resync->stirred_at = jiffies;
 		return rc > 0;
 	}
-	if (balloon_resync_missed(vb) &&
-	    time_before(jiffies, resync->stirred_at + BALLOON_RESYNC_PATIENCE))
+	if (resync_missed(vb) && time_before(jiffies, resync->stirred_at + BALLOON_RESYNC_PATIENCE))
 		return false;
 	resync->ended = true;
 	resync->ended_at = jiffies;
@@ -191,7 +186,7 @@ void balloon_resync_end(struct virtio_balloon *vb)
 
 	if (!resync->active)
 		return;
-	missed = balloon_resync_missed(vb);
+	missed = resync_missed(vb);
 	if (missed)
 		WRITE_ONCE(resync->fresh, true);
 	balloon_event(vb, BALLOON_EVENT_RESYNC_END, balloon_size_actual(vb), missed);

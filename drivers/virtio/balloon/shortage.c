@@ -20,7 +20,7 @@
 
 static unsigned long long balloon_floor_bytes = BALLOON_FLOOR_AUTO;
 
-static int balloon_floor_set(const char *val, const struct kernel_param *kp)
+static int floor_set(const char *val, const struct kernel_param *kp)
 {
 	unsigned long long bytes;
 	char *end;
@@ -36,7 +36,7 @@ static int balloon_floor_set(const char *val, const struct kernel_param *kp)
 	return 0;
 }
 
-static int balloon_floor_get(char *buffer, const struct kernel_param *kp)
+static int floor_get(char *buffer, const struct kernel_param *kp)
 {
 	unsigned long long bytes = READ_ONCE(balloon_floor_bytes);
 
@@ -46,8 +46,8 @@ static int balloon_floor_get(char *buffer, const struct kernel_param *kp)
 }
 
 static const struct kernel_param_ops balloon_floor_ops = {
-	.set = balloon_floor_set,
-	.get = balloon_floor_get,
+	.set = floor_set,
+	.get = floor_get,
 };
 
 module_param_cb(floor, &balloon_floor_ops, NULL, 0644);
@@ -75,7 +75,7 @@ unsigned long balloon_floor(struct virtio_balloon *vb)
  * MemAvailable without free CMA pages: kernel allocations cannot have those. Where
  * they were all that the floor left, fork() found no memory, and init died.
  */
-static long balloon_shortage_available(void)
+static long shortage_available(void)
 {
 	return si_mem_available() - global_zone_page_state(NR_FREE_CMA_PAGES);
 }
@@ -88,13 +88,11 @@ static long balloon_shortage_available(void)
  * Context: any.
  * Return: pages; 0 at the floor.
  */
-unsigned long balloon_shortage_room(struct virtio_balloon *vb,
-				    unsigned long nr_pages)
+unsigned long balloon_shortage_room(struct virtio_balloon *vb, unsigned long nr_pages)
 {
-	long nr_available = balloon_shortage_available();
+	long nr_available = shortage_available();
 
-	return balloon_floor_room(nr_pages, nr_available, balloon_floor(vb),
-				  SZ_1M >> PAGE_SHIFT);
+	return balloon_floor_room(nr_pages, nr_available, balloon_floor(vb), SZ_1M >> PAGE_SHIFT);
 }
 
 /* Jiffies until @when, or none. What is very far away is long past, and wrapped. */
@@ -133,7 +131,7 @@ unsigned long balloon_shortage_pause(struct virtio_balloon *vb)
 	return balloon_until(vb->shortage.retry_at);
 }
 
-static void balloon_shortage_log(struct virtio_balloon *vb)
+static void shortage_log(struct virtio_balloon *vb)
 {
 	struct balloon_shortage *shortage = &vb->shortage;
 	u64 have = (u64)balloon_size_actual(vb) << PAGE_SHIFT;
@@ -165,7 +163,7 @@ void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor)
 	shortage->backoff_ms = balloon_backoff_ms(shortage->backoff_ms);
 	shortage->retry_at = jiffies + msecs_to_jiffies(shortage->backoff_ms);
 	shortage->at_floor = at_floor;
-	balloon_shortage_log(vb);
+	shortage_log(vb);
 }
 
 /**
@@ -225,12 +223,9 @@ void balloon_shortage_oom(struct virtio_balloon *vb)
 	if (time_after(jiffies, shortage->oom_until + pause))
 		shortage->oom_pause_ms = 0;
 	/* One shortage asks many times within its pause. */
-	if (!shortage->oom_pause_ms ||
-	    time_after_eq(jiffies, shortage->oom_until))
-		shortage->oom_pause_ms =
-			balloon_oom_pause_ms(shortage->oom_pause_ms);
-	WRITE_ONCE(shortage->oom_until,
-		   jiffies + msecs_to_jiffies(shortage->oom_pause_ms));
+	if (!shortage->oom_pause_ms || time_after_eq(jiffies, shortage->oom_until))
+		shortage->oom_pause_ms = balloon_oom_pause_ms(shortage->oom_pause_ms);
+	WRITE_ONCE(shortage->oom_until, jiffies + msecs_to_jiffies(shortage->oom_pause_ms));
 	balloon_size_kick(vb);
 }
 
@@ -267,8 +262,7 @@ unsigned long balloon_shortage_oom_pause(struct virtio_balloon *vb)
  */
 int balloon_shortage_init(struct virtio_balloon *vb)
 {
-	ratelimit_state_init(&vb->shortage.ratelimit,
-			     BALLOON_SHORTAGE_INTERVAL, 1);
+	ratelimit_state_init(&vb->shortage.ratelimit, BALLOON_SHORTAGE_INTERVAL, 1);
 	ratelimit_set_flags(&vb->shortage.ratelimit, RATELIMIT_MSG_ON_RELEASE);
 	vb->shortage.ram = totalram_pages();
 	return 0;

@@ -41,8 +41,7 @@ int balloon_shortage_init(struct virtio_balloon *vb);
 int balloon_shortage_start(struct virtio_balloon *vb);
 
 unsigned long balloon_floor(struct virtio_balloon *vb);
-unsigned long balloon_shortage_room(struct virtio_balloon *vb,
-				    unsigned long nr_pages);
+unsigned long balloon_shortage_room(struct virtio_balloon *vb, unsigned long nr_pages);
 
 bool balloon_shortage_pausing(struct virtio_balloon *vb);
 unsigned long balloon_shortage_pause(struct virtio_balloon *vb);

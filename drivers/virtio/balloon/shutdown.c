@@ -37,8 +37,7 @@ void balloon_shutdown(struct virtio_device *vdev)
  */
 int balloon_shutdown_init(struct virtio_balloon *vb)
 {
-	return balloon_compat_shutdown_add(&vb->shutdown, vb->vdev,
-					   balloon_shutdown);
+	return balloon_compat_shutdown_add(&vb->shutdown, vb->vdev, balloon_shutdown);
 }
 
 /**

@@ -64,7 +64,7 @@ void balloon_size_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 }
 
 /* The system may sleep; not if a target came just now. */
-static void balloon_size_relax(struct virtio_balloon *vb)
+static void size_relax(struct virtio_balloon *vb)
 {
 	pm_relax(&vb->vdev->dev);
 	if (READ_ONCE(vb->size.target_changed))
@@ -90,20 +90,18 @@ void balloon_size_notify(struct balloon_stream *stream)
  */
 bool balloon_size_interrupted(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->size.target_changed) ||
-	       READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT ||
+	return READ_ONCE(vb->size.target_changed) || READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT ||
 	       !balloon_work_running(&vb->size.work);
 }
 
 /* Whether the last step moved something, so that another may. */
-static bool balloon_size_moving(enum balloon_size_state state)
+static bool size_moving(enum balloon_size_state state)
 {
-	return state == BALLOON_SIZE_INFLATING ||
-	       state == BALLOON_SIZE_DEFLATING ||
+	return state == BALLOON_SIZE_INFLATING || state == BALLOON_SIZE_DEFLATING ||
 	       state == BALLOON_SIZE_RESYNCING;
 }
 
-static void balloon_size_read_target(struct virtio_balloon *vb)
+static void size_read_target(struct virtio_balloon *vb)
 {
 	struct balloon_size *size = &vb->size;
 	unsigned long target;
@@ -160,15 +158,14 @@ unsigned long balloon_size_announcing(struct virtio_balloon *vb)
 }
 
 /* Tells the device how large the balloon is; not at every step. */
-static void balloon_size_publish(struct virtio_balloon *vb, bool now)
+static void size_publish(struct virtio_balloon *vb, bool now)
 {
 	struct balloon_size *size = &vb->size;
 	u32 nr_4k = balloon_pages_to_4k(balloon_size_actual(vb), PAGE_SHIFT);
 
 	if (nr_4k == size->actual_4k)
 		return;
-	if (!now && !balloon_actual_due(size->actual_4k, nr_4k,
-					jiffies_to_msecs(jiffies -
+	if (!now && !balloon_actual_due(size->actual_4k, nr_4k, jiffies_to_msecs(jiffies -
 							 size->actual_when)))
 		return;
 	balloon_config_set_actual(vb, nr_4k);
@@ -176,21 +173,19 @@ static void balloon_size_publish(struct virtio_balloon *vb, bool now)
 	size->actual_when = jiffies;
 }
 
-static enum balloon_size_state balloon_size_shortage(struct virtio_balloon *vb)
+static enum balloon_size_state size_shortage(struct virtio_balloon *vb)
 {
-	return vb->shortage.at_floor ? BALLOON_SIZE_FLOOR :
-				       BALLOON_SIZE_NO_MEMORY;
+	return vb->shortage.at_floor ? BALLOON_SIZE_FLOOR : BALLOON_SIZE_NO_MEMORY;
 }
 
-static enum balloon_size_state balloon_size_inflate(struct virtio_balloon *vb,
-						    unsigned long nr_pages)
+static enum balloon_size_state size_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	long rc;
 
 	if (balloon_shortage_after_oom(vb))
 		return BALLOON_SIZE_OOM;
 	if (balloon_shortage_pausing(vb))
-		return balloon_size_shortage(vb);
+		return size_shortage(vb);
 	/*
 	 * A page whose deflation the host has not seen yet may be among those
 	 * that are inflated next: the host must not mistake their order.
@@ -204,20 +199,18 @@ static enum balloon_size_state balloon_size_inflate(struct virtio_balloon *vb,
 		return BALLOON_SIZE_IDLE;
 	if (rc == -ENOMEM) {
 		balloon_shortage_begin(vb, !nr_pages);
-		return balloon_size_shortage(vb);
+		return size_shortage(vb);
 	}
 	if (rc > 0)
 		balloon_shortage_end(vb);
 	return BALLOON_SIZE_INFLATING;
 }
 
-static enum balloon_size_state balloon_size_deflate(struct virtio_balloon *vb,
-						    unsigned long nr_pages)
+static enum balloon_size_state size_deflate(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	long rc;
 
-	if (balloon_blocks_release(vb, min_t(unsigned long, nr_pages,
-					     BALLOON_RELEASE_STEP >>
+	if (balloon_blocks_release(vb, min_t(unsigned long, nr_pages, BALLOON_RELEASE_STEP >>
 					     PAGE_SHIFT)))
 		return BALLOON_SIZE_DEFLATING;
 
@@ -234,12 +227,11 @@ static enum balloon_size_state balloon_size_deflate(struct virtio_balloon *vb,
  * One batch towards the target. IDLE: there is nothing to do until the host
  * answers or the target changes; INFLATING or DEFLATING: come again.
  */
-static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
+static enum balloon_size_state size_step(struct virtio_balloon *vb)
 {
 	unsigned long target = vb->size.target;
 	unsigned long have = balloon_size_actual(vb);
-	unsigned long coming = balloon_size_inflating(vb) -
-			       balloon_size_announcing(vb);
+	unsigned long coming = balloon_size_inflating(vb) - balloon_size_announcing(vb);
 
 	if (READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT)
 		balloon_resync_end(vb);
@@ -261,9 +253,9 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 	if (have > target || have + coming < target)
 		balloon_resync_end(vb);
 	if (have > target)
-		return balloon_size_deflate(vb, have - target);
+		return size_deflate(vb, have - target);
 	if (have + coming < target)
-		return balloon_size_inflate(vb, target - have - coming);
+		return size_inflate(vb, target - have - coming);
 	balloon_shortage_forget(vb);
 	if (have == target && target == vb->size.target)
 		balloon_size_reached(vb);
@@ -273,11 +265,10 @@ static enum balloon_size_state balloon_size_step(struct virtio_balloon *vb)
 }
 
 /* Whether the host owes an answer, and since when it does. */
-static bool balloon_size_check_host(struct virtio_balloon *vb, bool answered)
+static bool size_check_host(struct virtio_balloon *vb, bool answered)
 {
 	struct balloon_size *size = &vb->size;
-	bool awaiting = balloon_size_inflating(vb) ||
-			balloon_pages_deflating(vb);
+	bool awaiting = balloon_size_inflating(vb) || balloon_pages_deflating(vb);
 
 	if (answered || !size->awaiting)
 		size->last_answer = jiffies;
@@ -285,7 +276,7 @@ static bool balloon_size_check_host(struct virtio_balloon *vb, bool answered)
 	return !awaiting || time_before(jiffies, size->last_answer + BALLOON_SILENCE);
 }
 
-static bool balloon_size_broken(struct virtio_balloon *vb)
+static bool size_broken(struct virtio_balloon *vb)
 {
 	if (!balloon_queue_broken(&vb->queues[BALLOON_QUEUE_INFLATE]) &&
 	    !balloon_queue_broken(&vb->queues[BALLOON_QUEUE_DEFLATE]))
@@ -301,7 +292,7 @@ static bool balloon_size_broken(struct virtio_balloon *vb)
 }
 
 /* What to report while batches are out, and nothing else is to be done. */
-static enum balloon_size_state balloon_size_waiting(struct virtio_balloon *vb)
+static enum balloon_size_state size_waiting(struct virtio_balloon *vb)
 {
 	if (balloon_pages_deflating(vb))
 		return BALLOON_SIZE_DEFLATING;
@@ -313,10 +304,9 @@ static enum balloon_size_state balloon_size_waiting(struct virtio_balloon *vb)
 }
 
 /* Jiffies until a worker that cannot go on now tries again. */
-static unsigned long balloon_size_pause(struct virtio_balloon *vb,
-					enum balloon_size_state state)
+static unsigned long size_pause(struct virtio_balloon *vb, enum balloon_size_state state)
 {
-	if (balloon_size_moving(state))
+	if (size_moving(state))
 		return 0;
 	if (state == BALLOON_SIZE_ISOLATED)
 		return BALLOON_ISOLATED_RETRY;
@@ -329,18 +319,16 @@ static unsigned long balloon_size_pause(struct virtio_balloon *vb,
 	return MAX_SCHEDULE_TIMEOUT;
 }
 
-static void balloon_size_plan(struct virtio_balloon *vb,
-			      enum balloon_size_state state)
+static void size_plan(struct virtio_balloon *vb, enum balloon_size_state state)
 {
-	unsigned long pause = min(balloon_size_pause(vb, state),
-				  balloon_resync_pause(vb));
+	unsigned long pause = min(size_pause(vb, state), balloon_resync_pause(vb));
 
 	if (pause != MAX_SCHEDULE_TIMEOUT)
 		balloon_work_plan(&vb->size.work, pause);
 }
 
 /* Asks for the host's answers; false if there are some already. */
-static bool balloon_size_arm(struct virtio_balloon *vb)
+static bool size_arm(struct virtio_balloon *vb)
 {
 	bool armed = true;
 	unsigned int i;
@@ -352,35 +340,32 @@ static bool balloon_size_arm(struct virtio_balloon *vb)
 	};
 
 	for (i = 0; i < ARRAY_SIZE(queues); i++)
-		armed &= balloon_queue_arm(&vb->queues[queues[i]],
-					   BALLOON_ARM_MOST);
+		armed &= balloon_queue_arm(&vb->queues[queues[i]], BALLOON_ARM_MOST);
 	return armed;
 }
 
-static void balloon_size_rest(struct virtio_balloon *vb,
-			      enum balloon_size_state state, bool answering)
+static void size_rest(struct virtio_balloon *vb, enum balloon_size_state state, bool answering)
 {
 	balloon_inflate_flush(vb);
-	if (!balloon_size_arm(vb))
+	if (!size_arm(vb))
 		balloon_size_kick(vb);
-	balloon_size_plan(vb, state);
+	size_plan(vb, state);
 
 	if (!answering)
 		state = BALLOON_SIZE_HOST_SILENT;
 	else if (state == BALLOON_SIZE_IDLE)
-		state = balloon_size_waiting(vb);
+		state = size_waiting(vb);
 	balloon_size_set_state(vb, state);
-	balloon_size_publish(vb, !balloon_size_moving(state));
-	if (!balloon_size_moving(state)) {
+	size_publish(vb, !size_moving(state));
+	if (!size_moving(state)) {
 		balloon_size_told(vb);
-		balloon_size_relax(vb);
+		size_relax(vb);
 	}
 }
 
 static void balloon_size_work(struct work_struct *work)
 {
-	struct virtio_balloon *vb = container_of(to_delayed_work(work),
-						 struct virtio_balloon,
+	struct virtio_balloon *vb = container_of(to_delayed_work(work), struct virtio_balloon,
 						 size.work.work);
 	unsigned long end = jiffies + BALLOON_RUN_MAX;
 	enum balloon_size_state state;
@@ -393,22 +378,22 @@ static void balloon_size_work(struct work_struct *work)
 		answered |= balloon_oom_settle(vb);
 		if (!balloon_work_running(&vb->size.work))
 			return;
-		if (balloon_size_broken(vb)) {
+		if (size_broken(vb)) {
 			/* Queues that are whole have other users, whose answers were reaped. */
-			if (!balloon_size_arm(vb))
+			if (!size_arm(vb))
 				balloon_size_kick(vb);
 			return;
 		}
 		balloon_inflate_check_reporting(vb);
-		balloon_size_read_target(vb);
-		state = balloon_size_step(vb);
-		if (balloon_size_moving(state))
+		size_read_target(vb);
+		state = size_step(vb);
+		if (size_moving(state))
 			balloon_size_set_state(vb, state);
-		balloon_size_publish(vb, false);
+		size_publish(vb, false);
 		cond_resched();
-	} while (balloon_size_moving(state) && time_before(jiffies, end));
+	} while (size_moving(state) && time_before(jiffies, end));
 
-	balloon_size_rest(vb, state, balloon_size_check_host(vb, answered));
+	size_rest(vb, state, size_check_host(vb, answered));
 }
 
 /**
@@ -419,7 +404,7 @@ static void balloon_size_work(struct work_struct *work)
  */
 void balloon_size_report(struct virtio_balloon *vb)
 {
-	balloon_size_publish(vb, true);
+	size_publish(vb, true);
 }
 
 /**
@@ -447,7 +432,7 @@ int balloon_size_start(struct virtio_balloon *vb)
 	struct balloon_size *size = &vb->size;
 
 	size->actual_4k = balloon_config_actual(vb);
-	balloon_size_publish(vb, true);
+	size_publish(vb, true);
 	size->actual_when = jiffies;
 	size->awaiting = false;
 	balloon_resync_start(vb);

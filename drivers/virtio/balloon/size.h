@@ -90,8 +90,7 @@ unsigned long balloon_size_actual(struct virtio_balloon *vb);
 unsigned long balloon_size_inflating(struct virtio_balloon *vb);
 unsigned long balloon_size_announcing(struct virtio_balloon *vb);
 
-void balloon_size_set_state(struct virtio_balloon *vb,
-			    enum balloon_size_state state);
+void balloon_size_set_state(struct virtio_balloon *vb, enum balloon_size_state state);
 const char *balloon_size_state_name(enum balloon_size_state state);
 void balloon_size_reached(struct virtio_balloon *vb);
 void balloon_size_told(struct virtio_balloon *vb);

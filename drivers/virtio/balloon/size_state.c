@@ -40,8 +40,7 @@ const char *balloon_size_state_name(enum balloon_size_state state)
  *
  * Context: the size worker, or before it is started.
  */
-void balloon_size_set_state(struct virtio_balloon *vb,
-			    enum balloon_size_state state)
+void balloon_size_set_state(struct virtio_balloon *vb, enum balloon_size_state state)
 {
 	enum balloon_size_state before = vb->size.state;
 
@@ -63,8 +62,7 @@ bool balloon_size_silent(struct virtio_balloon *vb)
 {
 	enum balloon_size_state state = READ_ONCE(vb->size.state);
 
-	return state == BALLOON_SIZE_HOST_SILENT ||
-	       state == BALLOON_SIZE_BROKEN;
+	return state == BALLOON_SIZE_HOST_SILENT || state == BALLOON_SIZE_BROKEN;
 }
 
 /**
@@ -79,11 +77,9 @@ void balloon_size_reached(struct virtio_balloon *vb)
 {
 	struct balloon_size *size = &vb->size;
 
-	if (!size->target_at || balloon_size_inflating(vb) ||
-	    balloon_pages_deflating(vb))
+	if (!size->target_at || balloon_size_inflating(vb) || balloon_pages_deflating(vb))
 		return;
-	balloon_histogram_count(&size->reached,
-				balloon_log2_slot(ktime_ms_delta(ktime_get(),
+	balloon_histogram_count(&size->reached, balloon_log2_slot(ktime_ms_delta(ktime_get(),
 								 size->target_at)));
 	size->target_at = 0;
 }
@@ -102,14 +98,12 @@ void balloon_size_told(struct virtio_balloon *vb)
 
 	if (size->logged_4k == size->actual_4k)
 		return;
-	balloon_event(vb, BALLOON_EVENT_ACTUAL,
-		      balloon_4k_to_pages(size->actual_4k, PAGE_SHIFT),
+	balloon_event(vb, BALLOON_EVENT_ACTUAL, balloon_4k_to_pages(size->actual_4k, PAGE_SHIFT),
 		      balloon_4k_to_pages(size->logged_4k, PAGE_SHIFT));
 	size->logged_4k = size->actual_4k;
 }
 
-static void balloon_size_show_bytes(struct seq_file *file, const char *name,
-				    unsigned long nr_pages)
+static void size_show_bytes(struct seq_file *file, const char *name, unsigned long nr_pages)
 {
 	seq_printf(file, "%s %llu\n", name, (u64)nr_pages << PAGE_SHIFT);
 }
@@ -125,18 +119,14 @@ static void balloon_size_show_bytes(struct seq_file *file, const char *name,
  */
 void balloon_size_show(struct seq_file *file, struct virtio_balloon *vb)
 {
-	seq_printf(file, "state %s\n",
-		   balloon_size_state_name(READ_ONCE(vb->size.state)));
-	balloon_size_show_bytes(file, "target_bytes",
-				READ_ONCE(vb->size.target));
-	balloon_size_show_bytes(file, "pages_bytes", balloon_pages_count(vb));
-	balloon_size_show_bytes(file, "blocks_bytes", balloon_blocks_count(vb));
-	balloon_size_show_bytes(file, "inflating_bytes",
-				balloon_size_inflating(vb));
-	balloon_size_show_bytes(file, "deflating_bytes",
-				balloon_pages_deflating(vb));
-	balloon_size_show_bytes(file, "aside_bytes", balloon_pages_aside(vb));
-	balloon_size_show_bytes(file, "stale_bytes", balloon_pages_stale(vb));
+	seq_printf(file, "state %s\n", balloon_size_state_name(READ_ONCE(vb->size.state)));
+	size_show_bytes(file, "target_bytes", READ_ONCE(vb->size.target));
+	size_show_bytes(file, "pages_bytes", balloon_pages_count(vb));
+	size_show_bytes(file, "blocks_bytes", balloon_blocks_count(vb));
+	size_show_bytes(file, "inflating_bytes", balloon_size_inflating(vb));
+	size_show_bytes(file, "deflating_bytes", balloon_pages_deflating(vb));
+	size_show_bytes(file, "aside_bytes", balloon_pages_aside(vb));
+	size_show_bytes(file, "stale_bytes", balloon_pages_stale(vb));
 }
 
 /**
@@ -151,6 +141,5 @@ void balloon_size_show(struct seq_file *file, struct virtio_balloon *vb)
  */
 void balloon_size_show_reached(struct seq_file *file, struct virtio_balloon *vb)
 {
-	balloon_histogram_show(file, "msecs", &vb->size.reached,
-			       balloon_log2_least);
+	balloon_histogram_show(file, "msecs", &vb->size.reached, balloon_log2_least);
 }

@@ -53,8 +53,7 @@ struct balloon_stats_cursor {
 	unsigned int nr;
 };
 
-static void balloon_stats_put(struct balloon_stats_cursor *cursor, u16 tag,
-			      u64 val)
+static void stats_put(struct balloon_stats_cursor *cursor, u16 tag, u64 val)
 {
 	struct virtio_device *vdev = cursor->vb->vdev;
 	struct virtio_balloon_stat *stat;
@@ -66,27 +65,24 @@ static void balloon_stats_put(struct balloon_stats_cursor *cursor, u16 tag,
 	stat->val = cpu_to_virtio64(vdev, val);
 }
 
-static void balloon_stats_put_pages(struct balloon_stats_cursor *cursor,
-				    u16 tag, u64 nr_pages)
+static void stats_put_pages(struct balloon_stats_cursor *cursor, u16 tag, u64 nr_pages)
 {
-	balloon_stats_put(cursor, tag, nr_pages << PAGE_SHIFT);
+	stats_put(cursor, tag, nr_pages << PAGE_SHIFT);
 }
 
-static void balloon_stats_put_memory(struct balloon_stats_cursor *cursor)
+static void stats_put_memory(struct balloon_stats_cursor *cursor)
 {
 	struct sysinfo info;
 
 	si_meminfo(&info);
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_MEMFREE, info.freeram);
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_MEMTOT, info.totalram);
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_AVAIL,
-				max(si_mem_available(), 0L));
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_CACHES,
-				global_node_page_state(NR_FILE_PAGES));
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_MEMFREE, info.freeram);
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_MEMTOT, info.totalram);
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_AVAIL, max(si_mem_available(), 0L));
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_CACHES, global_node_page_state(NR_FILE_PAGES));
 }
 
 #ifdef CONFIG_VM_EVENT_COUNTERS
-static u64 balloon_stats_stalls(const unsigned long *events)
+static u64 stats_stalls(const unsigned long *events)
 {
 	u64 stalls = 0;
 	unsigned int zone;
@@ -97,59 +93,49 @@ static u64 balloon_stats_stalls(const unsigned long *events)
 	return stalls;
 }
 
-static void balloon_stats_put_reclaim(struct balloon_stats_cursor *cursor,
-				      const unsigned long *events)
+static void stats_put_reclaim(struct balloon_stats_cursor *cursor, const unsigned long *events)
 {
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_ASYNC_SCAN,
-				balloon_compat_reclaim_state(events,
-							     PGSCAN_KSWAPD));
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_DIRECT_SCAN,
-				balloon_compat_reclaim_state(events,
-							     PGSCAN_DIRECT));
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_ASYNC_RECLAIM,
-				balloon_compat_reclaim_state(events,
-							     PGSTEAL_KSWAPD));
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_DIRECT_RECLAIM,
-				balloon_compat_reclaim_state(events,
-							     PGSTEAL_DIRECT));
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_ASYNC_SCAN, balloon_compat_reclaim_state(events,
+						     PGSCAN_KSWAPD));
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_DIRECT_SCAN, balloon_compat_reclaim_state(events,
+						     PGSCAN_DIRECT));
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_ASYNC_RECLAIM, balloon_compat_reclaim_state(events,
+						     PGSTEAL_KSWAPD));
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_DIRECT_RECLAIM,
+			balloon_compat_reclaim_state(events, PGSTEAL_DIRECT));
 }
 
-static void balloon_stats_put_events(struct balloon_stats_cursor *cursor)
+static void stats_put_events(struct balloon_stats_cursor *cursor)
 {
 	unsigned long *events = cursor->vb->stats->events;
 
 	all_vm_events(events);
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_SWAP_IN,
-				events[PSWPIN]);
-	balloon_stats_put_pages(cursor, VIRTIO_BALLOON_S_SWAP_OUT,
-				events[PSWPOUT]);
-	balloon_stats_put(cursor, VIRTIO_BALLOON_S_MAJFLT, events[PGMAJFAULT]);
-	balloon_stats_put(cursor, VIRTIO_BALLOON_S_MINFLT, events[PGFAULT]);
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_SWAP_IN, events[PSWPIN]);
+	stats_put_pages(cursor, VIRTIO_BALLOON_S_SWAP_OUT, events[PSWPOUT]);
+	stats_put(cursor, VIRTIO_BALLOON_S_MAJFLT, events[PGMAJFAULT]);
+	stats_put(cursor, VIRTIO_BALLOON_S_MINFLT, events[PGFAULT]);
 #ifdef CONFIG_HUGETLB_PAGE
-	balloon_stats_put(cursor, VIRTIO_BALLOON_S_HTLB_PGALLOC,
-			  events[HTLB_BUDDY_PGALLOC]);
-	balloon_stats_put(cursor, VIRTIO_BALLOON_S_HTLB_PGFAIL,
-			  events[HTLB_BUDDY_PGALLOC_FAIL]);
+	stats_put(cursor, VIRTIO_BALLOON_S_HTLB_PGALLOC, events[HTLB_BUDDY_PGALLOC]);
+	stats_put(cursor, VIRTIO_BALLOON_S_HTLB_PGFAIL, events[HTLB_BUDDY_PGALLOC_FAIL]);
 #endif
-	balloon_stats_put(cursor, VIRTIO_BALLOON_S_OOM_KILL, events[OOM_KILL]);
-	balloon_stats_put(cursor, VIRTIO_BALLOON_S_ALLOC_STALL,
-			  balloon_stats_stalls(events));
-	balloon_stats_put_reclaim(cursor, events);
+	stats_put(cursor, VIRTIO_BALLOON_S_OOM_KILL, events[OOM_KILL]);
+	stats_put(cursor, VIRTIO_BALLOON_S_ALLOC_STALL, stats_stalls(events));
+	stats_put_reclaim(cursor, events);
 }
 #else
-static void balloon_stats_put_events(struct balloon_stats_cursor *cursor)
+static void stats_put_events(struct balloon_stats_cursor *cursor)
 {
 }
 #endif
 
 /* Fills the buffer and hands it to the host, which has none now. */
-static void balloon_stats_send(struct virtio_balloon *vb)
+static void stats_send(struct virtio_balloon *vb)
 {
 	struct balloon_stats *stats = vb->stats;
 	struct balloon_stats_cursor cursor = { .vb = vb };
 
-	balloon_stats_put_memory(&cursor);
-	balloon_stats_put_events(&cursor);
+	stats_put_memory(&cursor);
+	stats_put_events(&cursor);
 
 	sg_init_one(&stats->sg, stats->stat, cursor.nr * sizeof(*stats->stat));
 	stats->request.sg = &stats->sg;
@@ -162,20 +148,18 @@ static void balloon_stats_send(struct virtio_balloon *vb)
 		balloon_work_kick(&stats->work);
 }
 
-static void balloon_stats_work(struct work_struct *work)
+static void stats_work(struct work_struct *work)
 {
-	struct balloon_stats *stats = container_of(to_delayed_work(work),
-						   struct balloon_stats,
+	struct balloon_stats *stats = container_of(to_delayed_work(work), struct balloon_stats,
 						   work.work);
 
 	if (balloon_stream_take(&stats->stream))
-		balloon_stats_send(stats->stream.queue->vb);
+		stats_send(stats->stream.queue->vb);
 }
 
-static void balloon_stats_notify(struct balloon_stream *stream)
+static void stats_notify(struct balloon_stream *stream)
 {
-	balloon_work_kick(&container_of(stream, struct balloon_stats,
-					stream)->work);
+	balloon_work_kick(&container_of(stream, struct balloon_stats, stream)->work);
 }
 
 /**
@@ -191,10 +175,8 @@ int balloon_stats_init(struct virtio_balloon *vb)
 	if (!vb->stats)
 		return -ENOMEM;
 	vb->stats->nr_tags = balloon_stats_nr_tags[balloon_choice(&balloon_stats_set)];
-	balloon_work_init(&vb->stats->work, vb->wq, balloon_stats_work);
-	balloon_stream_init(&vb->stats->stream,
-			    &vb->queues[BALLOON_QUEUE_STATS],
-			    balloon_stats_notify);
+	balloon_work_init(&vb->stats->work, vb->wq, stats_work);
+	balloon_stream_init(&vb->stats->stream, &vb->queues[BALLOON_QUEUE_STATS], stats_notify);
 	return 0;
 }
 
@@ -217,7 +199,7 @@ int balloon_stats_start(struct virtio_balloon *vb)
 		return 0;
 	}
 	balloon_stream_take(&stats->stream);
-	balloon_stats_send(vb);
+	stats_send(vb);
 	return 0;
 }
 

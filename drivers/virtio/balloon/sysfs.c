@@ -12,7 +12,7 @@
 
 #include "balloon.h"
 
-static ssize_t balloon_show_pages(char *buf, unsigned long nr_pages)
+static ssize_t show_pages(char *buf, unsigned long nr_pages)
 {
 	return sysfs_emit(buf, "%llu\n", (u64)nr_pages << PAGE_SHIFT);
 }
@@ -22,100 +22,84 @@ static struct virtio_balloon *balloon_of(struct device *dev)
 	return dev_to_virtio(dev)->priv;
 }
 
-static ssize_t target_show(struct device *dev, struct device_attribute *attr,
-			   char *buf)
+static ssize_t target_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return balloon_show_pages(buf, READ_ONCE(balloon_of(dev)->size.target));
+	return show_pages(buf, READ_ONCE(balloon_of(dev)->size.target));
 }
 static DEVICE_ATTR_RO(target);
 
-static ssize_t actual_show(struct device *dev, struct device_attribute *attr,
-			   char *buf)
+static ssize_t actual_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return balloon_show_pages(buf, balloon_size_actual(balloon_of(dev)));
+	return show_pages(buf, balloon_size_actual(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(actual);
 
-static ssize_t in_flight_show(struct device *dev, struct device_attribute *attr,
-			      char *buf)
+static ssize_t in_flight_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct virtio_balloon *vb = balloon_of(dev);
 
-	return balloon_show_pages(buf, balloon_size_inflating(vb) +
-				       balloon_discard_stranded(vb) +
+	return show_pages(buf, balloon_size_inflating(vb) + balloon_discard_stranded(vb) +
 				       balloon_pages_deflating(vb));
 }
 static DEVICE_ATTR_RO(in_flight);
 
-static ssize_t floor_show(struct device *dev, struct device_attribute *attr,
-			  char *buf)
+static ssize_t floor_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return balloon_show_pages(buf, balloon_floor(balloon_of(dev)));
+	return show_pages(buf, balloon_floor(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(floor);
 
-static ssize_t state_show(struct device *dev, struct device_attribute *attr,
-			  char *buf)
+static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n",
 			  balloon_size_state_name(READ_ONCE(balloon_of(dev)->size.state)));
 }
 static DEVICE_ATTR_RO(state);
 
-static ssize_t inflate_show(struct device *dev, struct device_attribute *attr,
-			    char *buf)
+static ssize_t inflate_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n",
 			  balloon_inflate_mode_name(balloon_inflate_mode(balloon_of(dev))));
 }
 static DEVICE_ATTR_RO(inflate);
 
-static ssize_t inflate_reason_show(struct device *dev,
-				   struct device_attribute *attr, char *buf)
+static ssize_t inflate_reason_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n",
-			  balloon_inflate_mode_reason(balloon_of(dev)));
+	return sysfs_emit(buf, "%s\n", balloon_inflate_mode_reason(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(inflate_reason);
 
-static ssize_t take_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
+static ssize_t take_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n", balloon_take_name());
 }
 static DEVICE_ATTR_RO(take);
 
-static ssize_t element_show(struct device *dev, struct device_attribute *attr,
-			    char *buf)
+static ssize_t element_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return balloon_show_pages(buf, balloon_element_nr_pages(balloon_of(dev)));
+	return show_pages(buf, balloon_element_nr_pages(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(element);
 
-static ssize_t whole_blocks_show(struct device *dev,
-				 struct device_attribute *attr, char *buf)
+static ssize_t whole_blocks_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return balloon_show_pages(buf, balloon_blocks_count(balloon_of(dev)));
+	return show_pages(buf, balloon_blocks_count(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(whole_blocks);
 
-static ssize_t hint_held_show(struct device *dev, struct device_attribute *attr,
-			      char *buf)
+static ssize_t hint_held_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct virtio_balloon *vb = balloon_of(dev);
 
-	return sysfs_emit(buf, "%llu\n",
-			  ((u64)balloon_held_pages(&vb->hint.hold) << PAGE_SHIFT) +
+	return sysfs_emit(buf, "%llu\n", ((u64)balloon_held_pages(&vb->hint.hold) << PAGE_SHIFT) +
 			  ((u64)READ_ONCE(vb->queues[BALLOON_QUEUE_HINT].nr_4k) <<
 			   BALLOON_PFN_SHIFT));
 }
 static DEVICE_ATTR_RO(hint_held);
 
-static ssize_t hint_state_show(struct device *dev,
-			       struct device_attribute *attr, char *buf)
+static ssize_t hint_state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n",
-			  balloon_hint_state_name(balloon_of(dev)));
+	return sysfs_emit(buf, "%s\n", balloon_hint_state_name(balloon_of(dev)));
 }
 static DEVICE_ATTR_RO(hint_state);
 
@@ -127,8 +111,7 @@ static ssize_t hint_show(struct device *dev, struct device_attribute *attr, char
 }
 static DEVICE_ATTR_RO(hint);
 
-static ssize_t hint_reason_show(struct device *dev, struct device_attribute *attr,
-				char *buf)
+static ssize_t hint_reason_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	const char *reason;
 
@@ -137,15 +120,13 @@ static ssize_t hint_reason_show(struct device *dev, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(hint_reason);
 
-static ssize_t reported_show(struct device *dev, struct device_attribute *attr,
-			     char *buf)
+static ssize_t reported_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return balloon_show_pages(buf, READ_ONCE(balloon_of(dev)->reporting.reports.pages));
+	return show_pages(buf, READ_ONCE(balloon_of(dev)->reporting.reports.pages));
 }
 static DEVICE_ATTR_RO(reported);
 
-static ssize_t report_state_show(struct device *dev,
-				 struct device_attribute *attr, char *buf)
+static ssize_t report_state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct balloon_reporting *reporting = &balloon_of(dev)->reporting;
 	const char *name = READ_ONCE(reporting->nr_busy) ? "reporting" : "idle";

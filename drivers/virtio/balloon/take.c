@@ -93,27 +93,24 @@ void balloon_take_restart(struct virtio_balloon *vb)
  * What allocations with these flags may take of a zone before the kernel would begin to
  * reclaim there, in pages. Memory for CMA is free for others only as long as they move.
  */
-static unsigned long balloon_take_zone_spare(struct zone *zone,
-					     enum zone_type highest, bool movable)
+static unsigned long take_zone_spare(struct zone *zone, enum zone_type highest, bool movable)
 {
 	unsigned long nr_free = zone_page_state(zone, NR_FREE_PAGES);
-	unsigned long nr_kept = high_wmark_pages(zone) +
-				zone->lowmem_reserve[highest];
+	unsigned long nr_kept = high_wmark_pages(zone) + zone->lowmem_reserve[highest];
 
 	if (!movable)
 		nr_kept += zone_page_state(zone, NR_FREE_CMA_PAGES);
 	return nr_free > nr_kept ? nr_free - nr_kept : 0;
 }
 
-static unsigned long balloon_take_node_spare(int node, gfp_t gfp)
+static unsigned long take_node_spare(int node, gfp_t gfp)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
 	enum zone_type i, highest = gfp_zone(gfp);
 	unsigned long nr = 0;
 
 	for (i = 0; i <= highest; i++)
-		nr += balloon_take_zone_spare(&zones[i], highest,
-					      !!(gfp & __GFP_MOVABLE));
+		nr += take_zone_spare(&zones[i], highest, !!(gfp & __GFP_MOVABLE));
 	return nr;
 }
 
@@ -132,7 +129,7 @@ unsigned long balloon_take_spare(gfp_t gfp)
 	int node;
 
 	for_each_online_node(node)
-		nr += balloon_take_node_spare(node, gfp);
+		nr += take_node_spare(node, gfp);
 	return nr;
 }
 
@@ -160,7 +157,7 @@ unsigned long balloon_take_whole(void)
  * Begin with the node that has most to spare now. Where it has no block of the wanted
  * size, or no page, the others are asked as well.
  */
-static void balloon_take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
+static void take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 {
 	unsigned long nr, most = 0;
 	int node;
@@ -169,7 +166,7 @@ static void balloon_take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 	if (num_node_state(N_MEMORY) == 1)
 		return;
 	for_each_node_state(node, N_MEMORY) {
-		nr = balloon_take_node_spare(node, gfp);
+		nr = take_node_spare(node, gfp);
 		if (nr > most) {
 			most = nr;
 			vb->take.node = node;
@@ -178,7 +175,7 @@ static void balloon_take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 }
 
 /* Whether the device can name a block; frees it if not. */
-static bool balloon_take_fits(struct page *page, unsigned int order)
+static bool take_fits(struct page *page, unsigned int order)
 {
 	if (balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1, PAGE_SHIFT))
 		return true;
@@ -190,12 +187,12 @@ static bool balloon_take_fits(struct page *page, unsigned int order)
  * Counts what was allocated, splits it into pages and adds them to a list. Nothing if it
  * is none, or if the device cannot name it. Returns how many pages there are.
  */
-static unsigned int balloon_take_accept(struct balloon_take *take, struct page *page,
-					unsigned int order, struct list_head *pages)
+static unsigned int take_accept(struct balloon_take *take, struct page *page,
+				unsigned int order, struct list_head *pages)
 {
 	unsigned int i;
 
-	if (!page || !balloon_take_fits(page, order))
+	if (!page || !take_fits(page, order))
 		return 0;
 	balloon_histogram_count(&take->orders, order);
 	if (order)
@@ -225,7 +222,7 @@ static const struct balloon_fragment_list {
 };
 
 /* The flags by which the allocator starts with this zone. */
-static gfp_t balloon_take_zone_gfp(enum zone_type zone)
+static gfp_t take_zone_gfp(enum zone_type zone)
 {
 	switch (zone) {
 #ifdef CONFIG_ZONE_DMA
@@ -252,8 +249,8 @@ static gfp_t balloon_take_zone_gfp(enum zone_type zone)
  * the kernel's locks: a wrong guess costs a few blocks. Per-CPU lists do not count. They
  * are refilled from blocks when they are empty, and would never be.
  */
-static bool balloon_take_has_fragment(struct zone *zone, unsigned int order,
-				      const struct balloon_fragment_list *list)
+static bool take_has_fragment(struct zone *zone, unsigned int order,
+			      const struct balloon_fragment_list *list)
 {
 	struct free_area *area = &zone->free_area[order];
 
@@ -264,57 +261,54 @@ static bool balloon_take_has_fragment(struct zone *zone, unsigned int order,
 }
 
 /* Allocates one fragment, or of single pages several; returns how many pages. */
-static unsigned int balloon_take_alloc(struct balloon_take *take, gfp_t gfp, int node,
-				       unsigned int order, unsigned int nr_room,
-				       struct list_head *pages)
+static unsigned int take_alloc(struct balloon_take *take, gfp_t gfp, int node,
+			       unsigned int order, unsigned int nr_room,
+			       struct list_head *pages)
 {
 	struct page *bulk[BALLOON_TAKE_BULK] = {};
 	unsigned int i, nr;
 
 	if (order)
-		return balloon_take_accept(take, alloc_pages_node(node, gfp, order),
-					   order, pages);
+		return take_accept(take, alloc_pages_node(node, gfp, order), order, pages);
 	nr = balloon_compat_alloc_bulk(gfp, node, min(nr_room, BALLOON_TAKE_BULK), bulk);
 	nr_room = 0;
 	for (i = 0; i < nr; i++)
-		nr_room += balloon_take_accept(take, bulk[i], 0, pages);
+		nr_room += take_accept(take, bulk[i], 0, pages);
 	return nr_room;
 }
 
-static unsigned int balloon_take_zone_fragment(struct balloon_take *take,
-					       struct zone *zone, unsigned int nr_room,
-					       struct list_head *pages)
+static unsigned int take_zone_fragment(struct balloon_take *take,
+				       struct zone *zone, unsigned int nr_room,
+				       struct list_head *pages)
 {
-	const struct balloon_fragment_list *list =
-		&balloon_fragment_lists[take->fragment_list];
+	const struct balloon_fragment_list *list = &balloon_fragment_lists[take->fragment_list];
 	unsigned int order = min_t(unsigned int, take->fragment_order, ilog2(nr_room));
 	enum zone_type highest = gfp_zone(BALLOON_GFP_MOVABLE);
-	gfp_t gfp = list->gfp | balloon_take_zone_gfp(zone_idx(zone));
+	gfp_t gfp = list->gfp | take_zone_gfp(zone_idx(zone));
 
 	/* ZONE_MOVABLE has nothing for allocations that are not movable. */
 	if (gfp_zone(gfp) < zone_idx(zone) ||
-	    !balloon_take_has_fragment(zone, take->fragment_order, list) ||
-	    balloon_take_zone_spare(zone, highest, true) < nr_room)
+	    !take_has_fragment(zone, take->fragment_order, list) ||
+	    take_zone_spare(zone, highest, true) < nr_room)
 		return 0;
-	return balloon_take_alloc(take, gfp | __GFP_THISNODE | BALLOON_GFP_COMMON,
-				  zone_to_nid(zone), order, nr_room, pages);
+	return take_alloc(take, gfp | __GFP_THISNODE | BALLOON_GFP_COMMON,
+			  zone_to_nid(zone), order, nr_room, pages);
 }
 
-static unsigned int balloon_take_node_fragment(struct balloon_take *take, int node,
-					       unsigned int nr_room,
-					       struct list_head *pages)
+static unsigned int take_node_fragment(struct balloon_take *take, int node, unsigned int nr_room,
+				       struct list_head *pages)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
 	unsigned int nr = 0;
 	int i;
 
 	for (i = MAX_NR_ZONES - 1; i >= 0 && !nr; i--)
-		nr = balloon_take_zone_fragment(take, &zones[i], nr_room, pages);
+		nr = take_zone_fragment(take, &zones[i], nr_room, pages);
 	return nr;
 }
 
 /* The next order down, then the next list; false when all were tried. */
-static bool balloon_take_next_fragments(struct balloon_take *take)
+static bool take_next_fragments(struct balloon_take *take)
 {
 	if (--take->fragment_order >= balloon_fragment_lists[take->fragment_list].min_order)
 		return true;
@@ -323,31 +317,30 @@ static bool balloon_take_next_fragments(struct balloon_take *take)
 }
 
 /* Fragments of the chosen node if it has one. */
-static unsigned int balloon_take_fragments(struct balloon_take *take,
-					   unsigned int nr_room,
-					   struct list_head *pages)
+static unsigned int take_fragments(struct balloon_take *take, unsigned int nr_room,
+				   struct list_head *pages)
 {
 	unsigned int nr = 0;
 	int node;
 
 	do {
 		if (take->node != NUMA_NO_NODE)
-			nr = balloon_take_node_fragment(take, take->node, nr_room, pages);
+			nr = take_node_fragment(take, take->node, nr_room, pages);
 		if (nr)
 			return nr;
 		for_each_node_state(node, N_MEMORY) {
-			nr = balloon_take_node_fragment(take, node, nr_room, pages);
+			nr = take_node_fragment(take, node, nr_room, pages);
 			if (nr)
 				return nr;
 		}
-	} while (balloon_take_next_fragments(take));
+	} while (take_next_fragments(take));
 	take->fragments = false;
 	return 0;
 }
 
 /* A piece of the wanted order, or the largest below that is to be had. */
-static unsigned int balloon_take_piece(struct balloon_take *take, unsigned int nr_room,
-				       struct list_head *pages)
+static unsigned int take_piece(struct balloon_take *take, unsigned int nr_room,
+			       struct list_head *pages)
 {
 	unsigned int order;
 	struct page *page;
@@ -357,7 +350,7 @@ static unsigned int balloon_take_piece(struct balloon_take *take, unsigned int n
 		page = alloc_pages_node(take->node, order ? BALLOON_GFP_MOVABLE :
 					BALLOON_GFP_PAGE, order);
 		if (page || !order)
-			return balloon_take_accept(take, page, order, pages);
+			return take_accept(take, page, order, pages);
 		take->order = order - 1;
 	}
 }
@@ -379,10 +372,9 @@ static unsigned int balloon_take_piece(struct balloon_take *take, unsigned int n
 unsigned int balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				struct list_head *pages)
 {
-	balloon_take_choose_node(vb, BALLOON_GFP_MOVABLE);
-	return vb->take.fragments ?
-		balloon_take_fragments(&vb->take, nr_room, pages) :
-		balloon_take_piece(&vb->take, nr_room, pages);
+	take_choose_node(vb, BALLOON_GFP_MOVABLE);
+	return vb->take.fragments ? take_fragments(&vb->take, nr_room, pages) :
+		take_piece(&vb->take, nr_room, pages);
 }
 
 /**
@@ -401,11 +393,11 @@ bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages
 
 	if (take->order < order)
 		return false;
-	balloon_take_choose_node(vb, BALLOON_GFP_MOVABLE);
+	take_choose_node(vb, BALLOON_GFP_MOVABLE);
 	block = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE, order);
 	if (!block)
 		take->order = order - 1;
-	return balloon_take_accept(take, block, order, pages);
+	return take_accept(take, block, order, pages);
 }
 
 /**
@@ -420,20 +412,18 @@ bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages
  * Return: its first page, whose private field is the order; NULL if there is no
  *	   block of BALLOON_BLOCK_ORDER_MIN or more that may be had.
  */
-struct page *balloon_take_block(struct virtio_balloon *vb,
-				unsigned long nr_pages)
+struct page *balloon_take_block(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	struct balloon_take *take = &vb->take;
 	unsigned int order;
 	struct page *page;
 
-	balloon_take_choose_node(vb, BALLOON_GFP_BLOCK);
+	take_choose_node(vb, BALLOON_GFP_BLOCK);
 	for (;;) {
 		order = min_t(unsigned int, take->block_order, ilog2(nr_pages));
 		if (order < BALLOON_BLOCK_ORDER_MIN)
 			return NULL;
-		if (balloon_take_spare(BALLOON_GFP_BLOCK) <
-		    balloon_floor(vb) + (1UL << order)) {
+		if (balloon_take_spare(BALLOON_GFP_BLOCK) < balloon_floor(vb) + (1UL << order)) {
 			take->block_order = order - 1;
 			continue;
 		}
@@ -442,14 +432,14 @@ struct page *balloon_take_block(struct virtio_balloon *vb,
 			break;
 		take->block_order = order - 1;
 	}
-	if (!balloon_take_fits(page, order))
+	if (!take_fits(page, order))
 		return NULL;
 	balloon_histogram_count(&take->orders, order);
 	set_page_private(page, order);
 	return page;
 }
 
-static u64 balloon_take_order_of(unsigned int slot)
+static u64 take_order_of(unsigned int slot)
 {
 	return slot;
 }
@@ -465,6 +455,5 @@ static u64 balloon_take_order_of(unsigned int slot)
  */
 void balloon_take_show_orders(struct seq_file *file, struct virtio_balloon *vb)
 {
-	balloon_histogram_show(file, "order", &vb->take.orders,
-			       balloon_take_order_of);
+	balloon_histogram_show(file, "order", &vb->take.orders, take_order_of);
 }

@@ -42,8 +42,7 @@ unsigned long balloon_take_whole(void);
 unsigned int balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				struct list_head *pages);
 bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages);
-struct page *balloon_take_block(struct virtio_balloon *vb,
-				unsigned long nr_pages);
+struct page *balloon_take_block(struct virtio_balloon *vb, unsigned long nr_pages);
 void balloon_take_show_orders(struct seq_file *file, struct virtio_balloon *vb);
 
 #endif /* BALLOON_TAKE_H */

@@ -59,17 +59,14 @@ BALLOON_TRACE_EVENTS
 #define EMe(symbol, name)	{ symbol, name }
 
 /* What debugfs has in its log of events. */
-TRACE_EVENT(balloon_event,
-	TP_PROTO(unsigned int device, unsigned int event, u64 value, u64 other),
+TRACE_EVENT(balloon_event, TP_PROTO(unsigned int device, unsigned int event, u64 value, u64 other),
 	TP_ARGS(device, event, value, other),
-	TP_STRUCT__entry(
-		__field(unsigned int, device)
+	TP_STRUCT__entry(__field(unsigned int, device)
 		__field(unsigned int, event)
 		__field(u64, value)
 		__field(u64, other)
 	),
-	TP_fast_assign(
-		__entry->device = device;
+	TP_fast_assign(__entry->device = device;
 		__entry->event = event;
 		__entry->value = value;
 		__entry->other = other;
@@ -80,36 +77,29 @@ TRACE_EVENT(balloon_event,
 );
 
 /* The balloon does something else now, or for another reason. */
-TRACE_EVENT(balloon_state,
-	TP_PROTO(unsigned int device, const char *before, const char *now),
+TRACE_EVENT(balloon_state, TP_PROTO(unsigned int device, const char *before, const char *now),
 	TP_ARGS(device, before, now),
-	TP_STRUCT__entry(
-		__field(unsigned int, device)
+	TP_STRUCT__entry(__field(unsigned int, device)
 		__array(char, before, BALLOON_SIZE_STATE_LEN)
 		__array(char, now, BALLOON_SIZE_STATE_LEN)
 	),
-	TP_fast_assign(
-		__entry->device = device;
+	TP_fast_assign(__entry->device = device;
 		strscpy(__entry->before, before, BALLOON_SIZE_STATE_LEN);
 		strscpy(__entry->now, now, BALLOON_SIZE_STATE_LEN);
 	),
-	TP_printk("virtio%u before=%s now=%s", __entry->device,
-		  __entry->before, __entry->now)
+	TP_printk("virtio%u before=%s now=%s", __entry->device, __entry->before, __entry->now)
 );
 
 /* An element is on a queue; bytes: of what it consists of, not of what it names. */
-TRACE_EVENT(balloon_request,
-	TP_PROTO(unsigned int device, unsigned int queue, unsigned int nr_sg,
+TRACE_EVENT(balloon_request, TP_PROTO(unsigned int device, unsigned int queue, unsigned int nr_sg,
 		 u64 bytes),
 	TP_ARGS(device, queue, nr_sg, bytes),
-	TP_STRUCT__entry(
-		__field(unsigned int, device)
+	TP_STRUCT__entry(__field(unsigned int, device)
 		__field(unsigned int, queue)
 		__field(unsigned int, nr_sg)
 		__field(u64, bytes)
 	),
-	TP_fast_assign(
-		__entry->device = device;
+	TP_fast_assign(__entry->device = device;
 		__entry->queue = queue;
 		__entry->nr_sg = nr_sg;
 		__entry->bytes = bytes;
@@ -120,17 +110,14 @@ TRACE_EVENT(balloon_request,
 );
 
 /* The host is done with an element, so long after it was put there. */
-TRACE_EVENT(balloon_answer,
-	TP_PROTO(unsigned int device, unsigned int queue, u64 bytes, u64 usecs),
+TRACE_EVENT(balloon_answer, TP_PROTO(unsigned int device, unsigned int queue, u64 bytes, u64 usecs),
 	TP_ARGS(device, queue, bytes, usecs),
-	TP_STRUCT__entry(
-		__field(unsigned int, device)
+	TP_STRUCT__entry(__field(unsigned int, device)
 		__field(unsigned int, queue)
 		__field(u64, bytes)
 		__field(u64, usecs)
 	),
-	TP_fast_assign(
-		__entry->device = device;
+	TP_fast_assign(__entry->device = device;
 		__entry->queue = queue;
 		__entry->bytes = bytes;
 		__entry->usecs = usecs;
@@ -141,15 +128,12 @@ TRACE_EVENT(balloon_answer,
 );
 
 /* The host is about to be notified of what is on a queue. */
-TRACE_EVENT(balloon_notify,
-	TP_PROTO(unsigned int device, unsigned int queue),
+TRACE_EVENT(balloon_notify, TP_PROTO(unsigned int device, unsigned int queue),
 	TP_ARGS(device, queue),
-	TP_STRUCT__entry(
-		__field(unsigned int, device)
+	TP_STRUCT__entry(__field(unsigned int, device)
 		__field(unsigned int, queue)
 	),
-	TP_fast_assign(
-		__entry->device = device;
+	TP_fast_assign(__entry->device = device;
 		__entry->queue = queue;
 	),
 	TP_printk("virtio%u %s", __entry->device,
@@ -158,18 +142,15 @@ TRACE_EVENT(balloon_notify,
 
 /* Free memory of the kernel was reported; err: why it was not. */
 TRACE_EVENT(balloon_free_report,
-	TP_PROTO(unsigned int device, unsigned int blocks, unsigned long pages,
-		 u64 usecs, int err),
+	TP_PROTO(unsigned int device, unsigned int blocks, unsigned long pages, u64 usecs, int err),
 	TP_ARGS(device, blocks, pages, usecs, err),
-	TP_STRUCT__entry(
-		__field(unsigned int, device)
+	TP_STRUCT__entry(__field(unsigned int, device)
 		__field(unsigned int, blocks)
 		__field(unsigned long, pages)
 		__field(u64, usecs)
 		__field(int, err)
 	),
-	TP_fast_assign(
-		__entry->device = device;
+	TP_fast_assign(__entry->device = device;
 		__entry->blocks = blocks;
 		__entry->pages = pages;
 		__entry->usecs = usecs;

@@ -58,8 +58,7 @@ static inline unsigned int balloon_4k_per_page(unsigned int page_shift)
  * page is in the balloon; rounded down or not at all, the driver would inflate
  * and deflate that page for ever.
  */
-static inline unsigned long balloon_4k_to_pages(u32 nr_4k,
-						unsigned int page_shift)
+static inline unsigned long balloon_4k_to_pages(u32 nr_4k, unsigned int page_shift)
 {
 	u64 per_page = balloon_4k_per_page(page_shift);
 
@@ -67,8 +66,7 @@ static inline unsigned long balloon_4k_to_pages(u32 nr_4k,
 }
 
 /* Pages in units of the device; as many as the field can say. */
-static inline u32 balloon_pages_to_4k(unsigned long nr_pages,
-				      unsigned int page_shift)
+static inline u32 balloon_pages_to_4k(unsigned long nr_pages, unsigned int page_shift)
 {
 	u64 nr_4k = (u64)nr_pages << (page_shift - BALLOON_PFN_SHIFT);
 
@@ -76,8 +74,7 @@ static inline u32 balloon_pages_to_4k(unsigned long nr_pages,
 }
 
 /* Whole pages that an array of @nr_4k entries has room for. */
-static inline unsigned int balloon_4k_whole_pages(unsigned int nr_4k,
-						  unsigned int page_shift)
+static inline unsigned int balloon_4k_whole_pages(unsigned int nr_4k, unsigned int page_shift)
 {
 	return nr_4k / balloon_4k_per_page(page_shift);
 }
@@ -91,8 +88,7 @@ static inline u64 balloon_pfn_to_4k(unsigned long pfn, unsigned int page_shift)
 /* Whether every PFN of a page can be told: the device takes 32 bits. */
 static inline bool balloon_pfn_fits(unsigned long pfn, unsigned int page_shift)
 {
-	return balloon_pfn_to_4k(pfn, page_shift) +
-	       balloon_4k_per_page(page_shift) - 1 <= U32_MAX;
+	return balloon_pfn_to_4k(pfn, page_shift) + balloon_4k_per_page(page_shift) - 1 <= U32_MAX;
 }
 
 /* Default of what stays available to the guest, in bytes. */
@@ -110,8 +106,7 @@ static inline u64 balloon_default_floor(u64 ram_bytes)
  * wanted: what is available never stands still, and following it would inflate
  * a few pages many times a second.
  */
-static inline unsigned long balloon_floor_room(unsigned long nr_wanted,
-					       long nr_available,
+static inline unsigned long balloon_floor_room(unsigned long nr_wanted, long nr_available,
 					       unsigned long nr_floor,
 					       unsigned long nr_step)
 {
@@ -128,20 +123,17 @@ static inline unsigned long balloon_floor_room(unsigned long nr_wanted,
 }
 
 /* Whether to tell the device of @now_4k, @since_ms after it was told @told_4k. */
-static inline bool balloon_actual_due(u32 told_4k, u32 now_4k,
-				      unsigned int since_ms)
+static inline bool balloon_actual_due(u32 told_4k, u32 now_4k, unsigned int since_ms)
 {
 	u32 step = now_4k > told_4k ? now_4k - told_4k : told_4k - now_4k;
 
 	if (!step || since_ms < BALLOON_ACTUAL_MIN_MS)
 		return false;
-	return step >= BALLOON_ACTUAL_STEP_4K ||
-	       since_ms >= BALLOON_ACTUAL_MAX_MS;
+	return step >= BALLOON_ACTUAL_STEP_4K || since_ms >= BALLOON_ACTUAL_MAX_MS;
 }
 
 /* The pause after a pause of @previous_ms; 0 starts anew. */
-static inline unsigned int balloon_longer_ms(unsigned int previous_ms,
-					     unsigned int min_ms,
+static inline unsigned int balloon_longer_ms(unsigned int previous_ms, unsigned int min_ms,
 					     unsigned int max_ms)
 {
 	if (!previous_ms)
@@ -151,14 +143,12 @@ static inline unsigned int balloon_longer_ms(unsigned int previous_ms,
 
 static inline unsigned int balloon_backoff_ms(unsigned int previous_ms)
 {
-	return balloon_longer_ms(previous_ms, BALLOON_BACKOFF_MIN_MS,
-				 BALLOON_BACKOFF_MAX_MS);
+	return balloon_longer_ms(previous_ms, BALLOON_BACKOFF_MIN_MS, BALLOON_BACKOFF_MAX_MS);
 }
 
 static inline unsigned int balloon_oom_pause_ms(unsigned int previous_ms)
 {
-	return balloon_longer_ms(previous_ms, BALLOON_OOM_PAUSE_MIN_MS,
-				 BALLOON_OOM_PAUSE_MAX_MS);
+	return balloon_longer_ms(previous_ms, BALLOON_OOM_PAUSE_MIN_MS, BALLOON_OOM_PAUSE_MAX_MS);
 }
 
 #endif /* BALLOON_UNITS_H */

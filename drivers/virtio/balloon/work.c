@@ -15,8 +15,7 @@
  *
  * Context: any.
  */
-void balloon_work_init(struct balloon_work *work, struct workqueue_struct *wq,
-		       work_func_t func)
+void balloon_work_init(struct balloon_work *work, struct workqueue_struct *wq, work_func_t func)
 {
 	INIT_DELAYED_WORK(&work->work, func);
 	spin_lock_init(&work->lock);

@@ -23,8 +23,7 @@ struct balloon_work {
 	bool running;
 };
 
-void balloon_work_init(struct balloon_work *work, struct workqueue_struct *wq,
-		       work_func_t func);
+void balloon_work_init(struct balloon_work *work, struct workqueue_struct *wq, work_func_t func);
 void balloon_work_start(struct balloon_work *work);
 void balloon_work_kick(struct balloon_work *work);
 void balloon_work_plan(struct balloon_work *work, unsigned long delay);

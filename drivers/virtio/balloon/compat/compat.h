@@ -157,8 +157,7 @@ struct virtqueue_info {
 	bool ctx;
 };
 
-static inline int balloon_compat_find_vqs(struct virtio_device *vdev,
-					  unsigned int nvqs,
+static inline int balloon_compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 					  struct virtqueue *vqs[],
 					  struct virtqueue_info infos[],
 					  struct irq_affinity *desc)

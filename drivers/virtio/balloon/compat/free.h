@@ -64,8 +64,7 @@ static inline void balloon_compat_free_run(struct page *first, unsigned long nr)
 {
 	while (nr) {
 		unsigned long pfn = page_to_pfn(first), i, piece;
-		unsigned int order = min_t(unsigned int, ilog2(nr),
-					   BALLOON_COMPAT_JOIN_ORDER_MAX);
+		unsigned int order = min_t(unsigned int, ilog2(nr), BALLOON_COMPAT_JOIN_ORDER_MAX);
 
 		if (pfn)
 			order = min_t(unsigned int, order, __ffs(pfn));

@@ -40,8 +40,7 @@ struct balloon_compat_shutdown {
 };
 
 /* Whoever has the lock is removing the device, which ends with a reset as well. */
-static inline int balloon_compat_reboot(struct notifier_block *nb,
-					unsigned long event, void *data)
+static inline int balloon_compat_reboot(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct balloon_compat_shutdown *compat =
 		container_of(nb, struct balloon_compat_shutdown, nb);
