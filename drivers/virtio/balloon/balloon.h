@@ -2,18 +2,18 @@
 /*
  * The driver's one structure, and what its parts call of each other.
  *
- * Each part is one file and the only owner of what it keeps. Requests flow one
- * way: size decides, inflate takes memory and pages or blocks keep it, batch and
- * discard name it, queue talks to the host. Compaction comes in from the side,
- * through migrate, and so does a shortage of memory, through oom.
+ * Each part is one file and the only owner of what it keeps. Kbuild lists them in layers:
+ * a file calls only those before it in that list. What is above is reached by kicking a
+ * work item. Requests flow one way: size decides, inflate takes memory and pages or blocks
+ * keep it, batch and discard name it, queue talks to the host.
  *
  * Lock order, outermost first:
- *	page locks (mm), balloon_oom.lock, balloon_migrate.gate,
+ *	page locks (mm), balloon_pages.oom_lock, balloon_migrate.gate,
  *	balloon_migrate.settling, balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
  * balloon_reporting.gate, a mutex, is taken inside none, and holds balloon_queue.lock
  * and what balloon_pages_unseen() takes.
  * balloon_held.lock is taken inside none (but reclaim), and holds none.
- * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_oom.lock or
+ * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_pages.oom_lock or
  * none, and hold none.
  * The lock of the kernel's balloon list is taken inside none of them.
  */
@@ -25,8 +25,9 @@
 
 #include "blocks.h"
 #include "compat/shutdown.h"
-#include "events.h"
+#include "device.h"
 #include "discard.h"
+#include "events.h"
 #include "hint.h"
 #include "inflate.h"
 #include "migrate.h"
@@ -36,7 +37,7 @@
 #include "pm.h"
 #include "queue.h"
 #include "reporting.h"
-#include "resync.h"
+#include "reannounce.h"
 #include "shortage.h"
 #include "size.h"
 #include "stats.h"
@@ -47,55 +48,61 @@
 /**
  * struct virtio_balloon - one balloon device
  * @vdev: the device
- * @wq: where the parts' work runs: freezable, off the CPUs of others, and able
- *	to deflate when there is no memory for another thread
+ * @wq: where the parts' work runs: freezable, off the CPUs of others, and able to deflate
+ *	when there is no memory for another thread
+ * @parts: what the driver consists of; main.c's
+ * @nr_parts: how many there are
+ * @offered: the first 64 features that the device offers, accepted or not; set when the
+ *	     device is attached
  * @queues: owned by queue.c
  * @watch: owned by queue_watch.c
+ * @worker: runs size.c; whoever changes what it looks at kicks it
  * @pages: owned by pages.c
  * @blocks: owned by blocks.c
  * @take: owned by take.c
- * @inflate: owned by inflate.c
- * @discards: owned by discard.c; NULL without VIRTIO_BALLOON_F_REPORTING
+ * @discards: owned by discard.c
+ * @migrate: owned by migrate.c
+ * @resync: owned by reannounce.c
  * @reporting: owned by reporting.c
  * @pace: owned by pace.c
- * @reporting_offered: the device has a reporting queue, accepted or not; set at
- *		       start
- * @oom: owned by oom.c; NULL without VIRTIO_BALLOON_F_DEFLATE_ON_OOM
+ * @hint: owned by hint.c
  * @shortage: owned by shortage.c
  * @size: owned by size.c
- * @stats: owned by stats.c; NULL without VIRTIO_BALLOON_F_STATS_VQ
- * @migrate: owned by migrate.c; NULL where the kernel moves no balloon pages
- * @hint: owned by hint.c
- * @resync: owned by resync.c
+ * @oom: owned by oom.c
+ * @stats: owned by stats.c
  * @pm: owned by pm.c
- * @shutdown: owned by shutdown.c
+ * @shutdown: owned by device.c
  * @debugfs: owned by debugfs.c
  * @events: owned by events.c
- * @nr_inited: parts whose init succeeded; the driver core's callbacks, which
- *	       exclude each other
+ * @nr_inited: parts whose init succeeded; the driver core's callbacks, which exclude each
+ *	       other
  * @nr_started: parts whose start succeeded; likewise
  * @up: the queues exist and the device runs; likewise
+ *
+ * What the host reads or writes lies in here: allocated by kzalloc().
  */
 struct virtio_balloon {
 	struct virtio_device *vdev;
 	struct workqueue_struct *wq;
+	const struct balloon_part *parts;
+	unsigned int nr_parts;
+	u64 offered;
 	struct balloon_queue queues[BALLOON_QUEUE_NR];
 	struct balloon_work watch;
+	struct balloon_work worker;
 	struct balloon_pages pages;
 	struct balloon_blocks blocks;
 	struct balloon_take take;
-	struct balloon_inflate inflate;
-	struct balloon_discards *discards;
+	struct balloon_discards discards;
+	struct balloon_migrate migrate;
+	struct balloon_resync resync;
 	struct balloon_reporting reporting;
 	struct balloon_pace pace;
-	bool reporting_offered;
-	struct balloon_oom *oom;
+	struct balloon_hint hint;
 	struct balloon_shortage shortage;
 	struct balloon_size size;
-	struct balloon_stats *stats;
-	struct balloon_migrate *migrate;
-	struct balloon_hint hint;
-	struct balloon_resync resync;
+	struct balloon_oom oom;
+	struct balloon_stats stats;
 	struct balloon_pm pm;
 	struct balloon_compat_shutdown shutdown;
 	struct dentry *debugfs;
@@ -105,29 +112,31 @@ struct virtio_balloon {
 	bool up;
 };
 
-void balloon_quiesce(struct virtio_balloon *vb);
-int balloon_go_on(struct virtio_balloon *vb);
-int balloon_attach(struct virtio_balloon *vb);
-void balloon_detach(struct virtio_balloon *vb);
-void balloon_release(struct virtio_balloon *vb);
+/* The size of the balloon, in pages. */
+static inline unsigned long balloon_actual(struct virtio_balloon *vb)
+{
+	return atomic_long_read(&vb->pages.nr_pages) + atomic_long_read(&vb->blocks.nr_pages);
+}
 
-int balloon_shutdown_init(struct virtio_balloon *vb);
-void balloon_shutdown_exit(struct virtio_balloon *vb);
-void balloon_shutdown(struct virtio_device *vdev);
-
-int balloon_reset_prepare(struct virtio_device *vdev);
-int balloon_reset_done(struct virtio_device *vdev);
+/* Pages that the host was told of and has not acknowledged; exact in the size worker. */
+static inline unsigned long balloon_inflating(struct virtio_balloon *vb)
+{
+	return READ_ONCE(vb->pages.inflate.nr_pages_held) +
+	       READ_ONCE(vb->discards.nr_block_pages);
+}
 
 u32 balloon_config_target(struct virtio_balloon *vb);
 u32 balloon_config_actual(struct virtio_balloon *vb);
 u32 balloon_config_hint_id(struct virtio_balloon *vb);
 void balloon_config_set_actual(struct virtio_balloon *vb, u32 nr_4k);
-void balloon_config_set_poison(struct virtio_balloon *vb, u32 value);
 
 void balloon_poison_validate(struct virtio_device *vdev);
 bool balloon_poison_is_zero(void);
 bool balloon_poison_fills(void);
 void balloon_poison_tell(struct virtio_balloon *vb);
+
+int balloon_hotplug_init(struct virtio_balloon *vb);
+void balloon_hotplug_exit(struct virtio_balloon *vb);
 
 void balloon_debugfs_load(void);
 void balloon_debugfs_unload(void);

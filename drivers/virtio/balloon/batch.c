@@ -8,37 +8,70 @@
  * it, which matters most when there is none. Where that many are not enough, a page
  * that leaves the balloon becomes a batch until the host was told of it.
  */
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include "balloon.h"
 
-static struct balloon_batch *batch_alloc(void)
-{
-	struct balloon_batch *batch;
+/* Page numbers in one buffer, or 0 for as many as the host is known to take. */
+static unsigned int balloon_element;
 
-	batch = kzalloc(sizeof(*batch), GFP_KERNEL);
-	if (!batch)
-		return NULL;
-	batch->pfns = kmalloc_array(BALLOON_ELEMENT_NR_4K_MAX, sizeof(*batch->pfns), GFP_KERNEL);
-	if (!batch->pfns) {
-		kfree(batch);
-		return NULL;
-	}
-	INIT_LIST_HEAD(&batch->pages);
-	return batch;
+static int element_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned int nr_4k;
+	int err = kstrtouint(val, 0, &nr_4k);
+
+	if (err)
+		return err;
+	if (nr_4k && nr_4k != BALLOON_DESC_NR_4K && nr_4k != BALLOON_ELEMENT_NR_4K_MAX)
+		return -EINVAL;
+	WRITE_ONCE(balloon_element, nr_4k);
+	return 0;
+}
+
+static const struct kernel_param_ops balloon_element_ops = {
+	.set = element_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(element, &balloon_element_ops, &balloon_element, 0644);
+MODULE_PARM_DESC(element,
+		 "Page numbers in one element of the inflate and deflate queues: 256, which every host takes, 512, which hosts with huge pages want, or 0 (default) for 512 where the host is known to take them");
+
+/**
+ * balloon_batch_nr_pages_max() - pages that one batch may name
+ * @vb: the balloon
+ *
+ * Some hosts never complete more than 256 numbers, or read the first descriptor only. Of
+ * the known hosts only one offers PAGE_POISON, and it takes any length; there a batch
+ * names a whole block.
+ *
+ * Context: any.
+ */
+unsigned int balloon_batch_nr_pages_max(struct virtio_balloon *vb)
+{
+	unsigned int nr_4k = READ_ONCE(balloon_element);
+	unsigned int nr_desc = min3(vb->queues[BALLOON_QUEUE_INFLATE].size,
+				    vb->queues[BALLOON_QUEUE_DEFLATE].size,
+				    (unsigned int)BALLOON_ELEMENT_DESCS);
+
+	if (!nr_4k)
+		nr_4k = vb->offered & BIT_ULL(VIRTIO_BALLOON_F_PAGE_POISON) ?
+			BALLOON_ELEMENT_NR_4K_MAX : BALLOON_DESC_NR_4K;
+	return balloon_4k_whole_pages(min(nr_4k, nr_desc * BALLOON_DESC_NR_4K), PAGE_SHIFT);
 }
 
 /**
  * balloon_pool_init() - allocate the batches of one user of a queue
  * @pool: the pool
  * @queue: the queue they will travel on
- * @notify: called when one came back
+ * @work: kicked when one came back
  *
  * Context: init of a part; may sleep.
  * Return: 0 or -ENOMEM.
  */
 int balloon_pool_init(struct balloon_pool *pool, struct balloon_queue *queue,
-		      void (*notify)(struct balloon_stream *stream))
+		      struct balloon_work *work)
 {
 	unsigned int i;
 
@@ -46,16 +79,16 @@ int balloon_pool_init(struct balloon_pool *pool, struct balloon_queue *queue,
 	BUILD_BUG_ON(PAGE_SIZE / SZ_4K > BALLOON_DESC_NR_4K);
 
 	INIT_LIST_HEAD(&pool->free);
-	INIT_LIST_HEAD(&pool->parked);
 	for (i = 0; i < BALLOON_POOL_NR_BATCHES; i++) {
-		pool->batches[i] = batch_alloc();
+		pool->batches[i] = kzalloc(sizeof(*pool->batches[i]), GFP_KERNEL);
 		if (!pool->batches[i]) {
 			balloon_pool_exit(pool);
 			return -ENOMEM;
 		}
+		INIT_LIST_HEAD(&pool->batches[i]->pages);
 		list_add_tail(&pool->batches[i]->node, &pool->free);
 	}
-	balloon_stream_init(&pool->stream, queue, notify);
+	balloon_stream_init(&pool->stream, queue, work);
 	return 0;
 }
 
@@ -70,10 +103,7 @@ void balloon_pool_exit(struct balloon_pool *pool)
 	unsigned int i;
 
 	for (i = 0; i < BALLOON_POOL_NR_BATCHES; i++) {
-		if (!pool->batches[i])
-			continue;
-		WARN_ON_ONCE(!list_empty(&pool->batches[i]->pages));
-		kfree(pool->batches[i]->pfns);
+		WARN_ON_ONCE(pool->batches[i] && !list_empty(&pool->batches[i]->pages));
 		kfree(pool->batches[i]);
 		pool->batches[i] = NULL;
 	}
@@ -93,48 +123,6 @@ void balloon_pool_kick(struct balloon_pool *pool)
 	balloon_queue_kick(pool->stream.queue);
 }
 
-static int pool_send(struct balloon_pool *pool, struct balloon_batch *batch)
-{
-	int err = balloon_queue_post(&pool->stream, &batch->request);
-
-	if (!err && ++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES && !pool->take_turns)
-		balloon_pool_kick(pool);
-	return err;
-}
-
-/* Posts what found no room before; false if there still is none. */
-static bool pool_unpark(struct balloon_pool *pool)
-{
-	struct balloon_batch *batch, *next;
-
-	list_for_each_entry_safe(batch, next, &pool->parked, node) {
-		if (pool_send(pool, batch))
-			return false;
-		list_del(&batch->node);
-	}
-	return true;
-}
-
-/* An answer may have made room for what had none. */
-static void pool_resume(struct balloon_pool *pool)
-{
-	if (list_empty(&pool->parked))
-		return;
-	pool_unpark(pool);
-	balloon_pool_kick(pool);
-}
-
-/**
- * balloon_pool_full() - whether the host has to answer before there is a batch
- * @pool: the pool
- *
- * Context: the pool's user.
- */
-bool balloon_pool_full(struct balloon_pool *pool)
-{
-	return !pool_unpark(pool) || list_empty(&pool->free);
-}
-
 /**
  * balloon_pool_has() - whether balloon_pool_get() would return so many batches
  * @pool: the pool
@@ -146,8 +134,6 @@ bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr)
 {
 	struct balloon_batch *batch;
 
-	if (balloon_pool_full(pool))
-		return false;
 	list_for_each_entry(batch, &pool->free, node)
 		if (!--nr)
 			return true;
@@ -159,16 +145,15 @@ bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr)
  * @pool: the pool
  *
  * Context: the pool's user.
- * Return: an empty batch, or NULL while balloon_pool_full().
+ * Return: an empty batch, or NULL while the host has to complete one first.
  */
 struct balloon_batch *balloon_pool_get(struct balloon_pool *pool)
 {
 	struct balloon_batch *batch;
 
-	if (balloon_pool_full(pool))
-		return NULL;
-	batch = list_first_entry(&pool->free, struct balloon_batch, node);
-	list_del(&batch->node);
+	batch = list_first_entry_or_null(&pool->free, struct balloon_batch, node);
+	if (batch)
+		list_del(&batch->node);
 	return batch;
 }
 
@@ -205,10 +190,7 @@ static void pool_account(struct balloon_pool *pool, const struct balloon_batch *
  * balloon_pool_take() - the next batch the host is done with
  * @pool: the pool
  *
- * Posts what waits for room in the ring when it has taken the last one: with a
- * short ring nobody else may come to do that.
- *
- * Context: the pool's user.
+ * Context: the pool's user; or, after balloon_queues_cancel(), when it is stopped.
  * Return: the batch, to be given back with balloon_pool_put(), or NULL.
  */
 struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
@@ -216,33 +198,9 @@ struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
 	struct balloon_request *request = balloon_stream_take(&pool->stream);
 	struct balloon_batch *batch;
 
-	if (!request) {
-		pool_resume(pool);
+	if (!request)
 		return NULL;
-	}
 	batch = container_of(request, struct balloon_batch, request);
-	pool_account(pool, batch, -1);
-	return batch;
-}
-
-/**
- * balloon_pool_cancelled() - the next batch after balloon_queues_cancel()
- * @pool: the pool
- *
- * Like balloon_pool_take(), and those that never got into the ring.
- *
- * Context: the device is reset and the pool's user stopped.
- * Return: the batch, or NULL.
- */
-struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool)
-{
-	struct balloon_batch *batch;
-
-	pool->nr_unkicked = 0;
-	batch = list_first_entry_or_null(&pool->parked, struct balloon_batch, node);
-	if (!batch)
-		return balloon_pool_take(pool);
-	list_del(&batch->node);
 	pool_account(pool, batch, -1);
 	return batch;
 }
@@ -285,10 +243,9 @@ struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb, struct pag
 {
 	struct balloon_batch *batch = page_address(page);
 
-	BUILD_BUG_ON(sizeof(*batch) + BALLOON_ELEMENT_NR_4K_MAX * sizeof(*batch->pfns) > PAGE_SIZE);
-	memset(batch, 0, sizeof(*batch));
+	BUILD_BUG_ON(sizeof(*batch) > PAGE_SIZE);
+	memset(batch, 0, offsetof(struct balloon_batch, pfns));
 	INIT_LIST_HEAD(&batch->pages);
-	batch->pfns = (__virtio32 *)(batch + 1);
 	batch->home = page;
 	batch_name(vb, batch, page);
 	return batch;
@@ -340,9 +297,7 @@ void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch)
  * @pool: the pool
  * @batch: a batch that is held
  *
- * From here on the batch is in flight. Should the ring have no room, or be
- * broken, it waits in the pool and goes before any other. Kicks for several
- * batches at once; balloon_pool_kick() is for the last ones.
+ * Kicks for several batches at once; balloon_pool_kick() is for the last ones.
  *
  * Context: the pool's user.
  */
@@ -359,6 +314,7 @@ void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch)
 		sg_set_buf(&batch->sg[1], batch->pfns + first,
 			   (batch->nr_4k - first) * sizeof(*batch->pfns));
 
-	if (!pool_unpark(pool) || pool_send(pool, batch))
-		list_add_tail(&batch->node, &pool->parked);
+	balloon_queue_post(&pool->stream, request);
+	if (++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES && !pool->take_turns)
+		balloon_pool_kick(pool);
 }

@@ -51,14 +51,13 @@ struct balloon_batch {
 	unsigned int nr_4k;
 	bool again;
 	struct page *home;
-	__virtio32 *pfns;
+	__virtio32 pfns[BALLOON_ELEMENT_NR_4K_MAX];
 };
 
 /**
  * struct balloon_pool - all batches of one user of a queue
  * @stream: the queue and what came back from it
  * @free: batches not in use
- * @parked: batches that found no room in the ring; posted before any other
  * @batches: all of them, allocated when the device is probed: moving memory
  *	     needs no memory
  * @nr_pages_held: pages of batches that are neither free nor being filled; written
@@ -73,7 +72,6 @@ struct balloon_batch {
 struct balloon_pool {
 	struct balloon_stream stream;
 	struct list_head free;
-	struct list_head parked;
 	struct balloon_batch *batches[BALLOON_POOL_NR_BATCHES];
 	unsigned long nr_pages_held;
 	unsigned long nr_pages_again;
@@ -83,16 +81,15 @@ struct balloon_pool {
 };
 
 int balloon_pool_init(struct balloon_pool *pool, struct balloon_queue *queue,
-		      void (*notify)(struct balloon_stream *stream));
+		      struct balloon_work *work);
 void balloon_pool_exit(struct balloon_pool *pool);
 struct balloon_batch *balloon_pool_get(struct balloon_pool *pool);
 void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch);
 struct balloon_batch *balloon_pool_take(struct balloon_pool *pool);
-struct balloon_batch *balloon_pool_cancelled(struct balloon_pool *pool);
 void balloon_pool_kick(struct balloon_pool *pool);
-bool balloon_pool_full(struct balloon_pool *pool);
 bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr);
 
+unsigned int balloon_batch_nr_pages_max(struct virtio_balloon *vb);
 struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb, struct page *page);
 void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch, struct page *page);
 void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch);

@@ -8,19 +8,14 @@
  * knows it may go; the mark comes off every page before the block is freed,
  * because the allocator takes a page with a type for a broken one.
  *
- * Memory that goes offline is asked for with a notifier, and blocks in it are
- * freed. Nobody asks before virtio-mem unplugs or CMA allocates: those fail on
- * ranges that have a block in them.
+ * Nobody asks before virtio-mem unplugs or CMA allocates: those fail on ranges that have
+ * a block in them. Memory offlining does, see hotplug.c.
  */
-#include <linux/memory.h>
 #include <linux/mm.h>
 #include <linux/vmstat.h>
 
 #include "balloon.h"
 #include "compat/compat.h"
-
-/* Longer than that no memory is put offline for a host that does not answer. */
-#define BALLOON_OFFLINE_TIMEOUT	HZ
 
 /*
  * The private field of a block's first page is its order, and above that, while the
@@ -93,7 +88,7 @@ unsigned long balloon_blocks_enter(struct virtio_balloon *vb, struct list_head *
 		cond_resched();
 	}
 	balloon_blocks_put_back(vb, blocks);
-	WRITE_ONCE(vb->resync.fresh, true);
+	WRITE_ONCE(vb->pages.fresh, true);
 	return nr_entered;
 }
 
@@ -172,29 +167,14 @@ void balloon_blocks_free_list(struct list_head *blocks)
 	}
 }
 
-/* One of the largest blocks of @nr_pages at most. */
-static struct page *blocks_take(struct balloon_blocks *blocks, unsigned long nr_pages)
+/* One of the largest blocks of @max at most, or one of the smallest. */
+static struct page *blocks_take(struct balloon_blocks *blocks, int max, bool smallest)
 {
-	int order = min_t(int, ilog2(nr_pages), BALLOON_COMPAT_MAX_ORDER);
+	int order = smallest ? 0 : max, step = smallest ? 1 : -1;
 	struct page *block = NULL;
 
 	spin_lock(&blocks->lock);
-	for (; order >= 0 && !block; order--)
-		block = list_first_entry_or_null(&blocks->lists[order], struct page, lru);
-	if (block)
-		block_pick(blocks, block);
-	spin_unlock(&blocks->lock);
-	return block;
-}
-
-/* One of the smallest blocks. */
-static struct page *blocks_take_small(struct balloon_blocks *blocks)
-{
-	struct page *block = NULL;
-	int order;
-
-	spin_lock(&blocks->lock);
-	for (order = 0; order <= BALLOON_COMPAT_MAX_ORDER && !block; order++)
+	for (; order >= 0 && order <= max && !block; order += step)
 		block = list_first_entry_or_null(&blocks->lists[order], struct page, lru);
 	if (block)
 		block_pick(blocks, block);
@@ -246,7 +226,8 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb, unsigned long nr
 	struct page *block;
 
 	atomic_inc(&vb->pages.nr_leaving);
-	while (freed < nr_pages && (block = blocks_take(&vb->blocks, nr_pages - freed))) {
+	while (freed < nr_pages && (block = blocks_take(&vb->blocks, min_t(int, ilog2(nr_pages - freed),
+						  BALLOON_COMPAT_MAX_ORDER), false))) {
 		unsigned long nr = 1UL << block_order(block);
 
 		block_leave(vb, block);
@@ -270,7 +251,7 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb, unsigned long nr
  */
 bool balloon_blocks_break_one(struct virtio_balloon *vb)
 {
-	struct page *block = blocks_take_small(&vb->blocks);
+	struct page *block = blocks_take(&vb->blocks, BALLOON_COMPAT_MAX_ORDER, true);
 	unsigned int order, i;
 	LIST_HEAD(pages);
 
@@ -302,9 +283,16 @@ unsigned long balloon_blocks_count(struct virtio_balloon *vb)
 	return atomic_long_read(&vb->blocks.nr_pages);
 }
 
-#ifdef CONFIG_MEMORY_HOTREMOVE
-static void blocks_release_range(struct virtio_balloon *vb, unsigned long start_pfn,
-				 unsigned long end_pfn)
+/**
+ * balloon_blocks_release_range() - free the blocks that reach into a range
+ * @vb: the balloon
+ * @start_pfn: its first page
+ * @end_pfn: the page after its last
+ *
+ * Context: may sleep.
+ */
+void balloon_blocks_release_range(struct virtio_balloon *vb, unsigned long start_pfn,
+				  unsigned long end_pfn)
 {
 	struct balloon_blocks *blocks = &vb->blocks;
 	struct page *block, *next;
@@ -330,59 +318,6 @@ static void blocks_release_range(struct virtio_balloon *vb, unsigned long start_
 		cond_resched();
 	}
 }
-
-static int balloon_blocks_memory_event(struct notifier_block *nb, unsigned long action, void *data)
-{
-	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon, blocks.memory_nb);
-	struct memory_notify *range = data;
-
-	if (action == MEM_GOING_OFFLINE) {
-		WRITE_ONCE(vb->blocks.leaving, true);
-		blocks_release_range(vb, range->start_pfn, range->start_pfn + range->nr_pages);
-		balloon_held_offline(&vb->hint.hold, range->start_pfn,
-				     range->start_pfn + range->nr_pages);
-		/* What was held may have been let go meanwhile. */
-		balloon_hint_look(vb);
-		/* The kernel would wait for what is reported without an end. */
-		if (!balloon_reporting_answered(vb, BALLOON_OFFLINE_TIMEOUT))
-			return notifier_from_errno(-EBUSY);
-	}
-	if (action == MEM_ONLINE)
-		balloon_shortage_memory(vb, range->nr_pages);
-	if (action == MEM_OFFLINE)
-		balloon_shortage_memory(vb, -(long)range->nr_pages);
-	/* The balloon may be smaller now than it should be. */
-	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE) {
-		WRITE_ONCE(vb->blocks.leaving, false);
-		balloon_size_kick(vb);
-	}
-	return NOTIFY_OK;
-}
-
-/**
- * balloon_blocks_listen() - be told of memory that goes offline
- * @vb: the balloon
- *
- * Context: probe, when everything is there that the notifier uses; may sleep.
- * Return: 0, or why the notifier could not be registered.
- */
-int balloon_blocks_listen(struct virtio_balloon *vb)
-{
-	vb->blocks.memory_nb.notifier_call = balloon_blocks_memory_event;
-	return register_memory_notifier(&vb->blocks.memory_nb);
-}
-
-/**
- * balloon_blocks_unlisten() - the counterpart of balloon_blocks_listen()
- * @vb: the balloon
- *
- * Context: probe or remove; may sleep, as long as the notifier runs.
- */
-void balloon_blocks_unlisten(struct virtio_balloon *vb)
-{
-	unregister_memory_notifier(&vb->blocks.memory_nb);
-}
-#endif
 
 /**
  * balloon_blocks_init() - an empty store

@@ -26,8 +26,8 @@ struct virtio_balloon;
  * @nr_blocks: how many there are
  * @round: what blocks are marked with that enter or come back now
  * @nr_pages: pages of all blocks
- * @memory_nb: hears of memory that goes offline
- * @leaving: some is going offline now
+ * @memory_nb: hears of memory that goes offline; hotplug.c's
+ * @leaving: some is going offline now; hotplug.c's, read by anybody
  */
 struct balloon_blocks {
 	spinlock_t lock;
@@ -40,14 +40,13 @@ struct balloon_blocks {
 };
 
 int balloon_blocks_init(struct virtio_balloon *vb);
-int balloon_blocks_listen(struct virtio_balloon *vb);
-void balloon_blocks_unlisten(struct virtio_balloon *vb);
-
 struct page *balloon_blocks_take_any(struct virtio_balloon *vb);
 unsigned long balloon_blocks_put_back(struct virtio_balloon *vb, struct list_head *blocks);
 unsigned long balloon_blocks_new_round(struct virtio_balloon *vb);
 unsigned long balloon_blocks_enter(struct virtio_balloon *vb, struct list_head *blocks);
 unsigned long balloon_blocks_release(struct virtio_balloon *vb, unsigned long nr_pages);
+void balloon_blocks_release_range(struct virtio_balloon *vb, unsigned long start_pfn,
+				  unsigned long end_pfn);
 bool balloon_blocks_break_one(struct virtio_balloon *vb);
 void balloon_blocks_free_list(struct list_head *blocks);
 unsigned long balloon_blocks_count(struct virtio_balloon *vb);

@@ -17,9 +17,77 @@ static void balloon_show(struct seq_file *file, const char *name, u64 value)
 	seq_printf(file, "%s %llu\n", name, value);
 }
 
-static void show_pages(struct seq_file *file, const char *name, u64 nr_pages)
+static void balloon_show_pages(struct seq_file *file, const char *name, u64 nr_pages)
 {
 	balloon_show(file, name, nr_pages << PAGE_SHIFT);
+}
+
+/* A line for each slot that is not empty: the least value that it stands for, and the count. */
+static void show_histogram(struct seq_file *file, const char *name,
+			   const struct balloon_histogram *histogram, bool log2)
+{
+	unsigned long nr;
+	unsigned int slot;
+
+	for (slot = 0; slot < BALLOON_HISTOGRAM_NR; slot++) {
+		nr = READ_ONCE(histogram->slots[slot]);
+		if (nr)
+			seq_printf(file, "%s_%llu %lu\n", name,
+				   log2 ? balloon_log2_least(slot) : slot, nr);
+	}
+}
+
+/* What is announced again is in the balloon and on the way in. */
+static void show_size(struct seq_file *file, struct virtio_balloon *vb)
+{
+	seq_printf(file, "state %s\n", balloon_state_names[READ_ONCE(vb->size.state)]);
+	balloon_show_pages(file, "target_bytes", READ_ONCE(vb->size.target));
+	balloon_show_pages(file, "pages_bytes", atomic_long_read(&vb->pages.nr_pages));
+	balloon_show_pages(file, "blocks_bytes", atomic_long_read(&vb->blocks.nr_pages));
+	balloon_show_pages(file, "inflating_bytes", balloon_inflating(vb));
+	balloon_show_pages(file, "deflating_bytes", balloon_pages_deflating(vb));
+	balloon_show_pages(file, "aside_bytes", READ_ONCE(vb->pages.nr_aside));
+	balloon_show_pages(file, "stale_bytes", balloon_pages_stale(vb));
+}
+
+static void show_queues(struct seq_file *file, struct virtio_balloon *vb)
+{
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
+		struct balloon_queue_counts *counts = &vb->queues[i].counts;
+		const char *name = balloon_queue_names[i];
+
+		if (!READ_ONCE(vb->queues[i].vq))
+			continue;
+		seq_printf(file, "%s_in_flight %u\n", name, READ_ONCE(vb->queues[i].nr_in_flight));
+		seq_printf(file, "%s_requests %lu\n", name, READ_ONCE(counts->requests));
+		seq_printf(file, "%s_completions %lu\n", name, READ_ONCE(counts->completions));
+		seq_printf(file, "%s_kicks %lu\n", name, READ_ONCE(counts->kicks));
+		seq_printf(file, "%s_interrupts %lu\n", name, READ_ONCE(counts->interrupts));
+	}
+}
+
+/* By queue, and the least number of microseconds that as many completions took. */
+static void show_latency(struct seq_file *file, struct virtio_balloon *vb)
+{
+	char name[32];
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
+		snprintf(name, sizeof(name), "%s_usecs", balloon_queue_names[i]);
+		show_histogram(file, name, &vb->queues[i].counts.latency, true);
+	}
+}
+
+static void show_orders(struct seq_file *file, struct virtio_balloon *vb)
+{
+	show_histogram(file, "order", &vb->take.orders, false);
+}
+
+static void show_time_to_target(struct seq_file *file, struct virtio_balloon *vb)
+{
+	show_histogram(file, "msecs", &vb->size.reached, true);
 }
 
 static void show_hint(struct seq_file *file, struct virtio_balloon *vb)
@@ -36,12 +104,12 @@ static void show_hint(struct seq_file *file, struct virtio_balloon *vb)
 	balloon_show(file, "rounds", hint->nr_rounds);
 	balloon_show(file, "ranges", hold->nr_elements + named->elements);
 	balloon_show(file, "blocks", hold->nr_blocks + named->blocks);
-	show_pages(file, "bytes", hold->nr_hinted + named->pages);
-	show_pages(file, "bytes_isolated", named->pages);
+	balloon_show_pages(file, "bytes", hold->nr_hinted + named->pages);
+	balloon_show_pages(file, "bytes_isolated", named->pages);
 	balloon_show(file, "blocks_taken", hold->nr_taken);
-	show_pages(file, "held_bytes", balloon_held_pages(hold));
-	show_pages(file, "bytes_released", hold->nr_released);
-	show_pages(file, "bytes_reclaimed", atomic_long_read(&hold->nr_reclaimed));
+	balloon_show_pages(file, "held_bytes", balloon_held_pages(hold));
+	balloon_show_pages(file, "bytes_released", hold->nr_released);
+	balloon_show_pages(file, "bytes_reclaimed", atomic_long_read(&hold->nr_reclaimed));
 	balloon_show(file, "release_usecs_max", hold->usecs_max);
 }
 
@@ -54,9 +122,9 @@ static void show_free_report(struct seq_file *file, struct virtio_balloon *vb)
 		return;
 	balloon_show(file, "elements", READ_ONCE(reports->elements));
 	balloon_show(file, "blocks", READ_ONCE(reports->blocks));
-	show_pages(file, "bytes", READ_ONCE(reports->pages));
+	balloon_show_pages(file, "bytes", READ_ONCE(reports->pages));
 	balloon_show(file, "refused", READ_ONCE(reporting->nr_refused));
-	show_pages(file, "busy_bytes", READ_ONCE(reporting->nr_busy));
+	balloon_show_pages(file, "busy_bytes", READ_ONCE(reporting->nr_busy));
 }
 
 #define BALLOON_SHOW(name, function)					\
@@ -67,14 +135,15 @@ static int name##_show(struct seq_file *file, void *unused)		\
 }									\
 DEFINE_SHOW_ATTRIBUTE(name)
 
-BALLOON_SHOW(size, balloon_size_show);
-BALLOON_SHOW(queues, balloon_queues_show);
-BALLOON_SHOW(latency, balloon_queues_show_latency);
-BALLOON_SHOW(orders, balloon_take_show_orders);
-BALLOON_SHOW(time_to_target, balloon_size_show_reached);
+BALLOON_SHOW(size, show_size);
+BALLOON_SHOW(queues, show_queues);
+BALLOON_SHOW(latency, show_latency);
+BALLOON_SHOW(orders, show_orders);
+BALLOON_SHOW(time_to_target, show_time_to_target);
 BALLOON_SHOW(hint, show_hint);
 BALLOON_SHOW(free_report, show_free_report);
 BALLOON_SHOW(events, balloon_events_show);
+BALLOON_SHOW(totals, balloon_events_show_totals);
 
 /* Any write; there is nothing to choose. */
 static ssize_t reset_write(struct file *file, const char __user *text, size_t size, loff_t *pos)
@@ -107,6 +176,7 @@ static const struct {
 	{ "hint", 0444, &hint_fops },
 	{ "free_report", 0444, &free_report_fops },
 	{ "events", 0444, &events_fops },
+	{ "totals", 0444, &totals_fops },
 	{ "reset", 0200, &reset_fops },
 };
 

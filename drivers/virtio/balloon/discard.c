@@ -13,7 +13,6 @@
  * the guest expects something else in free pages, see poison.c.
  */
 #include <linux/sizes.h>
-#include <linux/slab.h>
 
 #include "balloon.h"
 
@@ -25,12 +24,13 @@
  */
 bool balloon_discard_usable(struct virtio_balloon *vb)
 {
-	return vb->discards && !READ_ONCE(vb->discards->broken) && balloon_poison_is_zero();
+	return vb->discards.stream.queue && !READ_ONCE(vb->discards.broken) &&
+	       balloon_poison_is_zero();
 }
 
 static bool discard_full(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
-	return discard->request.nr_sg >= vb->discards->nr_sg ||
+	return discard->request.nr_sg >= vb->discards.nr_sg ||
 	       discard->nr_pages >= BALLOON_DISCARD_BYTES >> PAGE_SHIFT;
 }
 
@@ -43,15 +43,10 @@ static bool discard_full(struct virtio_balloon *vb, struct balloon_discard *disc
  */
 struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
 {
-	struct balloon_discards *discards = vb->discards;
+	struct balloon_discards *discards = &vb->discards;
 
-	/* Full, but the ring had no room for it. */
-	if (discards->open && discards->open->request.nr_sg && discard_full(vb, discards->open))
-		balloon_discard_flush(vb);
-	else if (discards->open)
-		return discards->open;
 	if (discards->open || list_empty(&discards->free))
-		return NULL;
+		return discards->open;
 
 	discards->open = list_first_entry(&discards->free, struct balloon_discard, node);
 	list_del(&discards->open->node);
@@ -71,7 +66,7 @@ struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
  */
 void balloon_discard_add(struct virtio_balloon *vb, struct page *page, unsigned int order)
 {
-	struct balloon_discards *discards = vb->discards;
+	struct balloon_discards *discards = &vb->discards;
 	struct balloon_discard *discard = discards->open;
 
 	sg_set_page(&discard->sg[discard->request.nr_sg++], page, PAGE_SIZE << order, 0);
@@ -84,72 +79,33 @@ void balloon_discard_add(struct virtio_balloon *vb, struct page *page, unsigned 
  * balloon_discard_flush() - post the discard that is being filled
  * @vb: the balloon
  *
- * If the ring has no room it stays as it is, to be tried again.
- *
  * Context: the size worker.
  */
 void balloon_discard_flush(struct virtio_balloon *vb)
 {
-	struct balloon_discards *discards = vb->discards;
-	struct balloon_discard *discard;
+	struct balloon_discard *discard = vb->discards.open;
 
-	if (!discards || !discards->open || !discards->open->request.nr_sg)
+	if (!discard || !discard->request.nr_sg)
 		return;
-	discard = discards->open;
-	if (balloon_queue_post_blocks(&discards->stream, &discard->request, discard->sg,
-				      discard->request.nr_sg, discard->request.nr_sg) > 0)
-		discards->open = NULL;
-}
-
-/**
- * balloon_discard_retry() - the ring has room that another user of the queue had
- * @vb: the balloon
- *
- * Context: any.
- */
-void balloon_discard_retry(struct virtio_balloon *vb)
-{
-	if (READ_ONCE(vb->discards->open))
-		balloon_size_notify(&vb->discards->stream);
+	balloon_queue_post_blocks(&vb->discards.stream, &discard->request, discard->sg,
+				  discard->request.nr_sg, discard->request.nr_sg);
+	vb->discards.open = NULL;
 }
 
 /**
  * balloon_discard_take() - the next discard the host is done with
  * @vb: the balloon
  *
- * Context: the size worker.
+ * Context: the size worker; or, after balloon_queues_cancel(), when it is stopped.
  * Return: the discard, to be emptied and given to balloon_discard_put(), or NULL.
  */
 struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb)
 {
-	struct balloon_request *request;
+	struct balloon_request *request = NULL;
 
-	if (!vb->discards)
-		return NULL;
-	request = balloon_stream_take(&vb->discards->stream);
-	if (!request)
-		return NULL;
-	return container_of(request, struct balloon_discard, request);
-}
-
-/**
- * balloon_discard_cancelled() - the next discard after balloon_queues_cancel()
- * @vb: the balloon
- *
- * Like balloon_discard_take(), and the one that was being filled.
- *
- * Context: the device is reset and the size worker stopped.
- * Return: the discard, or NULL.
- */
-struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb)
-{
-	struct balloon_discard *discard;
-
-	if (!vb->discards)
-		return NULL;
-	discard = vb->discards->open;
-	vb->discards->open = NULL;
-	return discard ? discard : balloon_discard_take(vb);
+	if (vb->discards.stream.queue)
+		request = balloon_stream_take(&vb->discards.stream);
+	return request ? container_of(request, struct balloon_discard, request) : NULL;
 }
 
 /**
@@ -164,7 +120,7 @@ void balloon_discard_put(struct virtio_balloon *vb, struct balloon_discard *disc
 	discard->request.nr_sg = 0;
 	discard->nr_pages = 0;
 	discard->again = false;
-	list_add(&discard->node, &vb->discards->free);
+	list_add(&discard->node, &vb->discards.free);
 }
 
 /**
@@ -176,22 +132,11 @@ void balloon_discard_put(struct virtio_balloon *vb, struct balloon_discard *disc
  */
 void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
 {
-	WRITE_ONCE(vb->discards->nr_block_pages, vb->discards->nr_block_pages + nr_pages);
+	WRITE_ONCE(vb->discards.nr_block_pages, vb->discards.nr_block_pages + nr_pages);
 }
 
 /**
- * balloon_discard_block_pages() - pages of whole blocks that the host discards
- * @vb: the balloon
- *
- * Context: any; exact in the size worker.
- */
-unsigned long balloon_discard_block_pages(struct virtio_balloon *vb)
-{
-	return vb->discards ? READ_ONCE(vb->discards->nr_block_pages) : 0;
-}
-
-/**
- * balloon_discard_announcing() - those of them that were in the balloon before
+ * balloon_discard_announcing() - pages being discarded that were in the balloon before
  * @vb: the balloon
  *
  * Context: the size worker, or when it is stopped.
@@ -203,10 +148,10 @@ unsigned long balloon_discard_announcing(struct virtio_balloon *vb)
 	struct page *block;
 	unsigned int i;
 
-	if (!vb->discards || vb->discards->broken)
+	if (vb->discards.broken)
 		return 0;
 	for (i = 0; i < BALLOON_DISCARDS; i++) {
-		discard = &vb->discards->discards[i];
+		discard = &vb->discards.discards[i];
 		if (!discard->again)
 			continue;
 		list_for_each_entry(block, &discard->blocks, lru)
@@ -216,31 +161,17 @@ unsigned long balloon_discard_announcing(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_discard_stranded() - pages that a broken queue keeps
+ * balloon_discard_init() - no block is being discarded yet
  * @vb: the balloon
  *
- * Context: any.
- */
-unsigned long balloon_discard_stranded(struct virtio_balloon *vb)
-{
-	return vb->discards ? READ_ONCE(vb->discards->nr_stranded) : 0;
-}
-
-/**
- * balloon_discard_init() - allocate the discards
- * @vb: the balloon
- *
- * Context: probe; may sleep.
- * Return: 0 or -ENOMEM.
+ * Context: probe.
+ * Return: 0.
  */
 int balloon_discard_init(struct virtio_balloon *vb)
 {
-	struct balloon_discards *discards;
+	struct balloon_discards *discards = &vb->discards;
 	unsigned int i;
 
-	discards = kzalloc(sizeof(*discards), GFP_KERNEL);
-	if (!discards)
-		return -ENOMEM;
 	INIT_LIST_HEAD(&discards->free);
 	for (i = 0; i < BALLOON_DISCARDS; i++) {
 		INIT_LIST_HEAD(&discards->discards[i].batches);
@@ -249,8 +180,7 @@ int balloon_discard_init(struct virtio_balloon *vb)
 		list_add_tail(&discards->discards[i].node, &discards->free);
 	}
 	balloon_stream_init(&discards->stream, &vb->queues[BALLOON_QUEUE_REPORTING],
-			    balloon_size_notify);
-	vb->discards = discards;
+			    &vb->worker);
 	return 0;
 }
 
@@ -258,28 +188,15 @@ int balloon_discard_init(struct virtio_balloon *vb)
  * balloon_discard_start() - learn how many blocks the ring takes
  * @vb: the balloon
  *
- * The other half is for free page reporting: an answer that does not come there is
- * not to stop the balloon.
+ * The other half is for free page reporting: a report that is not completed there must
+ * not stop the balloon.
  *
  * Context: after DRIVER_OK.
  * Return: 0.
  */
 int balloon_discard_start(struct virtio_balloon *vb)
 {
-	unsigned int half = balloon_queue_size(vb->discards->stream.queue) / 2;
-
-	vb->discards->nr_sg = clamp_t(unsigned int, half, 1, BALLOON_DISCARD_SG);
+	vb->discards.nr_sg = clamp_t(unsigned int, vb->discards.stream.queue->size / 2, 1,
+				     BALLOON_DISCARD_SG);
 	return 0;
-}
-
-/**
- * balloon_discard_exit() - free the discards, none of which is in flight
- * @vb: the balloon
- *
- * Context: remove.
- */
-void balloon_discard_exit(struct virtio_balloon *vb)
-{
-	kfree(vb->discards);
-	vb->discards = NULL;
 }

@@ -39,7 +39,7 @@ struct balloon_discard {
 
 /**
  * struct balloon_discards - the user of the reporting queue
- * @stream: the queue
+ * @stream: the queue; without one where the feature was not negotiated
  * @free: discards not in use
  * @open: the discard that is being filled, or NULL
  * @nr_block_pages: pages of blocks in @open and in flight; written by the size
@@ -64,19 +64,14 @@ struct balloon_discards {
 
 int balloon_discard_init(struct virtio_balloon *vb);
 int balloon_discard_start(struct virtio_balloon *vb);
-void balloon_discard_exit(struct virtio_balloon *vb);
 
 bool balloon_discard_usable(struct virtio_balloon *vb);
 struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb);
 void balloon_discard_add(struct virtio_balloon *vb, struct page *page, unsigned int order);
 void balloon_discard_flush(struct virtio_balloon *vb);
-void balloon_discard_retry(struct virtio_balloon *vb);
 struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb);
-struct balloon_discard *balloon_discard_cancelled(struct virtio_balloon *vb);
 void balloon_discard_put(struct virtio_balloon *vb, struct balloon_discard *discard);
 void balloon_discard_account(struct virtio_balloon *vb, long nr_pages);
-unsigned long balloon_discard_block_pages(struct virtio_balloon *vb);
 unsigned long balloon_discard_announcing(struct virtio_balloon *vb);
-unsigned long balloon_discard_stranded(struct virtio_balloon *vb);
 
 #endif /* BALLOON_DISCARD_H */

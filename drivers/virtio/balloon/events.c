@@ -2,47 +2,45 @@
 /*
  * What happened to a balloon lately, for those who ask afterwards: in debugfs, and as
  * a tracepoint while it happens. Single requests are not events, there are thousands
- * of them; they are counted in queue_count.c.
+ * of them; they are counted in queue.c.
  *
  * Who writes takes a number, and with it an entry that is nobody else's before 255
  * more have come; no lock is needed. Who reads leaves out what changes meanwhile.
  */
 #include <linux/sched/clock.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
 
 #include "balloon.h"
+#define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Names in debugfs: of the event, of its value and of the other one. Sizes in pages. */
+/* Names in debugfs: of the event, of its value and of the other one. */
+#define EVENT_NAMES(id, ...)	[BALLOON_EVENT_##id] = { __VA_ARGS__ },
 static const struct {
 	const char *name, *value, *other;
 } balloon_event_names[BALLOON_EVENT_NR] = {
-	[BALLOON_EVENT_UP]		= { "up", "features" },
-	[BALLOON_EVENT_DOWN]		= { "down" },
-	[BALLOON_EVENT_TARGET]		= { "target", "pages", "before" },
-	[BALLOON_EVENT_ACTUAL]		= { "actual", "pages", "before" },
-	[BALLOON_EVENT_STATE]		= { "state", "now", "before" },
-	[BALLOON_EVENT_HINT_COMMAND]	= { "hint-command", "id", "before" },
-	[BALLOON_EVENT_HINT_BEGIN]	= { "hint-begin", "id", "held" },
-	[BALLOON_EVENT_HINT_END]	= { "hint-end", "id", "held" },
-	[BALLOON_EVENT_HINT_RELEASE]	= { "hint-release", "pages", "lost" },
-	[BALLOON_EVENT_REPORT_FAILED]	= { "report-failed", "pages", "error" },
-	[BALLOON_EVENT_OOM]		= { "oom", "pages" },
-	[BALLOON_EVENT_RESYNC_BEGIN]	= { "resync-begin", "pages" },
-	[BALLOON_EVENT_RESYNC_END]	= { "resync-end", "pages", "missed" },
-	[BALLOON_EVENT_SLEEP_PREPARE]	= { "sleep-prepare", "pages" },
-	[BALLOON_EVENT_SLEEP_END]	= { "sleep-end", "pages" },
-	[BALLOON_EVENT_SLEEP]		= { "sleep", "pages" },
-	[BALLOON_EVENT_WAKE]		= { "wake", "pages", "known" },
-	[BALLOON_EVENT_RELEASE]		= { "release", "pages" },
+	BALLOON_EVENTS(EVENT_NAMES)
+};
+
+const char * const balloon_state_names[BALLOON_SIZE_NR] = {
+	[BALLOON_SIZE_IDLE]		= "idle",
+	[BALLOON_SIZE_INFLATING]	= "inflating",
+	[BALLOON_SIZE_DEFLATING]	= "deflating",
+	[BALLOON_SIZE_NO_MEMORY]	= "waiting-for-memory",
+	[BALLOON_SIZE_FLOOR]		= "floor",
+	[BALLOON_SIZE_ISOLATED]		= "waiting-for-compaction",
+	[BALLOON_SIZE_OOM]		= "paused-after-oom",
+	[BALLOON_SIZE_HOST_SILENT]	= "host-silent",
+	[BALLOON_SIZE_BROKEN]		= "broken",
+	[BALLOON_SIZE_HELD]		= "suspending",
+	[BALLOON_SIZE_RESYNCING]	= "resyncing",
 };
 
 /**
  * balloon_event() - something happened
  * @vb: the balloon
  * @event: what
- * @value: how much, or what now; see balloon_event_names
+ * @value: how much, or what now; see BALLOON_EVENTS
  * @other: the other value that it may have
  *
  * Context: any.
@@ -63,6 +61,9 @@ void balloon_event(struct virtio_balloon *vb, enum balloon_event event, u64 valu
 	WRITE_ONCE(entry->other, other);
 	/* Pairs with the acquire of who reads. */
 	smp_store_release(&entry->number, number);
+	atomic_long_inc(&events->totals[event]);
+	if (event == BALLOON_EVENT_STATE)
+		atomic_long_inc(&events->states[value]);
 	trace_balloon_event(vb->vdev->index, event, value, other);
 }
 
@@ -91,7 +92,7 @@ static void event_show_value(struct seq_file *file, enum balloon_event event,
 	if (!name)
 		return;
 	if (event == BALLOON_EVENT_STATE)
-		seq_printf(file, " %s=%s", name, balloon_size_state_name(value));
+		seq_printf(file, " %s=%s", name, balloon_state_names[value]);
 	else if (event == BALLOON_EVENT_UP)
 		seq_printf(file, " %s=%#llx", name, value);
 	else
@@ -143,30 +144,31 @@ void balloon_events_reset(struct virtio_balloon *vb)
 	WRITE_ONCE(vb->events->first, atomic_long_read(&vb->events->nr) + 1);
 }
 
-/**
- * balloon_events_init() - make room for the events
- * @vb: the balloon
- *
- * Context: probe, before any part that has events; may sleep.
- * Return: 0 or -ENOMEM.
- */
-int balloon_events_init(struct virtio_balloon *vb)
+/* A name with dashes as one with underscores. */
+static void show_total(struct seq_file *file, const char *what, const char *name, long nr)
 {
-	vb->events = kvzalloc(sizeof(*vb->events), GFP_KERNEL);
-	if (!vb->events)
-		return -ENOMEM;
-	vb->events->first = 1;
-	return 0;
+	seq_printf(file, "%s_", what);
+	for (; *name; name++)
+		seq_putc(file, *name == '-' ? '_' : *name);
+	seq_printf(file, " %ld\n", nr);
 }
 
 /**
- * balloon_events_exit() - the counterpart of balloon_events_init()
+ * balloon_events_show_totals() - how often there was what, since the device was found
+ * @file: debugfs
  * @vb: the balloon
  *
- * Context: remove, after all other parts.
+ * Context: may sleep; takes no lock.
  */
-void balloon_events_exit(struct virtio_balloon *vb)
+void balloon_events_show_totals(struct seq_file *file, struct virtio_balloon *vb)
 {
-	kvfree(vb->events);
-	vb->events = NULL;
+	struct balloon_events *events = vb->events;
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_EVENT_NR; i++)
+		show_total(file, "event", balloon_event_names[i].name,
+			   atomic_long_read(&events->totals[i]));
+	for (i = 0; i < BALLOON_SIZE_NR; i++)
+		show_total(file, "state", balloon_state_names[i],
+			   atomic_long_read(&events->states[i]));
 }

@@ -10,28 +10,55 @@
 struct seq_file;
 struct virtio_balloon;
 
-/* What happens; names and the meaning of the two values in events.c. */
+/*
+ * What happens: BALLOON_EVENT_NAME, its name, and the names of its value and of another
+ * value that belongs to it. Sizes are in pages.
+ */
+#define BALLOON_EVENTS(E)					\
+	E(UP, "up", "features", NULL)				\
+	E(DOWN, "down", NULL, NULL)				\
+	E(TARGET, "target", "pages", "before")			\
+	E(ACTUAL, "actual", "pages", "before")			\
+	E(STATE, "state", "now", "before")			\
+	E(SILENT, "silent", "queue", "pages")			\
+	E(BROKEN, "broken", "queue", "pages")			\
+	E(HINT_COMMAND, "hint-command", "id", "before")		\
+	E(HINT_BEGIN, "hint-begin", "id", "held")		\
+	E(HINT_END, "hint-end", "id", "held")			\
+	E(HINT_RELEASE, "hint-release", "pages", "lost")	\
+	E(REPORT_FAILED, "report-failed", "pages", "error")	\
+	E(OOM, "oom", "pages", NULL)				\
+	E(RESYNC_BEGIN, "resync-begin", "pages", NULL)		\
+	E(RESYNC_END, "resync-end", "pages", "missed")		\
+	E(SLEEP_PREPARE, "sleep-prepare", "pages", NULL)	\
+	E(SLEEP_END, "sleep-end", "pages", NULL)		\
+	E(SLEEP, "sleep", "pages", NULL)			\
+	E(WAKE, "wake", "pages", "known")			\
+	E(RELEASE, "release", "pages", NULL)
+
+#define BALLOON_EVENT_ENUM(id, ...)	BALLOON_EVENT_##id,
 enum balloon_event {
-	BALLOON_EVENT_UP,
-	BALLOON_EVENT_DOWN,
-	BALLOON_EVENT_TARGET,
-	BALLOON_EVENT_ACTUAL,
-	BALLOON_EVENT_STATE,
-	BALLOON_EVENT_HINT_COMMAND,
-	BALLOON_EVENT_HINT_BEGIN,
-	BALLOON_EVENT_HINT_END,
-	BALLOON_EVENT_HINT_RELEASE,
-	BALLOON_EVENT_REPORT_FAILED,
-	BALLOON_EVENT_OOM,
-	BALLOON_EVENT_RESYNC_BEGIN,
-	BALLOON_EVENT_RESYNC_END,
-	BALLOON_EVENT_SLEEP_PREPARE,
-	BALLOON_EVENT_SLEEP_END,
-	BALLOON_EVENT_SLEEP,
-	BALLOON_EVENT_WAKE,
-	BALLOON_EVENT_RELEASE,
+	BALLOON_EVENTS(BALLOON_EVENT_ENUM)
 	BALLOON_EVENT_NR
 };
+
+/* Why the balloon is where it is. */
+enum balloon_size_state {
+	BALLOON_SIZE_IDLE,
+	BALLOON_SIZE_INFLATING,
+	BALLOON_SIZE_DEFLATING,
+	BALLOON_SIZE_NO_MEMORY,
+	BALLOON_SIZE_FLOOR,
+	BALLOON_SIZE_ISOLATED,
+	BALLOON_SIZE_OOM,
+	BALLOON_SIZE_HOST_SILENT,
+	BALLOON_SIZE_BROKEN,
+	BALLOON_SIZE_HELD,
+	BALLOON_SIZE_RESYNCING,
+	BALLOON_SIZE_NR
+};
+
+extern const char * const balloon_state_names[BALLOON_SIZE_NR];
 
 /* A power of two. */
 #define BALLOON_EVENTS_NR	256
@@ -56,19 +83,21 @@ struct balloon_event_entry {
  * struct balloon_events - the last events of a device
  * @nr: events so far
  * @first: the number of the first that is shown; see balloon_events_reset()
- * @entries: the last of them, by their number
+ * @totals: how often there was each
+ * @states: how often the size worker came into each state
+ * @entries: the last events, by their number
  */
 struct balloon_events {
 	atomic_long_t nr;
 	unsigned long first;
+	atomic_long_t totals[BALLOON_EVENT_NR];
+	atomic_long_t states[BALLOON_SIZE_NR];
 	struct balloon_event_entry entries[BALLOON_EVENTS_NR];
 };
 
-int balloon_events_init(struct virtio_balloon *vb);
-void balloon_events_exit(struct virtio_balloon *vb);
-
 void balloon_event(struct virtio_balloon *vb, enum balloon_event event, u64 value, u64 other);
 void balloon_events_show(struct seq_file *file, struct virtio_balloon *vb);
+void balloon_events_show_totals(struct seq_file *file, struct virtio_balloon *vb);
 void balloon_events_reset(struct virtio_balloon *vb);
 
 #endif /* BALLOON_EVENTS_H */

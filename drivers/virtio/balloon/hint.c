@@ -99,7 +99,8 @@ const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reaso
 void balloon_hint_changed(struct virtio_balloon *vb)
 {
 	WRITE_ONCE(vb->reporting.stale, true);
-	balloon_hint_look(vb);
+	if (vb->hint.stream.queue)
+		balloon_work_interrupt(&vb->hint.work);
 }
 
 /**
@@ -126,29 +127,13 @@ void balloon_hint_suspend(struct virtio_balloon *vb, bool suspend)
 	if (!vb->hint.stream.queue)
 		return;
 	WRITE_ONCE(vb->hint.suspended, suspend);
+	balloon_work_interrupt(&vb->hint.work);
 	balloon_work_flush(&vb->hint.work);
 }
 
 static struct virtio_balloon *hint_vb(struct balloon_hint *hint)
 {
 	return container_of(hint, struct virtio_balloon, hint);
-}
-
-/**
- * balloon_hint_interrupted() - whether the present block should be the last
- * @hint: the hints
- *
- * Context: any.
- */
-bool balloon_hint_interrupted(struct balloon_hint *hint)
-{
-	return READ_ONCE(hint_vb(hint)->reporting.stale) ||
-	       READ_ONCE(hint->suspended) || !balloon_work_running(&hint->work);
-}
-
-static void hint_notify(struct balloon_stream *stream)
-{
-	balloon_hint_look(stream->queue->vb);
 }
 
 static bool hint_hinting(struct balloon_hint *hint)
@@ -169,9 +154,11 @@ static void hint_end_round(struct balloon_hint *hint)
 
 static void hint_forget_named(struct balloon_hint *hint, bool report)
 {
-	if (hint->named)
-		balloon_reporting_forget(hint_vb(hint), report);
-	WRITE_ONCE(hint->named, false);
+	struct virtio_balloon *vb = hint_vb(hint);
+
+	if (vb->reporting.named)
+		balloon_reporting_forget(vb, report);
+	WRITE_ONCE(vb->reporting.named, false);
 }
 
 static void hint_end(struct balloon_hint *hint, bool done)
@@ -282,9 +269,10 @@ static bool hint_send(struct balloon_hint *hint, u32 id)
 	sg_init_one(&command->sg, &command->id, sizeof(command->id));
 	command->request.sg = &command->sg;
 	command->request.nr_sg = 1;
-	command->busy = !balloon_queue_post(&hint->stream, &command->request);
+	command->busy = true;
+	balloon_queue_post(&hint->stream, &command->request);
 	balloon_queue_kick(hint->stream.queue);
-	return command->busy;
+	return true;
 }
 
 static bool hint_start_round(struct balloon_hint *hint)
@@ -300,7 +288,7 @@ static bool hint_start_round(struct balloon_hint *hint)
 		balloon_held_begin(hint);
 		WRITE_ONCE(hint->state, BALLOON_HINT_FILLING);
 	} else {
-		WRITE_ONCE(hint->named, true);
+		WRITE_ONCE(vb->reporting.named, true);
 		balloon_reporting_hint(vb, true);
 		WRITE_ONCE(hint->state, BALLOON_HINT_NAMING);
 	}
@@ -327,7 +315,7 @@ static bool hint_named(struct balloon_hint *hint)
 
 	if (READ_ONCE(vb->reporting.passes_left))
 		return false;
-	if (READ_ONCE(vb->reporting.refused) && !balloon_hint_interrupted(hint)) {
+	if (READ_ONCE(vb->reporting.refused) && !balloon_work_interrupted(&hint->work)) {
 		/* Something could not be hinted yet. */
 		balloon_reporting_hint(vb, true);
 		return false;
@@ -335,7 +323,7 @@ static bool hint_named(struct balloon_hint *hint)
 	hint_end_round(hint);
 	if (hint->nr_rounds == hint->first_round &&
 	    balloon_choice(&balloon_hint_mode) == BALLOON_HINT_AUTO &&
-	    !balloon_hint_interrupted(hint) && nr_named < balloon_take_whole() / 2) {
+	    !balloon_work_interrupted(&hint->work) && nr_named < balloon_take_whole() / 2) {
 		WRITE_ONCE(hint->reason, "isolation finds less than half of what is free");
 		WRITE_ONCE(hint->holding, true);
 		balloon_held_begin(hint);
@@ -401,6 +389,9 @@ static void hint_work(struct work_struct *work)
 	bool suspended, more = true;
 
 	while (more && time_before(jiffies, end)) {
+		WRITE_ONCE(hint->work.interrupted, false);
+		/* What is changed from here on interrupts what follows. */
+		smp_mb();
 		hint_settle(hint);
 		hint_read_command(hint);
 		if (!balloon_work_running(&hint->work))
@@ -436,7 +427,7 @@ int balloon_hint_init(struct virtio_balloon *vb)
 	if (err)
 		return err;
 	balloon_work_init(&hint->work, vb->wq, hint_work);
-	balloon_stream_init(&hint->stream, &vb->queues[BALLOON_QUEUE_HINT], hint_notify);
+	balloon_stream_init(&hint->stream, &vb->queues[BALLOON_QUEUE_HINT], &hint->work);
 	return 0;
 }
 
@@ -467,20 +458,20 @@ void balloon_hint_stop(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_hint_release_all() - give back everything that was held
+ * balloon_hint_release() - give back everything that was held
  * @vb: the balloon
  *
  * Context: the part is stopped, the device reset and its queues cancelled; may
  *	    sleep.
  */
-void balloon_hint_release_all(struct virtio_balloon *vb)
+void balloon_hint_release(struct virtio_balloon *vb)
 {
 	struct balloon_hint *hint = &vb->hint;
 
-	if (!hint->stream.queue)
-		return;
 	hint_settle(hint);
 	balloon_held_release(hint, true);
+	/* The kernel's worker notes nothing any more. */
+	balloon_reporting_release(vb);
 	/* Whoever shows memory to the device next shows this, too. */
 	hint_forget_named(hint, false);
 	hint->command = 0;

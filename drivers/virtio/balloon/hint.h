@@ -131,7 +131,6 @@ enum balloon_hint_state {
  * @command_at: jiffies of when it became that
  * @suspended: nothing is hinted or held for now; written by pm.c
  * @done: the device needs no hints any more: what is held goes back as it is
- * @named: what was free was hinted since then, and has not changed hands
  * @migrating: a round has begun since then
  * @holding: blocks are held in this migration
  * @reason: why, or why not
@@ -154,7 +153,6 @@ struct balloon_hint {
 	unsigned long command_at;
 	bool suspended;
 	bool done;
-	bool named;
 	bool migrating;
 	bool holding;
 	const char *reason;
@@ -169,7 +167,7 @@ struct balloon_hint {
 int balloon_hint_init(struct virtio_balloon *vb);
 int balloon_hint_start(struct virtio_balloon *vb);
 void balloon_hint_stop(struct virtio_balloon *vb);
-void balloon_hint_release_all(struct virtio_balloon *vb);
+void balloon_hint_release(struct virtio_balloon *vb);
 void balloon_hint_exit(struct virtio_balloon *vb);
 
 void balloon_hint_changed(struct virtio_balloon *vb);
@@ -177,7 +175,6 @@ void balloon_hint_look(struct virtio_balloon *vb);
 void balloon_hint_suspend(struct virtio_balloon *vb, bool suspend);
 bool balloon_hint_recent(struct virtio_balloon *vb);
 unsigned long balloon_hint_unsettled(struct balloon_hint *hint);
-bool balloon_hint_interrupted(struct balloon_hint *hint);
 const char *balloon_hint_state_name(struct virtio_balloon *vb);
 const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reason);
 

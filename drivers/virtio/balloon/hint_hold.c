@@ -184,7 +184,7 @@ static unsigned int held_fill(struct balloon_hint *hint, unsigned int nr_sg)
 
 	held->nr_sg = 0;
 	for (nr = 0; nr < BALLOON_HELD_BLOCKS && held->nr_sg < nr_sg; nr++) {
-		if (balloon_hint_interrupted(hint))
+		if (balloon_work_interrupted(&hint->work))
 			break;
 		block = held_next(hint);
 		if (!block)
@@ -217,28 +217,23 @@ int balloon_held_step(struct balloon_hint *hint)
 {
 	struct balloon_queue *queue = hint->stream.queue;
 	struct balloon_held *held = &hint->hold;
-	unsigned int nr_sg = clamp(balloon_queue_size(queue) / 2, 1U, BALLOON_HELD_BLOCKS);
+	unsigned int nr_sg = clamp(queue->size / 2, 1U, BALLOON_HELD_BLOCKS);
 	unsigned int nr_blocks;
-	int nr;
 
 	if (held->nr_left || balloon_pages_unseen(queue->vb) || balloon_queue_room(queue) < nr_sg)
 		return -EAGAIN;
 	nr_blocks = held_fill(hint, nr_sg);
 	if (!nr_blocks)
-		return balloon_hint_interrupted(hint) ? 0 : -ENOENT;
+		return balloon_work_interrupted(&hint->work) ? 0 : -ENOENT;
 	/* The host hears first of what was deflated meanwhile, and may be among the blocks. */
 	if (balloon_pages_unseen(queue->vb)) {
 		held_keep(held, false);
 		return -EAGAIN;
 	}
-	nr = balloon_queue_post_blocks(&hint->stream, held->requests, held->sg, held->nr_sg, 1);
-	if (nr <= 0) {
-		held_keep(held, false);
-		return -EAGAIN;
-	}
-	held->nr_left = nr;
+	held->nr_left = balloon_queue_post_blocks(&hint->stream, held->requests, held->sg,
+						  held->nr_sg, 1);
 	held->again = false;
-	held->nr_elements += nr;
+	held->nr_elements += held->nr_left;
 	held->nr_blocks += nr_blocks;
 	held->nr_hinted += held->nr_leaving;
 	return 0;
@@ -296,7 +291,7 @@ bool balloon_held_release(struct balloon_hint *hint, bool all)
 	struct page *block;
 	ktime_t begin;
 
-	while ((all || !balloon_hint_interrupted(hint)) && (block = held_pick_any(held, false))) {
+	while ((all || !balloon_work_interrupted(&hint->work)) && (block = held_pick_any(held, false))) {
 		nr += held_size(block);
 		begin = ktime_get();
 		held_free(block, !hint->done);

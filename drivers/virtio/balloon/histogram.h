@@ -45,10 +45,4 @@ static inline u64 balloon_log2_least(unsigned int slot)
 	return slot ? 1ULL << (slot - 1) : 0;
 }
 
-struct seq_file;
-
-void balloon_histogram_show(struct seq_file *file, const char *name,
-			    const struct balloon_histogram *histogram,
-			    u64 (*value_of)(unsigned int slot));
-
 #endif /* BALLOON_HISTOGRAM_H */

@@ -34,45 +34,6 @@ module_param_cb(inflate, &balloon_choice_ops, &balloon_mode, 0644);
 MODULE_PARM_DESC(inflate,
 		 "How the host is told of memory: 'pfn' (page by page), 'auto' (default: blocks are discarded through the reporting queue first) or 'range' (blocks through the reporting queue only); memory already in the balloon stays as it is");
 
-static unsigned int balloon_element;
-
-static int element_set(const char *val, const struct kernel_param *kp)
-{
-	unsigned int nr_4k;
-	int err = kstrtouint(val, 0, &nr_4k);
-
-	if (err)
-		return err;
-	if (nr_4k && nr_4k != BALLOON_DESC_NR_4K && nr_4k != BALLOON_ELEMENT_NR_4K_MAX)
-		return -EINVAL;
-	WRITE_ONCE(balloon_element, nr_4k);
-	return 0;
-}
-
-static const struct kernel_param_ops balloon_element_ops = {
-	.set = element_set,
-	.get = param_get_uint,
-};
-
-module_param_cb(element, &balloon_element_ops, &balloon_element, 0644);
-MODULE_PARM_DESC(element,
-		 "Page numbers in one element of the inflate and deflate queues: 256, which every host takes, 512, which hosts with huge pages want, or 0 (default) for 512 where the host is known to take them");
-
-/**
- * balloon_element_nr_pages() - pages that one element may name
- * @vb: the balloon
- *
- * Context: any.
- */
-unsigned int balloon_element_nr_pages(struct virtio_balloon *vb)
-{
-	unsigned int nr_4k = READ_ONCE(balloon_element);
-
-	if (!nr_4k)
-		nr_4k = vb->inflate.element_safe_nr_4k;
-	return balloon_4k_whole_pages(min(nr_4k, vb->inflate.element_max_nr_4k), PAGE_SHIFT);
-}
-
 /**
  * balloon_inflate_mode() - the mode in force
  * @vb: the balloon
@@ -110,21 +71,11 @@ const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
 
 	if (balloon_inflate_mode(vb) == wanted)
 		return wanted == BALLOON_MODE_AUTO ? "default" : "parameter";
-	if (!vb->reporting_offered)
+	if (!(vb->offered & BIT_ULL(VIRTIO_BALLOON_F_REPORTING)))
 		return "the device offers no free page reporting";
-	if (vb->discards && READ_ONCE(vb->discards->broken))
+	if (READ_ONCE(vb->discards.broken))
 		return "the reporting queue is broken";
 	return "free pages must keep their contents (init_on_free or page_poison)";
-}
-
-/*
- * While memory was taken the guest ran out of it, and has got some of the balloon's:
- * that may be what was taken, and the host, which did not see it leave, must not
- * mistake the order. The guest has more use for it anyway.
- */
-static bool inflate_overtaken(struct virtio_balloon *vb)
-{
-	return balloon_pages_deflating(vb);
 }
 
 /*
@@ -137,7 +88,7 @@ static void batch_fill(struct virtio_balloon *vb, struct balloon_batch *batch, u
 {
 	struct page *page, *next;
 
-	while (batch->nr_pages < nr_max && !balloon_size_interrupted(vb)) {
+	while (batch->nr_pages < nr_max && !balloon_work_interrupted(&vb->worker)) {
 		LIST_HEAD(pages);
 
 		if (!balloon_take_pages(vb, nr_max - batch->nr_pages, &pages))
@@ -159,8 +110,13 @@ static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 
 	if (!batch)
 		return -EBUSY;
-	batch_fill(vb, batch, min_t(unsigned long, nr_pages, balloon_element_nr_pages(vb)));
-	if (inflate_overtaken(vb)) {
+	batch_fill(vb, batch, min_t(unsigned long, nr_pages, balloon_batch_nr_pages_max(vb)));
+	/*
+	 * While memory was taken the guest ran out of it, and has got some of the balloon's:
+	 * that may be what was taken, and the host, which did not see it leave, must not
+	 * mistake the order. The guest has more use for it anyway.
+	 */
+	if (balloon_pages_deflating(vb)) {
 		balloon_free_list(&batch->pages);
 		balloon_pool_put(pool, batch);
 		return -EBUSY;
@@ -173,14 +129,14 @@ static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 		return nr_pages;
 	}
 	balloon_pool_put(pool, batch);
-	return balloon_size_interrupted(vb) ? 0 : -ENOMEM;
+	return balloon_work_interrupted(&vb->worker) ? 0 : -ENOMEM;
 }
 
 /* A block that the host discards in one piece, and is told of by number after that. */
 static long inflate_told_block(struct virtio_balloon *vb)
 {
 	const unsigned int nr_pages = 1U << BALLOON_BLOCK_ORDER_MIN;
-	unsigned int nr_element = balloon_element_nr_pages(vb);
+	unsigned int nr_element = balloon_batch_nr_pages_max(vb);
 	struct balloon_pool *pool = &vb->pages.inflate;
 	struct balloon_batch *batch = NULL;
 	struct page *block, *page, *next;
@@ -191,7 +147,7 @@ static long inflate_told_block(struct virtio_balloon *vb)
 		return -EBUSY;
 	if (!balloon_take_split_block(vb, &pages))
 		return 0;
-	if (inflate_overtaken(vb)) {
+	if (balloon_pages_deflating(vb)) {
 		balloon_free_list(&pages);
 		return -EBUSY;
 	}
@@ -199,7 +155,7 @@ static long inflate_told_block(struct virtio_balloon *vb)
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		if (!batch) {
 			batch = balloon_pool_get(pool);
-			list_add_tail(&batch->node, &vb->discards->open->batches);
+			list_add_tail(&batch->node, &vb->discards.open->batches);
 		}
 		balloon_batch_add(vb, batch, page);
 		if (--nr_left && batch->nr_pages < nr_element)
@@ -224,16 +180,15 @@ static long inflate_blocks(struct virtio_balloon *vb, unsigned long nr_pages)
 	}
 	if (!discard || discard->again)
 		return -EBUSY;
-	/* One that is full and could not be posted takes no more. */
 	while (balloon_discard_get(vb) == discard && nr < nr_pages &&
-	       !balloon_size_interrupted(vb)) {
+	       !balloon_work_interrupted(&vb->worker)) {
 		struct page *block = balloon_take_block(vb, nr_pages - nr);
 		unsigned int order;
 
 		if (!block)
 			break;
 		order = page_private(block);
-		if (inflate_overtaken(vb)) {
+		if (balloon_pages_deflating(vb)) {
 			set_page_private(block, 0);
 			__free_pages(block, order);
 			break;
@@ -301,6 +256,7 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb, unsigned long *nr_b
 	if (!*nr_blocks || !balloon_discard_usable(vb))
 		return 0;
 	discard = balloon_discard_get(vb);
+	/* They travel alone, or they would be counted as new. */
 	if (discard && discard->nr_pages && !discard->again) {
 		balloon_discard_flush(vb);
 		return -EBUSY;
@@ -323,6 +279,17 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb, unsigned long *nr_b
 	return nr;
 }
 
+/* The range was discarded: now its pages are told by number. */
+static void inflate_post_batches(struct virtio_balloon *vb, struct balloon_discard *discard)
+{
+	struct balloon_batch *batch, *next;
+
+	list_for_each_entry_safe(batch, next, &discard->batches, node) {
+		list_del(&batch->node);
+		balloon_batch_post(&vb->pages.inflate, batch);
+	}
+}
+
 /**
  * balloon_inflate_settle() - go on with what the host has discarded
  * @vb: the balloon
@@ -333,18 +300,14 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb, unsigned long *nr_b
 bool balloon_inflate_settle(struct virtio_balloon *vb)
 {
 	struct balloon_discard *discard;
-	struct balloon_batch *batch, *next;
 	unsigned long nr;
 	bool any = false;
 
 	while ((discard = balloon_discard_take(vb))) {
 		any = true;
-		list_for_each_entry_safe(batch, next, &discard->batches, node) {
-			list_del(&batch->node);
-			balloon_batch_post(&vb->pages.inflate, batch);
-		}
+		inflate_post_batches(vb, discard);
 		nr = discard->again ? balloon_blocks_put_back(vb, &discard->blocks) :
-			balloon_blocks_enter(vb, &discard->blocks);
+				      balloon_blocks_enter(vb, &discard->blocks);
 		balloon_discard_account(vb, -(long)nr);
 		balloon_discard_put(vb, discard);
 	}
@@ -364,28 +327,91 @@ void balloon_inflate_flush(struct virtio_balloon *vb)
 	balloon_pool_kick(&vb->pages.deflate);
 }
 
+static void inflate_unaccount(struct virtio_balloon *vb, struct balloon_discard *discard)
+{
+	struct page *block;
+
+	list_for_each_entry(block, &discard->blocks, lru)
+		balloon_discard_account(vb, -(1L << page_private(block)));
+}
+
+/* What the host will not discard any more: blocks are free, or were in the balloon before. */
+static void inflate_cancel(struct virtio_balloon *vb, struct balloon_discard *discard)
+{
+	if (discard->again)
+		balloon_blocks_put_back(vb, &discard->blocks);
+	balloon_blocks_free_list(&discard->blocks);
+	balloon_discard_put(vb, discard);
+}
+
+/* The host may still discard this, but will not say so: only the batches are of use. */
+static void inflate_strand(struct virtio_balloon *vb, struct balloon_discard *discard)
+{
+	struct balloon_discards *discards = &vb->discards;
+	struct balloon_batch *batch, *next;
+
+	list_for_each_entry_safe(batch, next, &discard->batches, node) {
+		list_del(&batch->node);
+		list_splice_tail_init(&batch->pages, &discard->stranded);
+		balloon_batch_drop(&vb->pages.inflate, batch);
+	}
+	inflate_unaccount(vb, discard);
+	WRITE_ONCE(discards->nr_stranded, discards->nr_stranded + discard->nr_pages);
+}
+
 /**
- * balloon_inflate_start() - learn how long an element may be on this host
+ * balloon_inflate_check_reporting() - go on by page numbers when the queue is broken
  * @vb: the balloon
  *
- * Some hosts never answer more than 256 numbers, or read the first descriptor
- * only. Of the known hosts only one offers PAGE_POISON, and it takes any length;
- * there an element names a whole block.
- *
- * Context: after DRIVER_OK.
- * Return: 0.
+ * Context: the size worker.
  */
-int balloon_inflate_start(struct virtio_balloon *vb)
+void balloon_inflate_check_reporting(struct virtio_balloon *vb)
 {
-	u64 offered = balloon_compat_offered(vb->vdev);
+	struct balloon_discards *discards = &vb->discards;
+	struct balloon_discard *discard = discards->open;
+	unsigned int i;
 
-	vb->reporting_offered = offered & BIT_ULL(VIRTIO_BALLOON_F_REPORTING);
-	vb->inflate.element_safe_nr_4k = BALLOON_DESC_NR_4K;
-	if (offered & BIT_ULL(VIRTIO_BALLOON_F_PAGE_POISON))
-		vb->inflate.element_safe_nr_4k = BALLOON_ELEMENT_NR_4K_MAX;
-	vb->inflate.element_max_nr_4k = BALLOON_DESC_NR_4K *
-		min3(balloon_queue_size(&vb->queues[BALLOON_QUEUE_INFLATE]),
-		     balloon_queue_size(&vb->queues[BALLOON_QUEUE_DEFLATE]),
-		     (unsigned int)BALLOON_ELEMENT_DESCS);
-	return 0;
+	if (!discards->stream.queue || discards->broken ||
+	    !balloon_queue_broken(discards->stream.queue))
+		return;
+	/* What came back before is all that does. */
+	balloon_inflate_settle(vb);
+	WRITE_ONCE(discards->broken, true);
+	discards->open = NULL;
+	if (discard) {
+		inflate_post_batches(vb, discard);
+		inflate_unaccount(vb, discard);
+		inflate_cancel(vb, discard);
+	}
+	for (i = 0; i < BALLOON_DISCARDS; i++)
+		if (discards->discards[i].nr_pages)
+			inflate_strand(vb, &discards->discards[i]);
+}
+
+/**
+ * balloon_inflate_release() - give back what was being discarded
+ * @vb: the balloon
+ *
+ * Context: the device is reset and its queues cancelled.
+ */
+void balloon_inflate_release(struct virtio_balloon *vb)
+{
+	struct balloon_discards *discards = &vb->discards;
+	struct balloon_discard *discard = discards->open;
+	struct balloon_batch *batch, *next;
+
+	discards->open = NULL;
+	while (discard || (discard = balloon_discard_take(vb))) {
+		list_for_each_entry_safe(batch, next, &discard->batches, node) {
+			list_del(&batch->node);
+			balloon_free_list(&batch->pages);
+			balloon_batch_drop(&vb->pages.inflate, batch);
+		}
+		balloon_free_list(&discard->stranded);
+		inflate_cancel(vb, discard);
+		discard = NULL;
+	}
+	WRITE_ONCE(discards->nr_block_pages, 0);
+	WRITE_ONCE(discards->nr_stranded, 0);
+	WRITE_ONCE(discards->broken, false);
 }

@@ -14,27 +14,13 @@ enum balloon_mode {
 	BALLOON_MODE_RANGE,
 };
 
-/**
- * struct balloon_inflate - how the host is told
- * @element_safe_nr_4k: units of 4096 bytes that the device's host takes in one
- *			element, as far as is known; set at start
- * @element_max_nr_4k: what the rings have room for; set at start
- */
-struct balloon_inflate {
-	unsigned int element_safe_nr_4k;
-	unsigned int element_max_nr_4k;
-};
-
-int balloon_inflate_start(struct virtio_balloon *vb);
-
 long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages);
 long balloon_inflate_blocks_again(struct virtio_balloon *vb, unsigned long *nr_blocks);
 bool balloon_inflate_settle(struct virtio_balloon *vb);
 void balloon_inflate_check_reporting(struct virtio_balloon *vb);
 void balloon_inflate_flush(struct virtio_balloon *vb);
-void balloon_inflate_release_all(struct virtio_balloon *vb);
+void balloon_inflate_release(struct virtio_balloon *vb);
 
-unsigned int balloon_element_nr_pages(struct virtio_balloon *vb);
 enum balloon_mode balloon_inflate_mode(struct virtio_balloon *vb);
 const char *balloon_inflate_mode_name(enum balloon_mode mode);
 const char *balloon_inflate_mode_reason(struct virtio_balloon *vb);

@@ -2,10 +2,9 @@
 /*
  * Driver of the traditional virtio memory balloon, VIRTIO 1.3 section 5.5.
  *
- * The host asks for memory; the driver takes pages from the allocator, tells the
- * host their numbers, and keeps them until the host asks for less. This file
- * knows in which order the parts of the driver come up and go down, and nothing
- * of what they do.
+ * The host asks for memory; the driver takes pages from the allocator, tells the host
+ * their numbers, and keeps them until the host asks for less. This file binds the driver
+ * to a device, and says what parts the driver has.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -15,296 +14,52 @@
 #include "balloon.h"
 #include "compat/compat.h"
 
-/* For parts that every device has. */
-#define BALLOON_ALWAYS	UINT_MAX
-
-/**
- * struct balloon_part - one part of the driver
- * @name: for messages
- * @feature: the feature bit that it is for, or BALLOON_ALWAYS
- * @init: allocates; once for each device
- * @start: lets it work; after DRIVER_OK, at probe and after each restore
- * @stop: returns when none of its work items and callbacks runs or will run, or
- *	  does more than wait for the answer to a request
- * @exit: frees what @init allocated
- */
-struct balloon_part {
-	const char *name;
-	unsigned int feature;
-	int (*init)(struct virtio_balloon *vb);
-	int (*start)(struct virtio_balloon *vb);
-	void (*stop)(struct virtio_balloon *vb);
-	void (*exit)(struct virtio_balloon *vb);
-};
+/* A part, and the functions that it has of struct balloon_part. */
+#define PART(part, bit, ...)	{ .name = #part, .feature = bit, __VA_ARGS__ }
+#define INIT(part)	.init = balloon_##part##_init
+#define START(part)	.start = balloon_##part##_start
+#define STOP(part)	.stop = balloon_##part##_stop
+#define RELEASE(part)	.release = balloon_##part##_release
+#define EXIT(part)	.exit = balloon_##part##_exit
 
 /* Each part may use the ones above it; they start in this order. */
 static const struct balloon_part balloon_parts[] = {
-	{
-		.name = "events",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_events_init,
-		.exit = balloon_events_exit,
-	},
-	{
-		.name = "watch",
-		.feature = BALLOON_ALWAYS,
-		.start = balloon_watch_start,
-		.stop = balloon_watch_stop,
-	},
-	{
-		.name = "pages",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_pages_init,
-		.exit = balloon_pages_exit,
-	},
-	{
-		.name = "blocks",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_blocks_init,
-	},
-	{
-		.name = "discard",
-		.feature = VIRTIO_BALLOON_F_REPORTING,
-		.init = balloon_discard_init,
-		.start = balloon_discard_start,
-		.exit = balloon_discard_exit,
-	},
-	{
-		.name = "inflate",
-		.feature = BALLOON_ALWAYS,
-		.start = balloon_inflate_start,
-	},
+	PART(watch, BALLOON_ALWAYS, START(watch), STOP(watch), RELEASE(watch)),
+	PART(pages, BALLOON_ALWAYS, INIT(pages), RELEASE(pages), EXIT(pages)),
+	PART(blocks, BALLOON_ALWAYS, INIT(blocks)),
+	PART(discard, VIRTIO_BALLOON_F_REPORTING, INIT(discard), START(discard)),
+	PART(inflate, VIRTIO_BALLOON_F_REPORTING, RELEASE(inflate)),
 #ifdef BALLOON_MIGRATION
-	{
-		.name = "migrate",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_migrate_init,
-		.start = balloon_migrate_start,
-		.stop = balloon_migrate_stop,
-		.exit = balloon_migrate_exit,
-	},
+	PART(migrate, BALLOON_ALWAYS, INIT(migrate), START(migrate), STOP(migrate),
+	     RELEASE(migrate), EXIT(migrate)),
 #endif
-	{
-		.name = "shortage",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_shortage_init,
-		.start = balloon_shortage_start,
-	},
-	{
-		.name = "size",
-		.feature = BALLOON_ALWAYS,
-		.start = balloon_size_start,
-		.stop = balloon_size_stop,
-	},
-	{
-		.name = "oom",
-		.feature = VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
-		.init = balloon_oom_init,
-		.start = balloon_oom_start,
-		.stop = balloon_oom_stop,
-		.exit = balloon_oom_exit,
-	},
 #ifdef CONFIG_PAGE_REPORTING
-	{
-		.name = "free page reporting",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_reporting_init,
-		.start = balloon_reporting_start,
-		.stop = balloon_reporting_stop,
-	},
-	{
-		.name = "report pace",
-		.feature = VIRTIO_BALLOON_F_REPORTING,
-		.init = balloon_pace_init,
-		.start = balloon_pace_start,
-		.stop = balloon_pace_stop,
-	},
+	PART(reporting, BALLOON_ALWAYS, INIT(reporting), START(reporting), STOP(reporting),
+	     RELEASE(reporting)),
+	PART(pace, VIRTIO_BALLOON_F_REPORTING, INIT(pace), START(pace), STOP(pace)),
 #endif
-	{
-		.name = "hint",
-		.feature = VIRTIO_BALLOON_F_FREE_PAGE_HINT,
-		.init = balloon_hint_init,
-		.start = balloon_hint_start,
-		.stop = balloon_hint_stop,
-		.exit = balloon_hint_exit,
-	},
+	PART(hint, VIRTIO_BALLOON_F_FREE_PAGE_HINT, INIT(hint), START(hint), STOP(hint),
+	     RELEASE(hint), EXIT(hint)),
+	PART(shortage, BALLOON_ALWAYS, INIT(shortage), START(shortage)),
+	PART(size, BALLOON_ALWAYS, START(size), STOP(size)),
+	PART(oom, VIRTIO_BALLOON_F_DEFLATE_ON_OOM, START(oom), STOP(oom)),
 #ifdef CONFIG_MEMORY_HOTREMOVE
-	{
-		.name = "memory offlining",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_blocks_listen,
-		.exit = balloon_blocks_unlisten,
-	},
+	PART(hotplug, BALLOON_ALWAYS, INIT(hotplug), EXIT(hotplug)),
 #endif
-	{
-		.name = "stats",
-		.feature = VIRTIO_BALLOON_F_STATS_VQ,
-		.init = balloon_stats_init,
-		.start = balloon_stats_start,
-		.stop = balloon_stats_stop,
-		.exit = balloon_stats_exit,
-	},
+	PART(stats, VIRTIO_BALLOON_F_STATS_VQ, INIT(stats), START(stats), STOP(stats)),
 #ifdef CONFIG_PM_SLEEP
-	{
-		.name = "pm",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_pm_init,
-		.exit = balloon_pm_exit,
-	},
+	PART(pm, BALLOON_ALWAYS, INIT(pm), EXIT(pm)),
 #endif
-	{
-		.name = "shutdown",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_shutdown_init,
-		.exit = balloon_shutdown_exit,
-	},
-	{
-		.name = "debugfs",
-		.feature = BALLOON_ALWAYS,
-		.init = balloon_debugfs_init,
-		.exit = balloon_debugfs_exit,
-	},
+	PART(shutdown, BALLOON_ALWAYS, INIT(shutdown), EXIT(shutdown)),
+	PART(debugfs, BALLOON_ALWAYS, INIT(debugfs), EXIT(debugfs)),
 };
 
-static bool part_present(struct virtio_balloon *vb, const struct balloon_part *part)
+static void balloon_free(struct virtio_balloon *vb)
 {
-	return part->feature == BALLOON_ALWAYS || virtio_has_feature(vb->vdev, part->feature);
-}
-
-static void parts_exit(struct virtio_balloon *vb)
-{
-	while (vb->nr_inited) {
-		const struct balloon_part *part = &balloon_parts[--vb->nr_inited];
-
-		if (part->exit && part_present(vb, part))
-			part->exit(vb);
-	}
-}
-
-static int parts_init(struct virtio_balloon *vb)
-{
-	while (vb->nr_inited < ARRAY_SIZE(balloon_parts)) {
-		const struct balloon_part *part = &balloon_parts[vb->nr_inited];
-		int err = 0;
-
-		if (part->init && part_present(vb, part))
-			err = part->init(vb);
-		if (err) {
-			dev_err(&vb->vdev->dev, "cannot set up part '%s': %d\n", part->name, err);
-			parts_exit(vb);
-			return err;
-		}
-		vb->nr_inited++;
-	}
-	return 0;
-}
-
-static int parts_start(struct virtio_balloon *vb)
-{
-	while (vb->nr_started < ARRAY_SIZE(balloon_parts)) {
-		const struct balloon_part *part;
-		int err = 0;
-
-		part = &balloon_parts[vb->nr_started];
-		if (part->start && part_present(vb, part))
-			err = part->start(vb);
-		if (err) {
-			dev_err(&vb->vdev->dev, "cannot start part '%s': %d\n", part->name, err);
-			return err;
-		}
-		vb->nr_started++;
-	}
-	return 0;
-}
-
-/**
- * balloon_quiesce() - stop all parts; what is in flight stays there
- * @vb: the balloon
- *
- * Context: the driver core's callbacks; may sleep, for about a second with a
- *	    silent host. May be called twice.
- */
-void balloon_quiesce(struct virtio_balloon *vb)
-{
-	while (vb->nr_started) {
-		const struct balloon_part *part;
-
-		part = &balloon_parts[--vb->nr_started];
-		if (part->stop && part_present(vb, part))
-			part->stop(vb);
-	}
-}
-
-/**
- * balloon_go_on() - start all parts of a device that has its queues
- * @vb: the balloon
- *
- * Context: the driver core's callbacks; may sleep.
- * Return: 0; or the error of the part that did not start: then the device is
- *	   detached and nothing left in the balloon.
- */
-int balloon_go_on(struct virtio_balloon *vb)
-{
-	int err = parts_start(vb);
-
-	if (err) {
-		balloon_detach(vb);
-		balloon_release(vb);
-	}
-	return err;
-}
-
-/**
- * balloon_attach() - get the device's queues, and let it run
- * @vb: the balloon; its parts are stopped
- *
- * Context: the driver core's callbacks, after the features were negotiated; may
- *	    sleep.
- * Return: 0, or what the transport says.
- */
-int balloon_attach(struct virtio_balloon *vb)
-{
-	int err = balloon_queues_create(vb);
-
-	if (err) {
-		dev_err(&vb->vdev->dev, "cannot get the virtqueues: %d\n", err);
-		return err;
-	}
-	vb->up = true;
-	balloon_poison_tell(vb);
-	virtio_device_ready(vb->vdev);
-	balloon_event(vb, BALLOON_EVENT_UP, vb->vdev->features &
-		      GENMASK_ULL(VIRTIO_BALLOON_F_REPORTING, 0), 0);
-	return 0;
-}
-
-/**
- * balloon_detach() - take the device from the driver
- * @vb: the balloon
- *
- * What the host has acknowledged stays in the balloon. Only a device that was
- * reset can be trusted to discard nothing any more, so that what it has not
- * acknowledged is given back after the reset and not before.
- *
- * Context: the driver core's callbacks; may sleep.
- */
-void balloon_detach(struct virtio_balloon *vb)
-{
-	if (!vb->up)
-		return;
-	vb->up = false;
-
-	balloon_quiesce(vb);
-	virtio_reset_device(vb->vdev);
-	balloon_event(vb, BALLOON_EVENT_DOWN, 0, 0);
-	balloon_queues_cancel(vb);
-	balloon_reporting_release_all(vb);
-	balloon_migrate_release_all(vb);
-	balloon_oom_release_all(vb);
-	balloon_hint_release_all(vb);
-	balloon_inflate_release_all(vb);
-	balloon_pages_cancel(vb);
-	balloon_queues_destroy(vb);
+	if (vb->wq)
+		destroy_workqueue(vb->wq);
+	kvfree(vb->events);
+	kfree(vb);
 }
 
 static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
@@ -313,23 +68,21 @@ static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
 
 	if (!vb)
 		return NULL;
+	vb->events = kvzalloc(sizeof(*vb->events), GFP_KERNEL);
 	vb->wq = alloc_workqueue("virtio-balloon/%s", WQ_UNBOUND | WQ_FREEZABLE | WQ_MEM_RECLAIM, 0,
 				 dev_name(&vdev->dev));
-	if (!vb->wq) {
-		kfree(vb);
+	if (!vb->wq || !vb->events) {
+		balloon_free(vb);
 		return NULL;
 	}
+	vb->events->first = 1;
 	vb->vdev = vdev;
+	vb->parts = balloon_parts;
+	vb->nr_parts = ARRAY_SIZE(balloon_parts);
 	balloon_queues_init(vb);
 	balloon_watch_init(vb);
 	balloon_size_init(vb);
 	return vb;
-}
-
-static void balloon_free(struct virtio_balloon *vb)
-{
-	destroy_workqueue(vb->wq);
-	kfree(vb);
 }
 
 static int balloon_probe(struct virtio_device *vdev)
@@ -341,12 +94,12 @@ static int balloon_probe(struct virtio_device *vdev)
 		return -ENOMEM;
 	vdev->priv = vb;
 
-	err = parts_init(vb);
+	err = balloon_device_init(vb);
 	if (err)
 		goto free_balloon;
-	err = balloon_attach(vb);
+	err = balloon_device_attach(vb);
 	if (!err)
-		err = balloon_go_on(vb);
+		err = balloon_device_start(vb);
 	if (err)
 		goto exit_parts;
 	dev_info(&vdev->dev, "balloon ready: features %#llx, inflate mode %s (%s), floor %lu MiB\n",
@@ -357,8 +110,7 @@ static int balloon_probe(struct virtio_device *vdev)
 	return 0;
 
 exit_parts:
-	balloon_pages_wait_stale(vb);
-	parts_exit(vb);
+	balloon_device_exit(vb);
 free_balloon:
 	vdev->priv = NULL;
 	balloon_free(vb);
@@ -371,16 +123,15 @@ static void balloon_remove(struct virtio_device *vdev)
 
 	if (vb->up) {
 		balloon_size_stop(vb);
-		balloon_pages_return(vb);
+		balloon_device_return(vb);
 		balloon_size_report(vb);
-		balloon_detach(vb);
+		balloon_device_detach(vb);
 	} else {
 		/* A restore that failed has left a status behind. */
 		virtio_reset_device(vdev);
 	}
-	balloon_release(vb);
-	balloon_pages_wait_stale(vb);
-	parts_exit(vb);
+	balloon_device_release(vb);
+	balloon_device_exit(vb);
 	vdev->priv = NULL;
 	balloon_free(vb);
 }

@@ -21,12 +21,9 @@
  * that somebody holds while allocating, and allocates nothing.
  */
 #include <linux/pagemap.h>
-#include <linux/slab.h>
 
 #include "balloon.h"
 
-/* When to look for room in the ring again: others use it, and are told of it. */
-#define BALLOON_MIGRATE_RETRY		(HZ / 10)
 /* No move has ended for so long: who wants one is better told to give up. */
 #define BALLOON_MIGRATE_STALLED		(HZ / 10)
 /* Moves in flight are waited for this long before the device is reset. */
@@ -55,7 +52,7 @@ static void move_put(struct balloon_migrate *migrate, struct balloon_move *move)
 	list_add(&move->node, &migrate->free);
 	spin_unlock_irqrestore(&migrate->lock, flags);
 	atomic_dec(&migrate->nr_moving);
-	wake_up(&migrate->settled);
+	wake_up(&migrate->deflate.queue->wait);
 }
 
 /* In this order: who waits for it has the old page when it sees that. */
@@ -85,23 +82,15 @@ static void move_fill(struct virtio_balloon *vb, struct balloon_request *request
 }
 
 /*
- * Posts the inflation of the new page and then the deflation of the old one, so
- * that the balloon never is smaller than the host has asked for. The second may
- * find no room, and has to wait for it.
+ * Posts the inflation of the new page and then the deflation of the old one, so that the
+ * balloon never is smaller than the host has asked for.
  */
-static int move_post(struct balloon_migrate *migrate, struct balloon_move *move)
+static void move_post(struct balloon_migrate *migrate, struct balloon_move *move)
 {
-	unsigned long flags;
-	int err;
-
 	/* Before the first may come back on another CPU. */
 	atomic_set(&move->nr_pending, 2);
-	spin_lock_irqsave(&migrate->lock, flags);
-	err = balloon_queue_post(&migrate->inflate, &move->inflate);
-	if (!err && balloon_queue_post(&migrate->deflate, &move->deflate))
-		list_add_tail(&move->node, &migrate->untold);
-	spin_unlock_irqrestore(&migrate->lock, flags);
-	return err;
+	balloon_queue_post(&migrate->inflate, &move->inflate);
+	balloon_queue_post(&migrate->deflate, &move->deflate);
 }
 
 static bool migrate_arm(struct balloon_migrate *migrate)
@@ -114,10 +103,16 @@ static bool migrate_arm(struct balloon_migrate *migrate)
 	return balloon_queue_arm(migrate->deflate.queue, BALLOON_ARM_FIRST) && armed;
 }
 
+static bool migrate_hopeless(struct balloon_queue *queue)
+{
+	return balloon_queue_silent(queue) || balloon_queue_broken(queue);
+}
+
 /* With a silent host -EAGAIN keeps mm busy for minutes: it tries each page ten times. */
 static int migrate_refuse(struct balloon_migrate *migrate)
 {
-	if (balloon_queue_broken(migrate->inflate.queue))
+	if (balloon_queue_broken(migrate->inflate.queue) ||
+	    balloon_queue_broken(migrate->deflate.queue))
 		return -EBUSY;
 	if (!atomic_read(&migrate->nr_moving) ||
 	    time_before(jiffies, READ_ONCE(migrate->progress_at) + BALLOON_MIGRATE_STALLED))
@@ -145,7 +140,7 @@ static void migrate_settle_old(struct balloon_migrate *migrate)
 		move = container_of(request, struct balloon_move, deflate);
 		move_release_old(move);
 		move_answered(migrate, move);
-		wake_up(&migrate->settled);
+		wake_up(&migrate->deflate.queue->wait);
 	}
 	mutex_unlock(&migrate->settling);
 }
@@ -172,7 +167,7 @@ static struct balloon_move *move_await(struct balloon_migrate *migrate, enum mig
 
 	if (move || !migrate_may_wait(migrate, mode))
 		return move;
-	wait_event_idle_timeout(migrate->settled, (move = move_get(migrate)),
+	wait_event_idle_timeout(migrate->deflate.queue->wait, (move = move_get(migrate)),
 				balloon_queues_patience(migrate->inflate.queue->vb));
 	if (!move)
 		WRITE_ONCE(migrate->silent, true);
@@ -196,7 +191,7 @@ static void migrate_await_old(struct balloon_migrate *migrate,
 			break;
 		}
 		if (balloon_queue_arm(deflate->queue, BALLOON_ARM_FIRST))
-			wait_event_idle_timeout(migrate->settled, READ_ONCE(move->old) != old ||
+			wait_event_idle_timeout(deflate->queue->wait, READ_ONCE(move->old) != old ||
 						!list_empty_careful(&deflate->done),
 						left);
 		migrate_settle_old(migrate);
@@ -210,9 +205,14 @@ static void migrate_await_old(struct balloon_migrate *migrate,
 static int migrate_begin(struct virtio_balloon *vb, struct page *new,
 			 struct page *old, enum migrate_mode mode)
 {
-	struct balloon_migrate *migrate = vb->migrate;
-	struct balloon_move *move = move_await(migrate, mode);
+	struct balloon_migrate *migrate = &vb->migrate;
+	struct balloon_move *move;
 
+	/* A move must not wait for room in a ring. */
+	if (!balloon_queue_room(migrate->inflate.queue) ||
+	    balloon_queue_broken(migrate->deflate.queue))
+		return migrate_refuse(migrate);
+	move = move_await(migrate, mode);
 	if (!move)
 		return migrate_refuse(migrate);
 
@@ -223,11 +223,7 @@ static int migrate_begin(struct virtio_balloon *vb, struct page *new,
 	get_page(old);
 	move->old = old;
 
-	if (move_post(migrate, move)) {
-		move_drop(move);
-		move_put(migrate, move);
-		return migrate_refuse(migrate);
-	}
+	move_post(migrate, move);
 	if (atomic_read(&migrate->nr_moving) == 1)
 		WRITE_ONCE(migrate->progress_at, jiffies);
 	if (!migrate_arm(migrate))
@@ -261,13 +257,13 @@ static int migrate_page(struct balloon_dev_info *info, struct page *new,
 		return -EBUSY;
 	if (!balloon_pfn_fits(page_to_pfn(new), PAGE_SHIFT))
 		return -EBUSY;
-	if (!down_read_trylock(&vb->migrate->gate))
+	if (!down_read_trylock(&vb->migrate.gate))
 		return -EAGAIN;
-	if (vb->migrate->open && balloon_pages_unseen(vb))
-		rc = balloon_size_silent(vb) ? -EBUSY : -EAGAIN;
-	else if (vb->migrate->open && !balloon_pages_stale(vb))
+	if (vb->migrate.open && balloon_pages_unseen(vb))
+		rc = migrate_hopeless(vb->migrate.deflate.queue) ? -EBUSY : -EAGAIN;
+	else if (vb->migrate.open && !balloon_pages_stale(vb))
 		rc = migrate_begin(vb, new, old, mode);
-	up_read(&vb->migrate->gate);
+	up_read(&vb->migrate.gate);
 	return rc;
 }
 
@@ -279,32 +275,14 @@ static void move_enter(struct virtio_balloon *vb, struct balloon_move *move)
 	folio_wait_locked(page_folio(move->new));
 	list_add(&move->new->lru, &pages);
 	balloon_pages_replace(vb, &pages);
-	WRITE_ONCE(vb->resync.fresh, true);
+	WRITE_ONCE(vb->pages.fresh, true);
 	move->new = NULL;
 }
 
-/* Whether all old pages are told of. */
-static bool migrate_post_untold(struct balloon_migrate *migrate)
+/* Takes in what the host acknowledged. One thread at a time. */
+static void migrate_settle(struct virtio_balloon *vb)
 {
-	struct balloon_move *move, *next;
-	unsigned long flags;
-	bool all;
-
-	spin_lock_irqsave(&migrate->lock, flags);
-	list_for_each_entry_safe(move, next, &migrate->untold, node) {
-		if (balloon_queue_post(&migrate->deflate, &move->deflate))
-			break;
-		list_del_init(&move->node);
-	}
-	all = list_empty(&migrate->untold);
-	spin_unlock_irqrestore(&migrate->lock, flags);
-	return all;
-}
-
-/* Takes in what the host acknowledged. One thread at a time. Whether all is told. */
-static bool migrate_settle(struct virtio_balloon *vb)
-{
-	struct balloon_migrate *migrate = vb->migrate;
+	struct balloon_migrate *migrate = &vb->migrate;
 	struct balloon_request *request;
 	struct balloon_move *move;
 
@@ -314,34 +292,16 @@ static bool migrate_settle(struct virtio_balloon *vb)
 		move_answered(migrate, move);
 	}
 	migrate_settle_old(migrate);
-	return migrate_post_untold(migrate);
 }
 
 static void migrate_work(struct work_struct *work)
 {
 	struct balloon_migrate *migrate = container_of(to_delayed_work(work),
-						       struct balloon_migrate,
-						       work.work);
+						       struct balloon_migrate, work.work);
 
-	/* A broken queue has no room again. */
-	if (!migrate_settle(migrate->inflate.queue->vb) &&
-	    !balloon_queue_broken(migrate->deflate.queue))
-		balloon_work_plan(&migrate->work, BALLOON_MIGRATE_RETRY);
+	migrate_settle(migrate->inflate.queue->vb);
 	if (!migrate_arm(migrate))
 		balloon_work_kick(&migrate->work);
-}
-
-static void migrate_notify_inflate(struct balloon_stream *stream)
-{
-	balloon_work_kick(&container_of(stream, struct balloon_migrate, inflate)->work);
-}
-
-static void migrate_notify_deflate(struct balloon_stream *stream)
-{
-	struct balloon_migrate *migrate = container_of(stream, struct balloon_migrate, deflate);
-
-	wake_up(&migrate->settled);
-	balloon_work_kick(&migrate->work);
 }
 
 /**
@@ -355,33 +315,25 @@ static void migrate_notify_deflate(struct balloon_stream *stream)
  */
 int balloon_migrate_init(struct virtio_balloon *vb)
 {
-	struct balloon_migrate *migrate;
+	struct balloon_migrate *migrate = &vb->migrate;
 	unsigned int i;
 
-	migrate = kzalloc(sizeof(*migrate), GFP_KERNEL);
-	if (!migrate)
-		return -ENOMEM;
 	migrate->wq = alloc_workqueue("virtio-balloon-move/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0,
 				      dev_name(&vb->vdev->dev));
-	if (!migrate->wq) {
-		kfree(migrate);
+	if (!migrate->wq)
 		return -ENOMEM;
-	}
-	vb->migrate = migrate;
 
 	balloon_work_init(&migrate->work, migrate->wq, migrate_work);
 	init_rwsem(&migrate->gate);
 	spin_lock_init(&migrate->lock);
 	mutex_init(&migrate->settling);
-	init_waitqueue_head(&migrate->settled);
 	INIT_LIST_HEAD(&migrate->free);
-	INIT_LIST_HEAD(&migrate->untold);
 	for (i = 0; i < BALLOON_MOVES; i++)
 		list_add_tail(&migrate->moves[i].node, &migrate->free);
 	balloon_stream_init(&migrate->inflate, &vb->queues[BALLOON_QUEUE_INFLATE],
-			    migrate_notify_inflate);
+			    &migrate->work);
 	balloon_stream_init(&migrate->deflate, &vb->queues[BALLOON_QUEUE_DEFLATE],
-			    migrate_notify_deflate);
+			    &migrate->work);
 	vb->pages.info.migratepage = migrate_page;
 	return 0;
 }
@@ -395,7 +347,7 @@ int balloon_migrate_init(struct virtio_balloon *vb)
  */
 int balloon_migrate_start(struct virtio_balloon *vb)
 {
-	struct balloon_migrate *migrate = vb->migrate;
+	struct balloon_migrate *migrate = &vb->migrate;
 
 	balloon_work_start(&migrate->work);
 	down_write(&migrate->gate);
@@ -416,7 +368,7 @@ int balloon_migrate_start(struct virtio_balloon *vb)
  */
 void balloon_migrate_stop(struct virtio_balloon *vb)
 {
-	struct balloon_migrate *migrate = vb->migrate;
+	struct balloon_migrate *migrate = &vb->migrate;
 	unsigned long end = jiffies + BALLOON_MIGRATE_STOP_TIMEOUT;
 
 	down_write(&migrate->gate);
@@ -433,21 +385,20 @@ void balloon_migrate_stop(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_migrate_release_all() - give back what never settled
+ * balloon_migrate_release() - give back what never settled
  * @vb: the balloon
  *
  * Context: the part is stopped, the device reset and its queues cancelled.
  */
-void balloon_migrate_release_all(struct virtio_balloon *vb)
+void balloon_migrate_release(struct virtio_balloon *vb)
 {
-	struct balloon_migrate *migrate = vb->migrate;
+	struct balloon_migrate *migrate = &vb->migrate;
 	unsigned int i;
 
 	while (balloon_stream_take(&migrate->inflate))
 		;
 	while (balloon_stream_take(&migrate->deflate))
 		;
-	INIT_LIST_HEAD(&migrate->untold);
 	INIT_LIST_HEAD(&migrate->free);
 	for (i = 0; i < BALLOON_MOVES; i++) {
 		struct balloon_move *move = &migrate->moves[i];
@@ -472,6 +423,5 @@ void balloon_migrate_release_all(struct virtio_balloon *vb)
 void balloon_migrate_exit(struct virtio_balloon *vb)
 {
 	vb->pages.info.migratepage = NULL;
-	destroy_workqueue(vb->migrate->wq);
-	kfree(vb->migrate);
+	destroy_workqueue(vb->migrate.wq);
 }

@@ -8,7 +8,6 @@
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
-#include <linux/wait.h>
 
 #include "queue.h"
 #include "work.h"
@@ -26,7 +25,7 @@ struct page;
  * @deflate: tells the host of @old
  * @new_sg: descriptor of @inflate
  * @old_sg: descriptor of @deflate
- * @node: place among free moves, or among those with an untold @old
+ * @node: place among free moves
  * @new: referenced; in the balloon when its inflation is acknowledged
  * @old: referenced until its deflation is acknowledged
  * @nr_pending: requests that have not come back
@@ -55,11 +54,9 @@ struct balloon_move {
  * @work: settles moves
  * @gate: held for reading in the callback, for writing to shut it
  * @open: the callback may begin moves; guarded by @gate
- * @lock: guards @free and @untold; taken inside no lock but the page locks
+ * @lock: guards @free; taken inside no lock but the page locks
  * @free: moves not in use
- * @untold: moves whose deflation found no room in the ring
  * @settling: held by who takes acknowledged @deflate requests
- * @settled: woken when an old page is free, and when a move is
  * @silent: somebody has waited in vain, and nothing was answered since
  * @inflate: requests for the new pages
  * @deflate: requests for the old pages
@@ -74,9 +71,7 @@ struct balloon_migrate {
 	bool open;
 	spinlock_t lock;
 	struct list_head free;
-	struct list_head untold;
 	struct mutex settling;
-	wait_queue_head_t settled;
 	bool silent;
 	struct balloon_stream inflate;
 	struct balloon_stream deflate;
@@ -85,16 +80,10 @@ struct balloon_migrate {
 	struct balloon_move moves[BALLOON_MOVES];
 };
 
-#ifdef BALLOON_MIGRATION
 int balloon_migrate_init(struct virtio_balloon *vb);
 int balloon_migrate_start(struct virtio_balloon *vb);
 void balloon_migrate_stop(struct virtio_balloon *vb);
-void balloon_migrate_release_all(struct virtio_balloon *vb);
+void balloon_migrate_release(struct virtio_balloon *vb);
 void balloon_migrate_exit(struct virtio_balloon *vb);
-#else
-static inline void balloon_migrate_release_all(struct virtio_balloon *vb)
-{
-}
-#endif
 
 #endif /* BALLOON_MIGRATE_H */

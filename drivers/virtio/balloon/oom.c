@@ -16,7 +16,6 @@
  */
 #include <linux/oom.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
 
 #include "balloon.h"
 
@@ -37,27 +36,27 @@
 /* A figure that changes whenever the host answers on one of the two queues. */
 static unsigned long oom_answers(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->queues[BALLOON_QUEUE_INFLATE].counts.answers) +
-	       READ_ONCE(vb->queues[BALLOON_QUEUE_DEFLATE].counts.answers);
+	return READ_ONCE(vb->queues[BALLOON_QUEUE_INFLATE].counts.completions) +
+	       READ_ONCE(vb->queues[BALLOON_QUEUE_DEFLATE].counts.completions);
 }
 
 /* Takes up to @nr_pages out of the balloon, as long as that needs no answer. */
-static void oom_deflate(struct balloon_oom *oom, long nr_pages)
+static void oom_deflate(struct virtio_balloon *vb, long nr_pages)
 {
 	while (nr_pages > 0) {
-		long nr = balloon_pages_deflate_batch(oom->vb, &oom->pool, nr_pages);
+		long nr = balloon_pages_deflate_batch(vb, &vb->pages.oom, nr_pages);
 
 		if (nr <= 0)
 			break;
 		nr_pages -= nr;
 	}
-	balloon_pool_kick(&oom->pool);
+	balloon_pool_kick(&vb->pages.oom);
 }
 
 /* Pages of this part that the host has to acknowledge before they are free. */
-static unsigned long oom_awaited(struct balloon_oom *oom)
+static unsigned long oom_awaited(struct virtio_balloon *vb)
 {
-	return balloon_must_tell_host(oom->vb) ? oom->pool.nr_pages_held : 0;
+	return balloon_must_tell_host(vb) ? vb->pages.oom.nr_pages_held : 0;
 }
 
 /*
@@ -67,23 +66,24 @@ static unsigned long oom_awaited(struct balloon_oom *oom)
  */
 static bool oom_coming(struct virtio_balloon *vb)
 {
-	if (atomic_read(&vb->pages.nr_leaving) || balloon_size_actual(vb))
+	if (atomic_read(&vb->pages.nr_leaving) || balloon_actual(vb))
 		return true;
-	return balloon_size_inflating(vb) ||
+	return balloon_inflating(vb) ||
 	       (balloon_must_tell_host(vb) && balloon_pages_deflating(vb));
 }
 
 /* Whether to wait a little, @nr_freed pages being free since @begin, in jiffies. */
-static bool oom_may_wait(struct balloon_oom *oom, unsigned long nr_freed, unsigned long begin)
+static bool oom_may_wait(struct virtio_balloon *vb, unsigned long nr_freed, unsigned long begin)
 {
-	unsigned long answers = oom_answers(oom->vb);
+	unsigned long answers = oom_answers(vb);
+	struct balloon_oom *oom = &vb->oom;
 
 	if (nr_freed)
-		return oom_awaited(oom) && time_before(jiffies, begin + BALLOON_OOM_WAIT_MORE);
-	if (!oom_coming(oom->vb))
+		return oom_awaited(vb) && time_before(jiffies, begin + BALLOON_OOM_WAIT_MORE);
+	if (!oom_coming(vb))
 		return false;
 	/* A host that did not answer the last time is not waited for again. */
-	if (answers == oom->answers_in_vain && !atomic_read(&oom->vb->pages.nr_leaving))
+	if (answers == oom->answers_in_vain && !atomic_read(&vb->pages.nr_leaving))
 		return false;
 	if (answers != oom->answers) {
 		oom->answers = answers;
@@ -97,22 +97,22 @@ static bool oom_may_wait(struct balloon_oom *oom, unsigned long nr_freed, unsign
 }
 
 /* Returns how many pages became free meanwhile, no matter which thread freed them. */
-static unsigned long oom_release(struct balloon_oom *oom)
+static unsigned long oom_release(struct virtio_balloon *vb)
 {
-	atomic_long_t *nr_freed = &oom->vb->pages.nr_freed;
 	unsigned long want = BALLOON_OOM_BYTES >> PAGE_SHIFT;
+	atomic_long_t *nr_freed = &vb->pages.nr_freed;
 	unsigned long nr, begin = jiffies;
 	long before = atomic_long_read(nr_freed);
 
-	oom->answers = oom_answers(oom->vb);
-	oom->answered_at = begin;
-	balloon_blocks_release(oom->vb, want);
+	vb->oom.answers = oom_answers(vb);
+	vb->oom.answered_at = begin;
+	balloon_blocks_release(vb, want);
 	for (;;) {
-		balloon_pages_settle_deflated(&oom->pool);
+		balloon_pages_settle_deflated(&vb->pages.oom);
 		nr = atomic_long_read(nr_freed) - before;
-		oom_deflate(oom, want - nr - oom_awaited(oom));
+		oom_deflate(vb, want - nr - oom_awaited(vb));
 		nr = atomic_long_read(nr_freed) - before;
-		if (nr >= want || !oom_may_wait(oom, nr, begin))
+		if (nr >= want || !oom_may_wait(vb, nr, begin))
 			return nr;
 		schedule_timeout_uninterruptible(1);
 	}
@@ -120,80 +120,22 @@ static unsigned long oom_release(struct balloon_oom *oom)
 
 static int oom_notify(struct notifier_block *nb, unsigned long unused, void *parm)
 {
-	struct balloon_oom *oom = container_of(nb, struct balloon_oom, nb);
+	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon, oom.nb);
 	unsigned long *freed = parm;
 	unsigned long nr;
 
 	/* The worker holds it for as long as it takes to free a few batches. */
-	mutex_lock(&oom->lock);
-	nr = oom_release(oom);
-	mutex_unlock(&oom->lock);
-	/* It kicks the worker, which looks at the pool only if nobody has the lock. */
+	mutex_lock(&vb->pages.oom_lock);
+	nr = oom_release(vb);
+	mutex_unlock(&vb->pages.oom_lock);
 	if (nr) {
-		balloon_event(oom->vb, BALLOON_EVENT_OOM, nr, 0);
-		balloon_shortage_oom(oom->vb);
+		balloon_event(vb, BALLOON_EVENT_OOM, nr, 0);
+		balloon_shortage_oom(vb);
+		/* It looks at the pool only if nobody has the lock. */
+		balloon_work_kick(&vb->worker);
 	}
 	*freed += nr;
 	return NOTIFY_OK;
-}
-
-/**
- * balloon_oom_settle() - take in what the host acknowledged too late to count
- * @vb: the balloon
- *
- * Context: the size worker.
- * Return: whether there was anything.
- */
-bool balloon_oom_settle(struct virtio_balloon *vb)
-{
-	bool any;
-
-	/* Whoever has the lock does it. */
-	if (!vb->oom || !mutex_trylock(&vb->oom->lock))
-		return false;
-	any = balloon_pages_settle_deflated(&vb->oom->pool);
-	mutex_unlock(&vb->oom->lock);
-	return any;
-}
-
-/**
- * balloon_oom_deflating() - pages whose deflation is not yet acknowledged
- * @vb: the balloon
- *
- * Context: any.
- */
-unsigned long balloon_oom_deflating(struct virtio_balloon *vb)
-{
-	return vb->oom ? READ_ONCE(vb->oom->pool.nr_pages_held) : 0;
-}
-
-/**
- * balloon_oom_init() - allocate what the notifier will need
- * @vb: the balloon
- *
- * Context: probe; may sleep.
- * Return: 0 or -ENOMEM.
- */
-int balloon_oom_init(struct virtio_balloon *vb)
-{
-	struct balloon_oom *oom = kzalloc(sizeof(*oom), GFP_KERNEL);
-	int err;
-
-	if (!oom)
-		return -ENOMEM;
-	err = balloon_pool_init(&oom->pool, &vb->queues[BALLOON_QUEUE_DEFLATE],
-				balloon_size_notify);
-	if (err) {
-		kfree(oom);
-		return err;
-	}
-	oom->pool.may_borrow = !balloon_must_tell_host(vb);
-	mutex_init(&oom->lock);
-	oom->vb = vb;
-	oom->nb.notifier_call = oom_notify;
-	oom->nb.priority = BALLOON_OOM_PRIORITY;
-	vb->oom = oom;
-	return 0;
 }
 
 /**
@@ -206,8 +148,10 @@ int balloon_oom_init(struct virtio_balloon *vb)
 int balloon_oom_start(struct virtio_balloon *vb)
 {
 	/* What the device did before it was reset says nothing. */
-	vb->oom->answers_in_vain = ULONG_MAX;
-	return register_oom_notifier(&vb->oom->nb);
+	vb->oom.answers_in_vain = ULONG_MAX;
+	vb->oom.nb.notifier_call = oom_notify;
+	vb->oom.nb.priority = BALLOON_OOM_PRIORITY;
+	return register_oom_notifier(&vb->oom.nb);
 }
 
 /**
@@ -218,30 +162,5 @@ int balloon_oom_start(struct virtio_balloon *vb)
  */
 void balloon_oom_stop(struct virtio_balloon *vb)
 {
-	unregister_oom_notifier(&vb->oom->nb);
-}
-
-/**
- * balloon_oom_release_all() - take back the batches the host did not answer
- * @vb: the balloon
- *
- * Context: the part is stopped, the device reset and its queues cancelled.
- */
-void balloon_oom_release_all(struct virtio_balloon *vb)
-{
-	if (vb->oom)
-		balloon_pages_cancel_deflated(&vb->oom->pool);
-}
-
-/**
- * balloon_oom_exit() - the counterpart of balloon_oom_init()
- * @vb: the balloon
- *
- * Context: remove.
- */
-void balloon_oom_exit(struct virtio_balloon *vb)
-{
-	balloon_pool_exit(&vb->oom->pool);
-	kfree(vb->oom);
-	vb->oom = NULL;
+	unregister_oom_notifier(&vb->oom.nb);
 }

@@ -97,7 +97,7 @@ unsigned long balloon_pages_replace(struct virtio_balloon *vb, struct list_head 
 void balloon_pages_enter(struct virtio_balloon *vb, struct list_head *pages)
 {
 	atomic_long_add(balloon_pages_replace(vb, pages), &vb->pages.nr_pages);
-	WRITE_ONCE(vb->resync.fresh, true);
+	WRITE_ONCE(vb->pages.fresh, true);
 }
 
 /**
@@ -111,39 +111,107 @@ void balloon_pages_lost(struct virtio_balloon *vb)
 	atomic_long_dec(&vb->pages.nr_pages);
 }
 
+/* The node's counter of pages that are announced again: the core took them off its list. */
+static void count_aside(struct list_head *pages, int sign)
+{
+	struct page *page;
+
+	list_for_each_entry(page, pages, lru)
+		balloon_compat_count_node(page, sign);
+}
+
+static unsigned long aside_take(struct balloon_pages *bp, unsigned long nr, struct list_head *pages)
+{
+	unsigned long taken;
+
+	spin_lock(&bp->lock);
+	for (taken = 0; taken < nr && !list_empty(&bp->aside); taken++)
+		list_move_tail(bp->aside.next, pages);
+	bp->nr_aside -= taken;
+	spin_unlock(&bp->lock);
+	count_aside(pages, -1);
+	return taken;
+}
+
 /**
- * balloon_pages_list_take() - take pages off the kernel's list of balloon pages
+ * balloon_pages_set_aside() - keep pages that were announced again
+ * @vb: the balloon
+ * @pages: from balloon_pages_take_again(); empty afterwards
+ * @nr: how many there are
+ *
+ * Context: the size worker, or when it is stopped.
+ */
+void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages, unsigned long nr)
+{
+	spin_lock(&vb->pages.lock);
+	list_splice_tail_init(pages, &vb->pages.aside);
+	vb->pages.nr_aside += nr;
+	spin_unlock(&vb->pages.lock);
+}
+
+/**
+ * balloon_pages_take_again() - take pages that are to be announced again
  * @vb: the balloon
  * @nr: how many at most, one batch
  * @pages: where they go
  *
- * Context: any.
- * Return: how many there were.
+ * They stay in the balloon, for balloon_pages_set_aside().
+ *
+ * Context: the size worker.
+ * Return: how many there are.
  */
-unsigned long balloon_pages_list_take(struct virtio_balloon *vb,
-				      unsigned long nr, struct list_head *pages)
+unsigned long balloon_pages_take_again(struct virtio_balloon *vb, unsigned long nr,
+				       struct list_head *pages)
 {
-	balloon_page_list_dequeue(&vb->pages.info, pages, nr);
-	return account_list(vb, pages, 1);
+	nr = balloon_page_list_dequeue(&vb->pages.info, pages, nr);
+	count_aside(pages, 1);
+	return nr;
 }
 
 /**
- * balloon_pages_dequeue() - take pages out of the balloon
+ * balloon_pages_put_back() - what is aside is as any other page in the balloon
  * @vb: the balloon
- * @nr: how many at most, one batch
- * @pages: where they go; the caller's then
  *
- * The caller corrects the count that they belong to.
+ * One batch of it. A page that somebody is looking at stays aside for now, and the
+ * system need not wait for it before it sleeps.
  *
- * Context: any.
- * Return: how many there were.
+ * Context: the size worker.
+ * Return: how many pages were put back.
  */
-unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
-				    struct list_head *pages)
+unsigned long balloon_pages_put_back(struct virtio_balloon *vb)
 {
-	unsigned long taken = balloon_pages_list_take(vb, nr, pages);
+	unsigned long nr = 0, nr_busy = 0;
+	struct page *page, *next;
+	LIST_HEAD(pages);
+	LIST_HEAD(busy);
 
-	return taken ? taken : balloon_aside_take(vb, nr, pages);
+	if (!aside_take(&vb->pages, BALLOON_LIST_BATCH, &pages))
+		return 0;
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		if (balloon_compat_may_enqueue(page)) {
+			nr++;
+			continue;
+		}
+		list_move_tail(&page->lru, &busy);
+		nr_busy++;
+	}
+	count_aside(&busy, 1);
+	balloon_pages_set_aside(vb, &busy, nr_busy);
+	WRITE_ONCE(vb->pages.aside_busy, !nr);
+	balloon_page_list_enqueue(&vb->pages.info, &pages);
+	return nr;
+}
+
+/*
+ * Takes pages out of the balloon, one batch at most. The caller corrects the count that
+ * they belong to. Returns how many there were.
+ */
+static unsigned long pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
+				   struct list_head *pages)
+{
+	if (!balloon_page_list_dequeue(&vb->pages.info, pages, nr))
+		aside_take(&vb->pages, nr, pages);
+	return account_list(vb, pages, 1);
 }
 
 /*
@@ -221,8 +289,8 @@ static long pages_deflate(struct virtio_balloon *vb, struct balloon_pool *pool,
 
 	if (!batch && !pool->may_borrow)
 		return -EBUSY;
-	nr_pages = balloon_pages_dequeue(vb, min_t(unsigned long, nr_pages,
-						   balloon_element_nr_pages(vb)),
+	nr_pages = pages_dequeue(vb, min_t(unsigned long, nr_pages,
+						   balloon_batch_nr_pages_max(vb)),
 					 &pages);
 	if (!nr_pages) {
 		if (batch)
@@ -304,7 +372,7 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool 
  * balloon_pages_settle_deflated() - free what the host knows to be deflated
  * @pool: batches of the deflate queue
  *
- * Context: the pool's user.
+ * Context: the pool's user; or, after balloon_queues_cancel(), when it is stopped.
  * Return: whether there was anything.
  */
 bool balloon_pages_settle_deflated(struct balloon_pool *pool)
@@ -321,6 +389,26 @@ bool balloon_pages_settle_deflated(struct balloon_pool *pool)
 	return any;
 }
 
+/* What the host has acknowledged enters the balloon; what was cancelled does not. */
+static bool pages_settle_inflated(struct virtio_balloon *vb, bool cancelled)
+{
+	struct balloon_pool *pool = &vb->pages.inflate;
+	struct balloon_batch *batch;
+	bool any = false;
+
+	while ((batch = balloon_pool_take(pool))) {
+		if (batch->again)
+			balloon_pages_set_aside(vb, &batch->pages, batch->nr_pages);
+		else if (cancelled)
+			balloon_free_list(&batch->pages);
+		else
+			balloon_pages_enter(vb, &batch->pages);
+		balloon_pool_put(pool, batch);
+		any = true;
+	}
+	return any;
+}
+
 /**
  * balloon_pages_settle() - take in what the host has acknowledged
  * @vb: the balloon
@@ -330,19 +418,33 @@ bool balloon_pages_settle_deflated(struct balloon_pool *pool)
  */
 bool balloon_pages_settle(struct virtio_balloon *vb)
 {
-	struct balloon_pages *pages = &vb->pages;
-	struct balloon_batch *batch;
-	bool any = false;
+	bool any = pages_settle_inflated(vb, false);
 
-	while ((batch = balloon_pool_take(&pages->inflate))) {
-		if (batch->again)
-			balloon_pages_set_aside(vb, &batch->pages, batch->nr_pages);
-		else
-			balloon_pages_enter(vb, &batch->pages);
-		balloon_pool_put(&pages->inflate, batch);
-		any = true;
+	any |= balloon_pages_settle_deflated(&vb->pages.deflate);
+	/* The OOM notifier, if it has the lock, does it itself. */
+	if (vb->pages.oom.stream.queue && mutex_trylock(&vb->pages.oom_lock)) {
+		any |= balloon_pages_settle_deflated(&vb->pages.oom);
+		mutex_unlock(&vb->pages.oom_lock);
 	}
-	return balloon_pages_settle_deflated(&pages->deflate) || any;
+	return any;
+}
+
+/**
+ * balloon_pages_cancel() - take back what the host has not acknowledged
+ * @vb: the balloon
+ *
+ * What was on its way in is free, and so is what was on its way out. What was being
+ * announced again is in the balloon.
+ *
+ * Context: the device is reset and its queues cancelled, so that the host can no longer
+ *	    discard anything.
+ */
+void balloon_pages_cancel(struct virtio_balloon *vb)
+{
+	pages_settle_inflated(vb, true);
+	balloon_pages_settle_deflated(&vb->pages.deflate);
+	if (vb->pages.oom.stream.queue)
+		balloon_pages_settle_deflated(&vb->pages.oom);
 }
 
 /**
@@ -368,17 +470,6 @@ unsigned long balloon_pages_stale(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_inflating() - pages the host was told of but not yet acknowledged
- * @vb: the balloon
- *
- * Context: any; exact in the size worker.
- */
-unsigned long balloon_pages_inflating(struct virtio_balloon *vb)
-{
-	return READ_ONCE(vb->pages.inflate.nr_pages_held);
-}
-
-/**
  * balloon_pages_deflating() - pages whose deflation is not yet acknowledged
  * @vb: the balloon
  *
@@ -386,7 +477,8 @@ unsigned long balloon_pages_inflating(struct virtio_balloon *vb)
  */
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->pages.deflate.nr_pages_held) + balloon_oom_deflating(vb);
+	return READ_ONCE(vb->pages.deflate.nr_pages_held) +
+	       READ_ONCE(vb->pages.oom.nr_pages_held);
 }
 
 /**
@@ -406,6 +498,54 @@ bool balloon_pages_unseen(struct virtio_balloon *vb)
 }
 
 /**
+ * balloon_pages_release() - empty the balloon without telling the host
+ * @vb: the balloon
+ *
+ * Pages that compaction has isolated become stale: whoever has them may be frozen,
+ * and nobody waits here.
+ *
+ * Context: as for balloon_pages_cancel(), or the host never knew of the pages; no
+ *	    page is put into the balloon meanwhile; may sleep.
+ */
+void balloon_pages_release(struct virtio_balloon *vb)
+{
+	struct balloon_pages *pages = &vb->pages;
+	unsigned long nr;
+
+	for (;;) {
+		LIST_HEAD(list);
+
+		nr = pages_dequeue(vb, BALLOON_LIST_BATCH, &list);
+		if (!nr)
+			break;
+		atomic_long_sub(nr, &pages->nr_pages);
+		balloon_free_list(&list);
+		cond_resched();
+	}
+	atomic_long_add(atomic_long_xchg(&pages->nr_pages, 0), &pages->nr_stale);
+}
+
+/**
+ * balloon_pages_release_stale() - free stale pages that compaction has put back
+ * @vb: the balloon
+ *
+ * Context: the balloon is empty, and stays so while there are stale pages.
+ * Return: whether there was one.
+ */
+bool balloon_pages_release_stale(struct virtio_balloon *vb)
+{
+	unsigned long nr = min_t(unsigned long, balloon_pages_stale(vb), BALLOON_LIST_BATCH);
+	LIST_HEAD(list);
+
+	if (!nr)
+		return false;
+	nr = pages_dequeue(vb, nr, &list);
+	atomic_long_sub(nr, &vb->pages.nr_stale);
+	balloon_free_list(&list);
+	return nr > 0;
+}
+
+/**
  * balloon_pages_init() - allocate what inflating and deflating needs
  * @vb: the balloon
  *
@@ -414,20 +554,22 @@ bool balloon_pages_unseen(struct virtio_balloon *vb)
  */
 int balloon_pages_init(struct virtio_balloon *vb)
 {
+	struct balloon_queue *deflate = &vb->queues[BALLOON_QUEUE_DEFLATE];
 	struct balloon_pages *pages = &vb->pages;
 	int err;
 
 	INIT_LIST_HEAD(&pages->aside);
 	spin_lock_init(&pages->lock);
+	mutex_init(&pages->oom_lock);
 	balloon_devinfo_init(&pages->info);
-	err = balloon_pool_init(&pages->inflate, &vb->queues[BALLOON_QUEUE_INFLATE],
-				balloon_size_notify);
+	err = balloon_pool_init(&pages->inflate, &vb->queues[BALLOON_QUEUE_INFLATE], &vb->worker);
+	if (!err)
+		err = balloon_pool_init(&pages->deflate, deflate, &vb->worker);
+	if (!err && virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+		err = balloon_pool_init(&pages->oom, deflate, &vb->worker);
 	if (err)
-		return err;
-	err = balloon_pool_init(&pages->deflate, &vb->queues[BALLOON_QUEUE_DEFLATE],
-				balloon_size_notify);
-	if (err)
-		balloon_pool_exit(&pages->inflate);
+		balloon_pages_exit(vb);
+	pages->oom.may_borrow = !balloon_must_tell_host(vb);
 	return err;
 }
 
@@ -439,6 +581,7 @@ int balloon_pages_init(struct virtio_balloon *vb)
  */
 void balloon_pages_exit(struct virtio_balloon *vb)
 {
+	balloon_pool_exit(&vb->pages.oom);
 	balloon_pool_exit(&vb->pages.deflate);
 	balloon_pool_exit(&vb->pages.inflate);
 }

@@ -5,6 +5,8 @@
 #ifndef BALLOON_PAGES_H
 #define BALLOON_PAGES_H
 
+#include <linux/mutex.h>
+
 #include "batch.h"
 #include "compat/compat.h"
 
@@ -24,8 +26,11 @@
  * @lock: guards @aside and @nr_aside
  * @nr_aside: how many there are
  * @aside_busy: somebody held all that the worker wanted to put back last; written by it
+ * @fresh: something was inflated since all was announced again; set by anybody
  * @inflate: on their way in; the size worker's
  * @deflate: told to be out; the size worker's
+ * @oom: told to be out by the OOM notifier
+ * @oom_lock: guards @oom; nobody allocates under it
  */
 struct balloon_pages {
 	struct balloon_dev_info info;
@@ -37,8 +42,11 @@ struct balloon_pages {
 	spinlock_t lock;
 	unsigned long nr_aside;
 	bool aside_busy;
+	bool fresh;
 	struct balloon_pool inflate;
 	struct balloon_pool deflate;
+	struct balloon_pool oom;
+	struct mutex oom_lock;
 };
 
 int balloon_pages_init(struct virtio_balloon *vb);
@@ -47,38 +55,25 @@ void balloon_pages_exit(struct virtio_balloon *vb);
 void balloon_pages_enter(struct virtio_balloon *vb, struct list_head *pages);
 unsigned long balloon_pages_replace(struct virtio_balloon *vb, struct list_head *pages);
 void balloon_pages_lost(struct virtio_balloon *vb);
-unsigned long balloon_pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
-				    struct list_head *pages);
 long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool *pool,
 				 unsigned long nr_pages);
-unsigned long balloon_pages_list_take(struct virtio_balloon *vb,
-				      unsigned long nr, struct list_head *pages);
 
-/* aside.c */
-unsigned long balloon_aside_take(struct virtio_balloon *vb, unsigned long nr,
-				 struct list_head *pages);
-long balloon_pages_announce_batch(struct virtio_balloon *vb);
-void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages, unsigned long nr);
+void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
+			     unsigned long nr);
+unsigned long balloon_pages_take_again(struct virtio_balloon *vb, unsigned long nr,
+				       struct list_head *pages);
 unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
-unsigned long balloon_pages_aside(struct virtio_balloon *vb);
-unsigned long balloon_pages_unsettled(struct virtio_balloon *vb);
 
 bool balloon_pages_settle_deflated(struct balloon_pool *pool);
-void balloon_pages_cancel_deflated(struct balloon_pool *pool);
 bool balloon_pages_settle(struct virtio_balloon *vb);
-
-unsigned long balloon_pages_count(struct virtio_balloon *vb);
-unsigned long balloon_pages_stale(struct virtio_balloon *vb);
-unsigned long balloon_pages_inflating(struct virtio_balloon *vb);
-unsigned long balloon_pages_deflating(struct virtio_balloon *vb);
-bool balloon_pages_unseen(struct virtio_balloon *vb);
-
-/* release.c */
-void balloon_pages_return(struct virtio_balloon *vb);
 void balloon_pages_cancel(struct virtio_balloon *vb);
 void balloon_pages_release(struct virtio_balloon *vb);
 bool balloon_pages_release_stale(struct virtio_balloon *vb);
-void balloon_pages_wait_stale(struct virtio_balloon *vb);
+
+unsigned long balloon_pages_count(struct virtio_balloon *vb);
+unsigned long balloon_pages_stale(struct virtio_balloon *vb);
+unsigned long balloon_pages_deflating(struct virtio_balloon *vb);
+bool balloon_pages_unseen(struct virtio_balloon *vb);
 
 void balloon_free_list(struct list_head *pages);
 void balloon_free_block(struct page *block, unsigned int order);

@@ -11,7 +11,7 @@
  *	  virtio freeze			what is in flight is given back, the queues go
  *	  virtio restore		there are queues again
  *	resume, thaw			the balloon is as it was, the parts start
- *	restore				the same, if no image was started (image.c);
+ *	restore				the same, if no image was started (see below);
  *					else the host knows of no balloon: everything
  *					is given back, and the parts start
  *
@@ -24,8 +24,22 @@
  * in flight later; a boot kernel that is about to load an image empties it, because
  * what the host took would be overwritten. So does a guest whose host must be told
  * before it uses a page again.
+ *
+ * The driver core calls a driver's restore not only for an image that was started, but
+ * also when another device refuses to be frozen, and when one refuses while the machine is
+ * to be powered off: the kernel then goes on with PMSG_RESTORE, as if it had been loaded.
+ * In the one case the host knows of no balloon, in the other it still has it. To tell them
+ * apart there is a page that is not in the image, because it is PageOffline, and a number
+ * that is. Both become the same, another one each time, when the device is about to sleep
+ * and when it is awake again. A kernel that goes on finds them so; one that was loaded
+ * finds in the page what somebody else has left there, or what was written after the image
+ * was made. The page is there from the notice of hibernation to its end only: it is not
+ * part of the balloon, and would be taken for one in a dump.
  */
 #include <linux/device.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/random.h>
 #include <linux/suspend.h>
 
 #include "balloon.h"
@@ -38,15 +52,60 @@
 /* Nor is one that is still busy after this. */
 #define BALLOON_PM_TIMEOUT	(20 * HZ)
 
+/* What is made of the memory so far is no image of what comes. */
+static void image_mark(struct balloon_pm *pm)
+{
+	if (!pm->page)
+		return;
+	get_random_bytes(pm->mark, sizeof(pm->mark));
+	memcpy(page_address(pm->page), pm->mark, sizeof(pm->mark));
+}
+
+/*
+ * An image may be made. Without memory for the page, any wake-up that can come from an
+ * image is taken for one.
+ */
+static void image_prepare(struct balloon_pm *pm)
+{
+	if (pm->page)
+		return;
+	pm->page = alloc_page(GFP_KERNEL);
+	if (pm->page)
+		__SetPageOffline(pm->page);
+	image_mark(pm);
+}
+
+/* Whether this kernel may have been loaded from an image since image_mark(). */
+static bool image_started(const struct balloon_pm *pm)
+{
+	return !pm->page || memcmp(page_address(pm->page), pm->mark, sizeof(pm->mark));
+}
+
+/* No image is made or loaded any more. */
+static void image_finish(struct balloon_pm *pm)
+{
+	if (!pm->page)
+		return;
+	__ClearPageOffline(pm->page);
+	__free_page(pm->page);
+	pm->page = NULL;
+}
+
+/* Pages that the worker is about to put back on the kernel's list. */
+static unsigned long pm_aside(struct virtio_balloon *vb)
+{
+	return READ_ONCE(vb->pages.aside_busy) ? 0 : READ_ONCE(vb->pages.nr_aside);
+}
+
 /* What has to settle before the system may sleep; 0 when it has. */
 static unsigned long pm_unsettled(struct virtio_balloon *vb)
 {
-	unsigned long nr = balloon_size_inflating(vb) + balloon_pages_deflating(vb) +
-			   balloon_pages_unsettled(vb) + balloon_hint_unsettled(&vb->hint) +
+	unsigned long nr = balloon_inflating(vb) + balloon_pages_deflating(vb) +
+			   pm_aside(vb) + balloon_hint_unsettled(&vb->hint) +
 			   READ_ONCE(vb->reporting.nr_busy);
 
 	if (READ_ONCE(vb->size.hold) == BALLOON_HOLD_EMPTY)
-		nr += balloon_size_actual(vb);
+		nr += balloon_actual(vb);
 	return nr;
 }
 
@@ -70,7 +129,7 @@ static void pm_settle(struct virtio_balloon *vb)
 static void pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 {
 	balloon_event(vb, hold == BALLOON_HOLD_NOT ? BALLOON_EVENT_SLEEP_END :
-		      BALLOON_EVENT_SLEEP_PREPARE, balloon_size_actual(vb), 0);
+		      BALLOON_EVENT_SLEEP_PREPARE, balloon_actual(vb), 0);
 	balloon_size_hold(vb, hold);
 	if (hold == BALLOON_HOLD_NOT) {
 		/* A round that begins may find something. */
@@ -99,7 +158,7 @@ static int pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
 	dev_warn(&vb->vdev->dev,
 		 "cannot sleep: the host has been told of %lu KiB of free memory and does not answer; unbind the driver to sleep without it\n",
 		 nr << (PAGE_SHIFT - 10));
-	balloon_image_finish(&vb->pm.image);
+	image_finish(&vb->pm);
 	pm_hold(vb, BALLOON_HOLD_NOT);
 	return notifier_from_errno(-EBUSY);
 }
@@ -110,7 +169,7 @@ static int pm_notify(struct notifier_block *nb, unsigned long event, void *data)
 
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
-		balloon_image_prepare(&vb->pm.image);
+		image_prepare(&vb->pm);
 		fallthrough;
 	case PM_SUSPEND_PREPARE:
 		return pm_prepare(vb, balloon_must_tell_host(vb) ? BALLOON_HOLD_EMPTY :
@@ -121,7 +180,7 @@ static int pm_notify(struct notifier_block *nb, unsigned long event, void *data)
 	case PM_POST_HIBERNATION:
 	case PM_POST_SUSPEND:
 	case PM_POST_RESTORE:
-		balloon_image_finish(&vb->pm.image);
+		image_finish(&vb->pm);
 		pm_hold(vb, BALLOON_HOLD_NOT);
 		break;
 	}
@@ -140,9 +199,9 @@ static int pm_down(struct device *dev)
 
 	vb->pm.asleep = true;
 	vb->pm.rebuilt = false;
-	balloon_quiesce(vb);
-	balloon_image_mark(&vb->pm.image);
-	balloon_event(vb, BALLOON_EVENT_SLEEP, balloon_size_actual(vb), 0);
+	balloon_device_stop(vb);
+	image_mark(&vb->pm);
+	balloon_event(vb, BALLOON_EVENT_SLEEP, balloon_actual(vb), 0);
 	return 0;
 }
 
@@ -152,18 +211,18 @@ static int pm_wake(struct virtio_balloon *vb, bool known)
 
 	vb->pm.asleep = false;
 	/* Memory that outlives the system is not to look as if it had not. */
-	balloon_image_mark(&vb->pm.image);
-	balloon_event(vb, BALLOON_EVENT_WAKE, balloon_size_actual(vb), known);
+	image_mark(&vb->pm);
+	balloon_event(vb, BALLOON_EVENT_WAKE, balloon_actual(vb), known);
 	if (!vb->up) {
 		dev_err(dev,
 			"the device did not wake up, the guest goes on without a balloon; unbind and bind the driver to try again\n");
 		pm_relax(dev);
-		balloon_release(vb);
+		balloon_device_release(vb);
 		return 0;
 	}
 	if (vb->pm.rebuilt && !known)
-		balloon_release(vb);
-	return balloon_go_on(vb);
+		balloon_device_release(vb);
+	return balloon_device_start(vb);
 }
 
 /* The host still has what it had. */
@@ -177,7 +236,7 @@ static int pm_restore(struct device *dev)
 {
 	struct virtio_balloon *vb = balloon_pm_of(dev);
 
-	return pm_wake(vb, !balloon_image_started(&vb->pm.image));
+	return pm_wake(vb, !image_started(&vb->pm));
 }
 
 const struct dev_pm_ops balloon_pm_ops = {
@@ -203,9 +262,9 @@ int balloon_pm_virtio_freeze(struct virtio_device *vdev)
 {
 	struct virtio_balloon *vb = vdev->priv;
 
-	balloon_detach(vb);
+	balloon_device_detach(vb);
 	if (!vb->pm.asleep)
-		balloon_release(vb);
+		balloon_device_release(vb);
 	return 0;
 }
 
@@ -219,12 +278,12 @@ int balloon_pm_virtio_freeze(struct virtio_device *vdev)
 int balloon_pm_virtio_restore(struct virtio_device *vdev)
 {
 	struct virtio_balloon *vb = vdev->priv;
-	int err = balloon_attach(vb);
+	int err = balloon_device_attach(vb);
 
 	if (err)
 		return err;
 	vb->pm.rebuilt = true;
-	return vb->pm.asleep ? 0 : balloon_go_on(vb);
+	return vb->pm.asleep ? 0 : balloon_device_start(vb);
 }
 
 /**
@@ -260,5 +319,5 @@ void balloon_pm_exit(struct virtio_balloon *vb)
 {
 	device_init_wakeup(&vb->vdev->dev, false);
 	unregister_pm_notifier(&vb->pm.nb);
-	balloon_image_finish(&vb->pm.image);
+	image_finish(&vb->pm);
 }

@@ -8,9 +8,8 @@
 #include <linux/notifier.h>
 #include <linux/pm.h>
 
-#include "image.h"
-
 struct virtio_balloon;
+struct page;
 struct virtio_device;
 
 /**
@@ -19,7 +18,8 @@ struct virtio_device;
  * @asleep: the driver's own callback said so; one of those that say what kind of
  *	    wake-up it is will follow
  * @rebuilt: the device was reset meanwhile, and has its queues again
- * @image: tells whether an image was started
+ * @page: a page that is in no image of hibernation, while one may be made; or NULL
+ * @mark: what was written to it last, as the image has it
  *
  * But for @nb, which is set once, it belongs to the driver core's callbacks and to
  * the notifier, which come one after the other.
@@ -28,16 +28,15 @@ struct balloon_pm {
 	struct notifier_block nb;
 	bool asleep;
 	bool rebuilt;
-	struct balloon_image image;
+	struct page *page;
+	u8 mark[16];
 };
 
-#ifdef CONFIG_PM_SLEEP
 int balloon_pm_init(struct virtio_balloon *vb);
 void balloon_pm_exit(struct virtio_balloon *vb);
 int balloon_pm_virtio_freeze(struct virtio_device *vdev);
 int balloon_pm_virtio_restore(struct virtio_device *vdev);
 
 extern const struct dev_pm_ops balloon_pm_ops;
-#endif
 
 #endif /* BALLOON_PM_H */

@@ -2,35 +2,99 @@
 /*
  * The only code that touches a virtqueue.
  *
- * A part of the driver posts requests through a stream of its own, any number
- * of them, and kicks once for many. The host's answers are reaped by whoever
- * comes first, the interrupt or another user of the queue, and sorted into the
- * streams they belong to; the stream's owner then takes them.
+ * Each user of a queue has a stream. It posts any number of requests and kicks once for
+ * many. A request that finds the ring full is pending: it is put there, in order, as soon
+ * as others are completed. The first who looks, the interrupt or a user of the queue,
+ * sorts completed requests into their streams, and kicks the work items of the others.
  *
- * Interrupts are off except where a user armed the queue: with many requests
- * in flight one interrupt for most of them does. Who takes requests arms the
- * queue afterwards, also for what other streams still have in flight.
+ * Interrupts are off unless a user armed the queue: with many requests in flight one
+ * interrupt for most of them does. A user that takes requests arms the queue afterwards,
+ * also for what other streams have in flight.
  *
- * The host is not trusted. Lengths it returns are ignored (VIRTIO 1.3, 5.5.6.2.1
- * says why), a ring it corrupts is marked broken by virtio_ring, and a broken
- * ring wakes nobody, so that waiters look for it themselves.
+ * The host is not trusted. Lengths it returns are ignored (VIRTIO 1.3, 5.5.6.2.1), a ring
+ * it corrupts is marked broken by virtio_ring, and a broken ring wakes nobody: waiters
+ * look for it themselves.
  */
 #include <linux/virtio_config.h>
 
 #include "balloon.h"
 #include "compat/compat.h"
+#include "trace.h"
 
 /* Breaking a queue wakes nobody: look at least this often. */
 #define BALLOON_WAIT_SLICE	(HZ / 4)
+/* A slow completion counts for so long. Memory that is unplugged is tried each 50 s. */
+#define BALLOON_SLOW_WINDOW	(60 * HZ)
 
-/* As /proc/interrupts has them. */
-static const char * const balloon_queue_irq_names[BALLOON_QUEUE_NR] = {
+const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
 	[BALLOON_QUEUE_INFLATE]	= "inflate",
 	[BALLOON_QUEUE_DEFLATE]	= "deflate",
 	[BALLOON_QUEUE_STATS]	= "stats",
-	[BALLOON_QUEUE_HINT]	= "free_page_vq",
-	[BALLOON_QUEUE_REPORTING] = "reporting_vq",
+	[BALLOON_QUEUE_HINT]	= "hint",
+	[BALLOON_QUEUE_REPORTING] = "reporting",
 };
+
+/* As /proc/interrupts has them, and the feature without which there is no such queue. */
+static const struct {
+	const char *name;
+	int feature;
+} queue_infos[BALLOON_QUEUE_NR] = {
+	[BALLOON_QUEUE_INFLATE]	= { "inflate", -1 },
+	[BALLOON_QUEUE_DEFLATE]	= { "deflate", -1 },
+	[BALLOON_QUEUE_STATS]	= { "stats", VIRTIO_BALLOON_F_STATS_VQ },
+	[BALLOON_QUEUE_HINT]	= { "free_page_vq", VIRTIO_BALLOON_F_FREE_PAGE_HINT },
+	[BALLOON_QUEUE_REPORTING] = { "reporting_vq", VIRTIO_BALLOON_F_REPORTING },
+};
+
+static void queue_count(unsigned long *counter)
+{
+	WRITE_ONCE(*counter, *counter + 1);
+}
+
+static unsigned int queue_id(struct balloon_queue *queue)
+{
+	return queue - queue->vb->queues;
+}
+
+static u64 request_bytes(struct balloon_request *request)
+{
+	u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < request->nr_sg; i++)
+		bytes += request->sg[i].length;
+	return bytes;
+}
+
+/* The memory that a request names, in units of 4096 bytes. */
+static unsigned long request_nr_4k(struct balloon_request *request)
+{
+	u64 bytes = request_bytes(request);
+
+	if (request->device_writes)
+		return bytes >> BALLOON_PFN_SHIFT;
+	return queue_id(request->stream->queue) <= BALLOON_QUEUE_DEFLATE ?
+	       (unsigned long)bytes / sizeof(__virtio32) : 0;
+}
+
+static void queue_count_completion(struct balloon_queue *queue, struct balloon_request *request)
+{
+	/* This clock may be asked while the system falls asleep, and may step back a little. */
+	u64 now = ktime_get_mono_fast_ns();
+	u64 usecs = now > request->posted ? now - request->posted : 0;
+
+	do_div(usecs, NSEC_PER_USEC);
+	queue_count(&queue->counts.completions);
+	balloon_histogram_count(&queue->counts.latency, balloon_log2_slot(usecs));
+	if (usecs >= queue->slow_usecs ||
+	    time_after(jiffies, queue->slow_at + BALLOON_SLOW_WINDOW)) {
+		WRITE_ONCE(queue->slow_usecs, usecs);
+		queue->slow_at = jiffies;
+	}
+	if (trace_balloon_complete_enabled())
+		trace_balloon_complete(queue->vb->vdev->index, queue_id(queue), request->nr_sg,
+				       request_bytes(request), usecs);
+}
 
 /* The host has one request less. Holds queue->lock. */
 static void queue_came_back(struct balloon_queue *queue, struct balloon_request *request)
@@ -38,33 +102,80 @@ static void queue_came_back(struct balloon_queue *queue, struct balloon_request 
 	list_add_tail(&request->node, &request->stream->done);
 	request->stream->nr_in_flight--;
 	queue->nr_in_flight--;
-	WRITE_ONCE(queue->nr_4k, queue->nr_4k - balloon_request_nr_4k(queue, request));
+	WRITE_ONCE(queue->nr_4k, queue->nr_4k - request_nr_4k(request));
 	queue->progress = jiffies;
 }
 
-/* Sorts what the host is done with into streams. Holds queue->lock. */
-static void queue_reap(struct balloon_queue *queue)
+/*
+ * Puts a request into the ring; false if there is no room. Allocates nothing, since
+ * indirect descriptors are not negotiated. Holds queue->lock.
+ */
+static bool queue_add(struct balloon_queue *queue, struct balloon_request *request)
 {
-	struct balloon_request *request;
-	unsigned int len;
+	int err;
 
 	if (!queue->vq)
-		return;
-	while ((request = virtqueue_get_buf(queue->vq, &len))) {
-		balloon_queue_count_answer(request);
-		queue_came_back(queue, request);
+		return false;
+	err = request->device_writes ?
+	      virtqueue_add_inbuf(queue->vq, request->sg, request->nr_sg, request, GFP_NOWAIT) :
+	      virtqueue_add_outbuf(queue->vq, request->sg, request->nr_sg, request, GFP_NOWAIT);
+	if (err)
+		return false;
+	request->posted = ktime_get_mono_fast_ns();
+	queue_count(&queue->counts.requests);
+	if (!queue->nr_in_flight++)
+		queue->progress = jiffies;
+	WRITE_ONCE(queue->nr_4k, queue->nr_4k + request_nr_4k(request));
+	if (trace_balloon_request_enabled())
+		trace_balloon_request(queue->vb->vdev->index, queue_id(queue), request->nr_sg,
+				      request_bytes(request), 0);
+	return true;
+}
+
+static void queue_add_pending(struct balloon_queue *queue)
+{
+	struct balloon_request *request, *next;
+
+	list_for_each_entry_safe(request, next, &queue->pending, node) {
+		list_del(&request->node);
+		if (!queue_add(queue, request)) {
+			list_add(&request->node, &queue->pending);
+			return;
+		}
+		queue->unkicked = true;
 	}
 }
 
-static void queue_notify(struct balloon_queue *queue, struct balloon_stream *except)
+/* Sorts what the host is done with into streams. Returns whether there was anything. */
+static bool queue_reap(struct balloon_queue *queue)
+{
+	struct balloon_request *request;
+	unsigned int len;
+	bool any = false;
+
+	while (queue->vq && (request = virtqueue_get_buf(queue->vq, &len))) {
+		queue_count_completion(queue, request);
+		queue_came_back(queue, request);
+		any = true;
+	}
+	if (any)
+		queue_add_pending(queue);
+	return any;
+}
+
+/* What is left to be done without the lock when something was reaped. */
+static void queue_reaped(struct balloon_queue *queue, struct balloon_stream *except)
 {
 	unsigned int i;
 
+	if (READ_ONCE(queue->unkicked))
+		balloon_queue_kick(queue);
+	wake_up(&queue->wait);
 	for (i = 0; i < queue->nr_streams; i++) {
 		struct balloon_stream *stream = queue->streams[i];
 
-		if (stream != except && !list_empty_careful(&stream->done))
-			stream->notify(stream);
+		if (stream != except && stream->work && !list_empty_careful(&stream->done))
+			balloon_work_kick(stream->work);
 	}
 }
 
@@ -95,7 +206,6 @@ static struct balloon_queue *queue_find(struct virtqueue *vq)
 static void queue_interrupt(struct virtqueue *vq)
 {
 	struct balloon_queue *queue = queue_find(vq);
-	unsigned int nr_in_flight;
 	unsigned long flags;
 	bool broken;
 
@@ -103,24 +213,21 @@ static void queue_interrupt(struct virtqueue *vq)
 		return;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	balloon_queue_count_interrupt(queue);
-	nr_in_flight = queue->nr_in_flight;
+	queue_count(&queue->counts.interrupts);
 	if (queue->vq)
 		virtqueue_disable_cb(queue->vq);
-	queue_reap(queue);
 	/*
-	 * Another CPU reaped what this interrupt was for, and may have armed the queue for
-	 * the rest. Nobody is notified now who would do it again.
+	 * If there is nothing, another CPU reaped what this interrupt was for, and may have
+	 * armed the queue for the rest. Nobody is kicked now who would do it again.
 	 */
-	if (queue->nr_in_flight == nr_in_flight && !queue_enable(queue))
+	if (!queue_reap(queue) && !queue_enable(queue))
 		queue_reap(queue);
 	broken = queue->vq && virtqueue_is_broken(queue->vq);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	if (broken)
 		balloon_work_kick(&queue->vb->watch);
-	wake_up(&queue->wait);
-	queue_notify(queue, NULL);
+	queue_reaped(queue, NULL);
 }
 
 /**
@@ -137,21 +244,7 @@ void balloon_queues_init(struct virtio_balloon *vb)
 		vb->queues[i].vb = vb;
 		spin_lock_init(&vb->queues[i].lock);
 		init_waitqueue_head(&vb->queues[i].wait);
-	}
-}
-
-/* The transports number optional queues by what was negotiated. */
-static bool queue_wanted(struct virtio_balloon *vb, enum balloon_queue_id id)
-{
-	switch (id) {
-	case BALLOON_QUEUE_STATS:
-		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ);
-	case BALLOON_QUEUE_HINT:
-		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT);
-	case BALLOON_QUEUE_REPORTING:
-		return virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING);
-	default:
-		return true;
+		INIT_LIST_HEAD(&vb->queues[i].pending);
 	}
 }
 
@@ -170,9 +263,11 @@ int balloon_queues_create(struct virtio_balloon *vb)
 	int err;
 
 	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
-		if (!queue_wanted(vb, i))
+		/* The transports number optional queues by what was negotiated. */
+		if (queue_infos[i].feature >= 0 &&
+		    !virtio_has_feature(vb->vdev, queue_infos[i].feature))
 			continue;
-		infos[i].name = balloon_queue_irq_names[i];
+		infos[i].name = queue_infos[i].name;
 		infos[i].callback = queue_interrupt;
 	}
 
@@ -184,6 +279,7 @@ int balloon_queues_create(struct virtio_balloon *vb)
 		if (!vqs[i])
 			continue;
 		virtqueue_disable_cb(vqs[i]);
+		vb->queues[i].size = virtqueue_get_vring_size(vqs[i]);
 		WRITE_ONCE(vb->queues[i].vq, vqs[i]);
 	}
 	return 0;
@@ -203,15 +299,19 @@ void balloon_queues_cancel(struct virtio_balloon *vb)
 
 	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
 		struct balloon_queue *queue = &vb->queues[i];
-		struct balloon_request *request;
+		struct balloon_request *request, *next;
 		unsigned long flags;
 
 		spin_lock_irqsave(&queue->lock, flags);
+		list_for_each_entry_safe(request, next, &queue->pending, node) {
+			list_move_tail(&request->node, &request->stream->done);
+			request->stream->nr_in_flight--;
+		}
+		queue->unkicked = false;
 		queue_reap(queue);
 		while (queue->vq && (request = virtqueue_detach_unused_buf(queue->vq)))
 			queue_came_back(queue, request);
 		spin_unlock_irqrestore(&queue->lock, flags);
-		balloon_watch_forget(queue);
 		wake_up(&queue->wait);
 	}
 }
@@ -240,17 +340,17 @@ void balloon_queues_destroy(struct virtio_balloon *vb)
  * balloon_stream_init() - become a user of a queue
  * @stream: the stream
  * @queue: the queue
- * @notify: called when requests of this stream are done
+ * @work: kicked when requests of this stream are done; NULL for a user that waits
  *
  * Context: init of a part, before the queues are created.
  */
 void balloon_stream_init(struct balloon_stream *stream, struct balloon_queue *queue,
-			 void (*notify)(struct balloon_stream *stream))
+			 struct balloon_work *work)
 {
 	INIT_LIST_HEAD(&stream->done);
 	stream->queue = queue;
 	stream->nr_in_flight = 0;
-	stream->notify = notify;
+	stream->work = work;
 	if (!WARN_ON_ONCE(queue->nr_streams >= BALLOON_QUEUE_STREAMS))
 		queue->streams[queue->nr_streams++] = stream;
 }
@@ -259,27 +359,22 @@ void balloon_stream_init(struct balloon_stream *stream, struct balloon_queue *qu
 static bool stream_ready(struct balloon_stream *stream)
 {
 	struct balloon_queue *queue = stream->queue;
-	unsigned int before;
+	bool ready, reaped = false;
 	unsigned long flags;
-	bool ready, reaped;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	before = queue->nr_in_flight;
 	if (list_empty(&stream->done))
-		queue_reap(queue);
-	reaped = before != queue->nr_in_flight;
+		reaped = queue_reap(queue);
 	ready = !list_empty(&stream->done);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
-	if (reaped) {
-		wake_up(&queue->wait);
-		queue_notify(queue, stream);
-	}
+	if (reaped)
+		queue_reaped(queue, stream);
 	return ready;
 }
 
 /**
- * balloon_queue_poll() - take in answers that no interrupt came for
+ * balloon_queue_poll() - take in completions that no interrupt came for
  * @queue: the queue
  *
  * Context: any.
@@ -291,8 +386,7 @@ void balloon_queue_poll(struct balloon_queue *queue)
 	spin_lock_irqsave(&queue->lock, flags);
 	queue_reap(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	wake_up(&queue->wait);
-	queue_notify(queue, NULL);
+	queue_reaped(queue, NULL);
 }
 
 /**
@@ -348,13 +442,6 @@ bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout)
 	return true;
 }
 
-static int queue_add(struct virtqueue *vq, struct balloon_request *request)
-{
-	if (request->device_writes)
-		return virtqueue_add_inbuf(vq, request->sg, request->nr_sg, request, GFP_NOWAIT);
-	return virtqueue_add_outbuf(vq, request->sg, request->nr_sg, request, GFP_NOWAIT);
-}
-
 /**
  * balloon_queue_room() - how many requests of one descriptor could be posted now
  * @queue: the queue
@@ -380,71 +467,52 @@ unsigned int balloon_queue_room(struct balloon_queue *queue)
  * @stream: whose request it is
  * @request: @sg and @nr_sg filled in
  *
- * Allocates nothing, since indirect descriptors are not negotiated. On an error
- * the request stays the caller's.
+ * It is pending while the ring has no room, and on a broken queue until
+ * balloon_queues_cancel().
  *
  * Context: any.
- * Return: 0; -ENOSPC when the ring is full; -EIO when the device is broken;
- *         -ENODEV when there is no queue.
  */
-int balloon_queue_post(struct balloon_stream *stream, struct balloon_request *request)
+void balloon_queue_post(struct balloon_stream *stream, struct balloon_request *request)
 {
 	struct balloon_queue *queue = stream->queue;
 	unsigned long flags;
-	int err = -ENODEV;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (queue->vq) {
-		request->stream = stream;
-		err = queue_add(queue->vq, request);
-	}
-	if (!err) {
-		balloon_queue_count_request(request);
-		if (!queue->nr_in_flight)
-			queue->progress = jiffies;
-		stream->nr_in_flight++;
-		queue->nr_in_flight++;
-		WRITE_ONCE(queue->nr_4k, queue->nr_4k + balloon_request_nr_4k(queue, request));
-	}
+	request->stream = stream;
+	stream->nr_in_flight++;
+	if (!list_empty(&queue->pending) || !queue_add(queue, request))
+		list_add_tail(&request->node, &queue->pending);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	return err;
 }
 
 /**
- * balloon_queue_post_blocks() - have the host discard blocks
+ * balloon_queue_post_blocks() - have the host discard blocks, and notify it
  * @stream: whose they are
- * @requests: room for one for each element
+ * @requests: room for one for each buffer
  * @sg: the blocks
  * @nr_sg: how many
- * @nr_each: blocks in one element; @nr_sg is a multiple of it
+ * @nr_each: blocks in one buffer; @nr_sg is a multiple of it
  *
- * Notifies the host.
+ * The last block of each buffer is marked as the end of a list, and stays so.
  *
  * Context: any.
- * Return: elements that were posted, at least one; or the error of the first.
+ * Return: buffers.
  */
-int balloon_queue_post_blocks(struct balloon_stream *stream, struct balloon_request *requests,
-			      struct scatterlist *sg, unsigned int nr_sg,
-			      unsigned int nr_each)
+unsigned int balloon_queue_post_blocks(struct balloon_stream *stream,
+				       struct balloon_request *requests, struct scatterlist *sg,
+				       unsigned int nr_sg, unsigned int nr_each)
 {
-	int nr = 0, err = 0;
+	unsigned int nr;
 
-	for (; nr_sg && !err; nr_sg -= nr_each, sg += nr_each) {
-		struct scatterlist *last = &sg[nr_each - 1];
-		bool was_last = sg_is_last(last);
-
+	for (nr = 0; nr_sg; nr_sg -= nr_each, sg += nr_each, nr++) {
 		requests[nr].sg = sg;
 		requests[nr].nr_sg = nr_each;
 		requests[nr].device_writes = true;
-		sg_mark_end(last);
-		err = balloon_queue_post(stream, &requests[nr]);
-		if (!was_last)
-			sg_unmark_end(last);
-		nr += !err;
+		sg_mark_end(&sg[nr_each - 1]);
+		balloon_queue_post(stream, &requests[nr]);
 	}
-	if (nr)
-		balloon_queue_kick(stream->queue);
-	return nr ? nr : err;
+	balloon_queue_kick(stream->queue);
+	return nr;
 }
 
 /**
@@ -459,32 +527,19 @@ void balloon_queue_kick(struct balloon_queue *queue)
 	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
+	queue->unkicked = false;
 	if (queue->vq && virtqueue_kick_prepare(queue->vq)) {
 		vq = queue->vq;
-		balloon_queue_count_kick(queue);
+		queue_count(&queue->counts.kicks);
+		trace_balloon_notify(queue->vb->vdev->index, queue_id(queue), 0, 0, 0);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	/* Outside the lock: this leaves the guest. */
 	if (vq)
 		virtqueue_notify(vq);
-	balloon_watch(queue);
-}
-
-/**
- * balloon_queue_renotify() - notify the host again, whether it wants to know or not
- * @queue: the queue
- *
- * For requests that it should have answered by now.
- *
- * Context: any.
- */
-void balloon_queue_renotify(struct balloon_queue *queue)
-{
-	struct virtqueue *vq = READ_ONCE(queue->vq);
-
-	if (vq && READ_ONCE(queue->nr_in_flight))
-		virtqueue_notify(vq);
+	if (queue_id(queue) != BALLOON_QUEUE_STATS)
+		balloon_work_plan(&queue->vb->watch, BALLOON_WATCH_TICK);
 }
 
 /**
@@ -528,12 +583,41 @@ bool balloon_queue_broken(struct balloon_queue *queue)
 }
 
 /**
- * balloon_queue_size() - descriptors that the ring has room for
- * @queue: a queue that exists
+ * balloon_queues_patience() - how long to wait for the host to complete something
+ * @vb: the balloon
  *
- * Context: between balloon_queues_create() and balloon_queues_destroy().
+ * An idle host completes a request in a millisecond; when its processors are busy, one now
+ * and then takes a few hundred. So this is a multiple of the slowest one of late, on the
+ * inflate or the deflate queue.
+ *
+ * Context: any.
+ * Return: jiffies, between 0.2 and 1 s.
  */
-unsigned int balloon_queue_size(struct balloon_queue *queue)
+unsigned long balloon_queues_patience(struct virtio_balloon *vb)
 {
-	return virtqueue_get_vring_size(queue->vq);
+	u64 usecs = max(READ_ONCE(vb->queues[BALLOON_QUEUE_INFLATE].slow_usecs),
+			READ_ONCE(vb->queues[BALLOON_QUEUE_DEFLATE].slow_usecs));
+
+	return clamp_t(unsigned long, usecs_to_jiffies(4 * min_t(u64, usecs, USEC_PER_SEC)),
+		       HZ / 5, HZ);
+}
+
+/**
+ * balloon_queues_reset_counts() - count from 0 again
+ * @vb: the balloon
+ *
+ * Context: any.
+ */
+void balloon_queues_reset_counts(struct virtio_balloon *vb)
+{
+	unsigned long flags;
+	unsigned int i;
+
+	for (i = 0; i < BALLOON_QUEUE_NR; i++) {
+		struct balloon_queue *queue = &vb->queues[i];
+
+		spin_lock_irqsave(&queue->lock, flags);
+		memset(&queue->counts, 0, sizeof(queue->counts));
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Virtqueues of the balloon, see queue.c, and queue_count.c for what is counted.
+ * Virtqueues of the balloon, see queue.c and queue_watch.c.
  */
 #ifndef BALLOON_QUEUE_H
 #define BALLOON_QUEUE_H
@@ -12,8 +12,8 @@
 #include <linux/wait.h>
 
 #include "histogram.h"
+#include "work.h"
 
-struct seq_file;
 struct virtio_balloon;
 struct balloon_stream;
 
@@ -27,18 +27,20 @@ enum balloon_queue_id {
 	BALLOON_QUEUE_NR
 };
 
-/* Longer than this without an answer a host is called silent. */
-#define BALLOON_SILENCE			(10 * HZ)
+/* A host that has completed nothing for longer than this is called silent. */
+#define BALLOON_SILENCE		(10 * HZ)
+/* How often queue_watch.c looks while requests are in flight. */
+#define BALLOON_WATCH_TICK	(HZ / 4)
 
 /* Users of one queue at most. */
 #define BALLOON_QUEUE_STREAMS	3
 
 /**
- * struct balloon_request - one element on its way to the host and back
- * @node: place in the stream's done list; guarded by the queue's lock
+ * struct balloon_request - one buffer on its way to the host and back
+ * @node: place among the queue's pending or the stream's done requests; guarded by the
+ *	  queue's lock
  * @stream: who posted it; set by balloon_queue_post()
- * @sg: what the host reads, or may discard; the owner's until posted and again
- *	when done
+ * @sg: what the host reads, or may discard; the owner's until posted and again when done
  * @nr_sg: how many there are; each costs a slot of the ring
  * @posted: when it was posted, nanoseconds
  * @device_writes: the host may discard what @sg names, instead of reading it
@@ -57,32 +59,32 @@ struct balloon_request {
 
 /**
  * struct balloon_stream - the requests of one user of a queue
- * @queue: the queue; set once
- * @done: requests the host is done with; guarded by the queue's lock
- * @nr_in_flight: requests the host has; guarded by the queue's lock
- * @notify: something arrived in @done; called in any context, without locks,
- *	    never from balloon_stream_take() on the stream itself. Set once.
+ * @queue: the queue; set once; NULL without the queue's feature
+ * @work: kicked when something arrives in @done, unless by balloon_stream_take() on the
+ *	  stream itself; NULL if the user waits (balloon_stream_wait()); set once
+ * @done: completed requests; guarded by the queue's lock
+ * @nr_in_flight: requests that were posted and not completed; guarded by the queue's lock
  */
 struct balloon_stream {
 	struct balloon_queue *queue;
+	struct balloon_work *work;
 	struct list_head done;
 	unsigned int nr_in_flight;
-	void (*notify)(struct balloon_stream *stream);
 };
 
 /**
  * struct balloon_queue_counts - what a queue has done since it was reset
- * @requests: elements posted
- * @answers: elements that the host was done with
+ * @requests: buffers posted
+ * @completions: buffers that the host was done with
  * @kicks: notifications of the host
  * @interrupts: by the host
- * @latency: answers by the microseconds that they took, in powers of two
+ * @latency: completions by the microseconds that they took, in powers of two
  *
  * Written under the queue's lock; read by anybody.
  */
 struct balloon_queue_counts {
 	unsigned long requests;
-	unsigned long answers;
+	unsigned long completions;
 	unsigned long kicks;
 	unsigned long interrupts;
 	struct balloon_histogram latency;
@@ -98,13 +100,16 @@ enum balloon_arm {
  * struct balloon_queue - one virtqueue
  * @vb: the balloon; set once
  * @vq: the virtqueue, NULL while there is none; guarded by @lock
+ * @size: descriptors that the ring has room for; set when it is created
  * @lock: irq-safe, taken inside no other lock of the driver but a page lock
- * @wait: woken when something was reaped
+ * @wait: woken when something was completed
  * @streams: the users; filled before the queue is first created
  * @nr_streams: how many
+ * @pending: posted requests that found no room in the ring, in their order; guarded by @lock
+ * @unkicked: some of them were put there since the last kick; guarded by @lock
  * @nr_in_flight: requests the host has; guarded by @lock
  * @nr_4k: units of 4096 bytes that they name; guarded by @lock
- * @progress: jiffies of the last answer, or of the first request after a rest; guarded
+ * @progress: jiffies of the last completion, or of the first request after a rest; guarded
  *	      by @lock
  * @nr_looks: looks since then that found the queue as before; queue_watch.c's, read by
  *	      anybody
@@ -113,17 +118,20 @@ enum balloon_arm {
  * @said_silent: it was, and still lasts; likewise
  * @said_broken: that the queue is broken was logged; likewise
  * @arm: what the last user who armed it asked for; guarded by @lock
- * @slow_usecs: what the slowest answer of late took, in microseconds
- * @slow_at: jiffies when it came
+ * @slow_usecs: what the slowest completion of late took, in microseconds; guarded by @lock
+ * @slow_at: jiffies when it came; guarded by @lock
  * @counts: for debugfs
  */
 struct balloon_queue {
 	struct virtio_balloon *vb;
 	struct virtqueue *vq;
+	unsigned int size;
 	spinlock_t lock;
 	wait_queue_head_t wait;
 	struct balloon_stream *streams[BALLOON_QUEUE_STREAMS];
 	unsigned int nr_streams;
+	struct list_head pending;
+	bool unkicked;
 	unsigned int nr_in_flight;
 	unsigned long nr_4k;
 	unsigned long progress;
@@ -142,41 +150,31 @@ void balloon_queues_init(struct virtio_balloon *vb);
 int balloon_queues_create(struct virtio_balloon *vb);
 void balloon_queues_cancel(struct virtio_balloon *vb);
 void balloon_queues_destroy(struct virtio_balloon *vb);
+void balloon_queues_reset_counts(struct virtio_balloon *vb);
 
 void balloon_stream_init(struct balloon_stream *stream, struct balloon_queue *queue,
-			 void (*notify)(struct balloon_stream *stream));
+			 struct balloon_work *work);
 struct balloon_request *balloon_stream_take(struct balloon_stream *stream);
 bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout);
 
 unsigned int balloon_queue_room(struct balloon_queue *queue);
-int balloon_queue_post(struct balloon_stream *stream, struct balloon_request *request);
-int balloon_queue_post_blocks(struct balloon_stream *stream, struct balloon_request *requests,
-			      struct scatterlist *sg, unsigned int nr_sg,
-			      unsigned int nr_each);
+void balloon_queue_post(struct balloon_stream *stream, struct balloon_request *request);
+unsigned int balloon_queue_post_blocks(struct balloon_stream *stream,
+				       struct balloon_request *requests, struct scatterlist *sg,
+				       unsigned int nr_sg, unsigned int nr_each);
 void balloon_queue_kick(struct balloon_queue *queue);
-void balloon_queue_renotify(struct balloon_queue *queue);
 void balloon_queue_poll(struct balloon_queue *queue);
 bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm);
 bool balloon_queue_broken(struct balloon_queue *queue);
-bool balloon_queue_silent(struct balloon_queue *queue);
-unsigned int balloon_queue_size(struct balloon_queue *queue);
+unsigned long balloon_queues_patience(struct virtio_balloon *vb);
 
 extern const char * const balloon_queue_names[BALLOON_QUEUE_NR];
 
+/* queue_watch.c */
 void balloon_watch_init(struct virtio_balloon *vb);
 int balloon_watch_start(struct virtio_balloon *vb);
 void balloon_watch_stop(struct virtio_balloon *vb);
-void balloon_watch_forget(struct balloon_queue *queue);
-void balloon_watch(struct balloon_queue *queue);
-
-unsigned long balloon_request_nr_4k(struct balloon_queue *queue, struct balloon_request *request);
-void balloon_queue_count_request(struct balloon_request *request);
-void balloon_queue_count_answer(struct balloon_request *request);
-unsigned long balloon_queues_patience(struct virtio_balloon *vb);
-void balloon_queue_count_kick(struct balloon_queue *queue);
-void balloon_queue_count_interrupt(struct balloon_queue *queue);
-void balloon_queues_show(struct seq_file *file, struct virtio_balloon *vb);
-void balloon_queues_show_latency(struct seq_file *file, struct virtio_balloon *vb);
-void balloon_queues_reset_counts(struct virtio_balloon *vb);
+void balloon_watch_release(struct virtio_balloon *vb);
+bool balloon_queue_silent(struct balloon_queue *queue);
 
 #endif /* BALLOON_QUEUE_H */

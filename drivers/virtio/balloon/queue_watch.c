@@ -14,7 +14,6 @@
  */
 #include "balloon.h"
 
-#define BALLOON_WATCH_TICK	(HZ / 4)
 #define BALLOON_WATCH_LOOKS	(BALLOON_SILENCE / BALLOON_WATCH_TICK)
 /* A host that answers now and then is not to fill the log. */
 #define BALLOON_WATCH_QUIET	(300 * HZ)
@@ -22,6 +21,12 @@
 static const char *queue_name(struct balloon_queue *queue)
 {
 	return balloon_queue_names[queue - queue->vb->queues];
+}
+
+static void queue_event(struct balloon_queue *queue, enum balloon_event event, unsigned long nr_4k)
+{
+	balloon_event(queue->vb, event, queue - queue->vb->queues,
+		      balloon_4k_to_pages(nr_4k, PAGE_SHIFT));
 }
 
 /* Logs a queue that broke, unless all of them did: size.c says that. */
@@ -33,11 +38,12 @@ static void queue_say_broken(struct balloon_queue *queue, unsigned long nr_4k)
 	    balloon_queue_broken(&queues[BALLOON_QUEUE_DEFLATE]))
 		return;
 	queue->said_broken = true;
+	queue_event(queue, BALLOON_EVENT_BROKEN, nr_4k);
 	dev_err(&queue->vb->vdev->dev,
 		"the %s queue is broken and is not used any more; it holds %lu KiB until the driver is unbound\n",
 		queue_name(queue), nr_4k * 4);
 	/* It goes on without the reporting queue. */
-	balloon_size_kick(queue->vb);
+	balloon_work_kick(&queue->vb->worker);
 }
 
 static void queue_say_silent(struct balloon_queue *queue, unsigned long nr_4k)
@@ -46,6 +52,7 @@ static void queue_say_silent(struct balloon_queue *queue, unsigned long nr_4k)
 				   time_before(jiffies, queue->said_at + BALLOON_WATCH_QUIET)))
 		return;
 	queue->said_silent = true;
+	queue_event(queue, BALLOON_EVENT_SILENT, nr_4k);
 	queue->said_at = jiffies ?: 1;
 	dev_warn(&queue->vb->vdev->dev,
 		 "the host has not answered on the %s queue for %u s and holds %lu KiB there; look at the host, the guest goes on\n",
@@ -61,6 +68,15 @@ static void queue_say_answers(struct balloon_queue *queue)
 	queue->said_silent = false;
 }
 
+/* Notifies the host again, whether it wants to know or not. */
+static void queue_renotify(struct balloon_queue *queue)
+{
+	struct virtqueue *vq = READ_ONCE(queue->vq);
+
+	if (vq && READ_ONCE(queue->nr_in_flight))
+		virtqueue_notify(vq);
+}
+
 static void queue_judge(struct balloon_queue *queue, bool progress, unsigned long nr_4k)
 {
 	unsigned int i;
@@ -72,12 +88,13 @@ static void queue_judge(struct balloon_queue *queue, bool progress, unsigned lon
 	}
 	WRITE_ONCE(queue->nr_looks, queue->nr_looks + 1);
 	if (queue->nr_looks < BALLOON_WATCH_LOOKS) {
-		balloon_queue_renotify(queue);
+		queue_renotify(queue);
 		return;
 	}
 	queue_say_silent(queue, nr_4k);
 	for (i = 0; i < queue->nr_streams && queue->nr_looks == BALLOON_WATCH_LOOKS; i++)
-		queue->streams[i]->notify(queue->streams[i]);
+		if (queue->streams[i]->work)
+			balloon_work_kick(queue->streams[i]->work);
 }
 
 /* Returns whether to look again. */
@@ -132,18 +149,6 @@ bool balloon_queue_silent(struct balloon_queue *queue)
 }
 
 /**
- * balloon_watch() - something was posted: look whether it is answered
- * @queue: the queue
- *
- * Context: any.
- */
-void balloon_watch(struct balloon_queue *queue)
-{
-	if (queue != &queue->vb->queues[BALLOON_QUEUE_STATS])
-		balloon_work_plan(&queue->vb->watch, BALLOON_WATCH_TICK);
-}
-
-/**
  * balloon_watch_init() - prepare the work item
  * @vb: the balloon
  *
@@ -152,20 +157,6 @@ void balloon_watch(struct balloon_queue *queue)
 void balloon_watch_init(struct virtio_balloon *vb)
 {
 	balloon_work_init(&vb->watch, vb->wq, watch_work);
-}
-
-/**
- * balloon_watch_forget() - nothing was said of a new queue
- * @queue: the queue
- *
- * Context: the parts are stopped.
- */
-void balloon_watch_forget(struct balloon_queue *queue)
-{
-	WRITE_ONCE(queue->nr_looks, 0);
-	queue->said_at = 0;
-	queue->said_silent = false;
-	queue->said_broken = false;
 }
 
 /**
@@ -193,4 +184,22 @@ int balloon_watch_start(struct virtio_balloon *vb)
 void balloon_watch_stop(struct virtio_balloon *vb)
 {
 	balloon_work_stop(&vb->watch);
+}
+
+/**
+ * balloon_watch_release() - nothing was said of the queues to come
+ * @vb: the balloon
+ *
+ * Context: the parts are stopped, and the queues cancelled.
+ */
+void balloon_watch_release(struct virtio_balloon *vb)
+{
+	struct balloon_queue *queue;
+
+	for (queue = vb->queues; queue < vb->queues + BALLOON_QUEUE_NR; queue++) {
+		WRITE_ONCE(queue->nr_looks, 0);
+		queue->said_at = 0;
+		queue->said_silent = false;
+		queue->said_broken = false;
+	}
 }

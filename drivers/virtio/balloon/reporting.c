@@ -81,22 +81,18 @@ static unsigned long reporting_pages(struct balloon_reporting *reporting,
 }
 
 /*
- * Posts as many blocks as fit. Reports are one element. Hints have one element each: that is
+ * Posts as many blocks as fit. Reports are one buffer. Hints have one buffer each: that is
  * how Linux has always sent them, and QEMU before 7.0 looks at the first descriptor only.
  */
-static int reporting_post(struct balloon_reporting *reporting,
-			  struct scatterlist *sg, unsigned int nr_sg)
+static void reporting_post(struct balloon_reporting *reporting, struct scatterlist *sg,
+			   unsigned int nr_sg)
 {
 	unsigned int nr = reporting_fit(reporting, sg, nr_sg);
 	unsigned int nr_each = reporting->hinting ? 1 : nr;
-	int ret = balloon_queue_post_blocks(&reporting->to->stream, reporting->requests, sg, nr,
-					    nr_each);
 
-	if (ret < 0)
-		return ret;
-	reporting->nr_left = ret;
-	reporting->nr_sg = ret * nr_each;
-	return 0;
+	reporting->nr_left = balloon_queue_post_blocks(&reporting->to->stream,
+						       reporting->requests, sg, nr, nr_each);
+	reporting->nr_sg = nr;
 }
 
 /*
@@ -117,8 +113,11 @@ static int reporting_try(struct balloon_reporting *reporting,
 		err = -EOPNOTSUPP;
 	else
 		WRITE_ONCE(reporting->nr_busy, reporting_pages(reporting, sg, nr_sg));
-	if (err == -ENOSPC && !balloon_pages_unseen(reporting_vb(reporting)))
-		err = reporting_post(reporting, sg, nr_sg);
+	if (err == -ENOSPC && !balloon_pages_unseen(reporting_vb(reporting)) &&
+	    balloon_queue_room(reporting->to->stream.queue) >= reporting_fit(reporting, sg, nr_sg)) {
+		reporting_post(reporting, sg, nr_sg);
+		err = 0;
+	}
 	mutex_unlock(&reporting->gate);
 	return err;
 }
@@ -139,8 +138,6 @@ static void reporting_wait(struct balloon_reporting *reporting)
 	/* The interrupt was for these; others may wait for one. */
 	while (!balloon_queue_arm(stream->queue, BALLOON_ARM_FIRST))
 		balloon_stream_take(stream);
-	if (reporting->to == &reporting->reports)
-		balloon_discard_retry(reporting_vb(reporting));
 }
 
 /*
@@ -152,6 +149,7 @@ static int reporting_send(struct balloon_reporting *reporting,
 			  struct scatterlist *sg, unsigned int nr_sg)
 {
 	unsigned long end = jiffies + BALLOON_REPORTING_ROOM;
+	unsigned int i;
 	int err;
 
 	while ((err = reporting_try(reporting, sg, nr_sg)) == -ENOSPC && time_before(jiffies, end))
@@ -159,6 +157,10 @@ static int reporting_send(struct balloon_reporting *reporting,
 	if (err)
 		return err;
 	reporting_wait(reporting);
+	/* Only the last block of the kernel's list is the end of it. */
+	for (i = 0; i < reporting->nr_sg; i++)
+		if (i + 1 < nr_sg)
+			sg_unmark_end(&sg[i]);
 	/* Stopped meanwhile: perhaps it was the reset that ended this. */
 	if (!READ_ONCE(reporting->running))
 		return -ENODEV;
@@ -319,7 +321,7 @@ int balloon_reporting_now(struct virtio_balloon *vb)
 	if (reporting_stuck(reporting))
 		return -ETIMEDOUT;
 	/* What is hinted is not shown again before the migration is over. */
-	return READ_ONCE(vb->hint.named) || READ_ONCE(reporting->held) ||
+	return READ_ONCE(reporting->named) || READ_ONCE(reporting->held) ||
 	       !READ_ONCE(reporting->running) ||
 	       READ_ONCE(reporting->nr_refused) != nr_refused ? -EBUSY : 0;
 }
@@ -384,16 +386,11 @@ void balloon_reporting_hint(struct virtio_balloon *vb, bool hint)
 	mutex_unlock(&reporting->gate);
 }
 
-static void reporting_notify(struct balloon_stream *stream)
-{
-	wake_up(&stream->queue->wait);
-}
-
 static void reporting_init_queue(struct virtio_balloon *vb, struct balloon_reporting_queue *queue,
 				 unsigned int feature, enum balloon_queue_id id)
 {
 	if (virtio_has_feature(vb->vdev, feature))
-		balloon_stream_init(&queue->stream, &vb->queues[id], reporting_notify);
+		balloon_stream_init(&queue->stream, &vb->queues[id], NULL);
 }
 
 /**
@@ -423,7 +420,7 @@ int balloon_reporting_init(struct virtio_balloon *vb)
 static void reporting_start_queue(struct balloon_reporting_queue *queue)
 {
 	if (queue->stream.queue)
-		queue->nr_sg = balloon_queue_size(queue->stream.queue) / 2;
+		queue->nr_sg = queue->stream.queue->size / 2;
 }
 
 /**
@@ -504,13 +501,13 @@ void balloon_reporting_stop(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reporting_release_all() - no client of the kernel any more
+ * balloon_reporting_release() - no client of the kernel any more
  * @vb: the balloon
  *
  * Context: after balloon_queues_cancel(); sleeps until the kernel's worker has its
  *	    blocks back.
  */
-void balloon_reporting_release_all(struct virtio_balloon *vb)
+void balloon_reporting_release(struct virtio_balloon *vb)
 {
 	if (!vb->reporting.registered)
 		return;

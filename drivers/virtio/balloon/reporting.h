@@ -48,6 +48,7 @@ struct balloon_reporting_queue {
  * @running: between start and stop
  * @held: the system is about to sleep
  * @hinting: blocks go to the hint queue
+ * @named: what was free was hinted, and the notes are not erased since; hint.c's
  * @stale: the device may have another command than the one that is hinted for; hint.c's
  * @pass: runs passes
  * @passes_left: as many at most, until one brings nothing
@@ -75,6 +76,7 @@ struct balloon_reporting {
 	bool running;
 	bool held;
 	bool hinting;
+	bool named;
 	bool stale;
 	struct balloon_work pass;
 	unsigned int passes_left;
@@ -89,7 +91,7 @@ struct balloon_reporting {
 int balloon_reporting_init(struct virtio_balloon *vb);
 int balloon_reporting_start(struct virtio_balloon *vb);
 void balloon_reporting_stop(struct virtio_balloon *vb);
-void balloon_reporting_release_all(struct virtio_balloon *vb);
+void balloon_reporting_release(struct virtio_balloon *vb);
 void balloon_reporting_hold(struct virtio_balloon *vb, bool hold);
 bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout);
 int balloon_reporting_now(struct virtio_balloon *vb);
@@ -100,7 +102,7 @@ const char *balloon_reporting_no_hints(struct virtio_balloon *vb);
 void balloon_reporting_forget(struct virtio_balloon *vb, bool report);
 void balloon_reporting_hint(struct virtio_balloon *vb, bool hint);
 #else
-static inline void balloon_reporting_release_all(struct virtio_balloon *vb)
+static inline void balloon_reporting_release(struct virtio_balloon *vb)
 {
 }
 

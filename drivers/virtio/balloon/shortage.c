@@ -131,11 +131,11 @@ unsigned long balloon_shortage_pause(struct virtio_balloon *vb)
 	return balloon_until(vb->shortage.retry_at);
 }
 
-static void shortage_log(struct virtio_balloon *vb)
+static void shortage_log(struct virtio_balloon *vb, unsigned long nr_wanted)
 {
 	struct balloon_shortage *shortage = &vb->shortage;
-	u64 have = (u64)balloon_size_actual(vb) << PAGE_SHIFT;
-	u64 want = (u64)vb->size.target << PAGE_SHIFT;
+	u64 have = (u64)balloon_actual(vb) << PAGE_SHIFT;
+	u64 want = (u64)nr_wanted << PAGE_SHIFT;
 
 	if (shortage->logged)
 		return;
@@ -153,17 +153,18 @@ static void shortage_log(struct virtio_balloon *vb)
  * balloon_shortage_begin() - an attempt to inflate got nothing
  * @vb: the balloon
  * @at_floor: because the rest is left to the guest
+ * @nr_wanted: the target
  *
  * Context: the size worker.
  */
-void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor)
+void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor, unsigned long nr_wanted)
 {
 	struct balloon_shortage *shortage = &vb->shortage;
 
 	shortage->backoff_ms = balloon_backoff_ms(shortage->backoff_ms);
 	shortage->retry_at = jiffies + msecs_to_jiffies(shortage->backoff_ms);
 	shortage->at_floor = at_floor;
-	shortage_log(vb);
+	shortage_log(vb, nr_wanted);
 }
 
 /**
@@ -204,7 +205,6 @@ void balloon_shortage_memory(struct virtio_balloon *vb, long nr_pages)
 	WRITE_ONCE(vb->shortage.ram, vb->shortage.ram + nr_pages);
 	if (nr_pages > 0)
 		WRITE_ONCE(vb->shortage.memory_came, true);
-	balloon_size_kick(vb);
 }
 
 /**
@@ -226,23 +226,10 @@ void balloon_shortage_oom(struct virtio_balloon *vb)
 	if (!shortage->oom_pause_ms || time_after_eq(jiffies, shortage->oom_until))
 		shortage->oom_pause_ms = balloon_oom_pause_ms(shortage->oom_pause_ms);
 	WRITE_ONCE(shortage->oom_until, jiffies + msecs_to_jiffies(shortage->oom_pause_ms));
-	balloon_size_kick(vb);
 }
 
 /**
- * balloon_shortage_after_oom() - whether inflating rests after an OOM
- * @vb: the balloon
- *
- * Context: any.
- * Return: whether it does.
- */
-bool balloon_shortage_after_oom(struct virtio_balloon *vb)
-{
-	return balloon_shortage_oom_pause(vb);
-}
-
-/**
- * balloon_shortage_oom_pause() - how long it does
+ * balloon_shortage_oom_pause() - how long inflating rests after an OOM
  * @vb: the balloon
  *
  * Context: any.

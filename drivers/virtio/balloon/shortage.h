@@ -45,14 +45,13 @@ unsigned long balloon_shortage_room(struct virtio_balloon *vb, unsigned long nr_
 
 bool balloon_shortage_pausing(struct virtio_balloon *vb);
 unsigned long balloon_shortage_pause(struct virtio_balloon *vb);
-void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor);
+void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor, unsigned long nr_wanted);
 void balloon_shortage_end(struct virtio_balloon *vb);
 void balloon_shortage_forget(struct virtio_balloon *vb);
 
 void balloon_shortage_memory(struct virtio_balloon *vb, long nr_pages);
 
 void balloon_shortage_oom(struct virtio_balloon *vb);
-bool balloon_shortage_after_oom(struct virtio_balloon *vb);
 unsigned long balloon_shortage_oom_pause(struct virtio_balloon *vb);
 
 #endif /* BALLOON_SHORTAGE_H */

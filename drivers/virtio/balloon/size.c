@@ -25,17 +25,6 @@
 #define BALLOON_RELEASE_STEP	SZ_64M
 
 /**
- * balloon_size_kick() - let the worker look at everything again
- * @vb: the balloon
- *
- * Context: any.
- */
-void balloon_size_kick(struct virtio_balloon *vb)
-{
-	balloon_work_kick(&vb->size.work);
-}
-
-/**
  * balloon_size_changed() - the device's configuration may have changed
  * @vb: the balloon
  *
@@ -47,7 +36,7 @@ void balloon_size_changed(struct virtio_balloon *vb)
 {
 	WRITE_ONCE(vb->size.target_changed, true);
 	pm_stay_awake(&vb->vdev->dev);
-	balloon_size_kick(vb);
+	balloon_work_interrupt(&vb->worker);
 }
 
 /**
@@ -60,7 +49,8 @@ void balloon_size_changed(struct virtio_balloon *vb)
 void balloon_size_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 {
 	WRITE_ONCE(vb->size.hold, hold);
-	balloon_work_flush(&vb->size.work);
+	balloon_work_interrupt(&vb->worker);
+	balloon_work_flush(&vb->worker);
 }
 
 /* The system may sleep; not if a target came just now. */
@@ -69,29 +59,6 @@ static void size_relax(struct virtio_balloon *vb)
 	pm_relax(&vb->vdev->dev);
 	if (READ_ONCE(vb->size.target_changed))
 		pm_stay_awake(&vb->vdev->dev);
-}
-
-/**
- * balloon_size_notify() - the host answered
- * @stream: one of the streams of pages.c
- *
- * Context: any, hard interrupts included.
- */
-void balloon_size_notify(struct balloon_stream *stream)
-{
-	balloon_size_kick(stream->queue->vb);
-}
-
-/**
- * balloon_size_interrupted() - whether the present batch should be the last
- * @vb: the balloon
- *
- * Context: the worker.
- */
-bool balloon_size_interrupted(struct virtio_balloon *vb)
-{
-	return READ_ONCE(vb->size.target_changed) || READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT ||
-	       !balloon_work_running(&vb->size.work);
 }
 
 /* Whether the last step moved something, so that another may. */
@@ -121,38 +88,8 @@ static void size_read_target(struct virtio_balloon *vb)
 	balloon_shortage_forget(vb);
 }
 
-/**
- * balloon_size_actual() - the size of the balloon
- * @vb: the balloon
- *
- * Context: any.
- * Return: pages.
- */
-unsigned long balloon_size_actual(struct virtio_balloon *vb)
-{
-	return balloon_pages_count(vb) + balloon_blocks_count(vb);
-}
-
-/**
- * balloon_size_inflating() - what the host was told of and has not acknowledged
- * @vb: the balloon
- *
- * Context: any; exact in the worker.
- * Return: pages.
- */
-unsigned long balloon_size_inflating(struct virtio_balloon *vb)
-{
-	return balloon_pages_inflating(vb) + balloon_discard_block_pages(vb);
-}
-
-/**
- * balloon_size_announcing() - those of them that are in the balloon all the time
- * @vb: the balloon
- *
- * Context: the worker, or when it is stopped.
- * Return: pages.
- */
-unsigned long balloon_size_announcing(struct virtio_balloon *vb)
+/* What the host is told of again, and is in the balloon all the time. */
+static unsigned long size_announcing(struct virtio_balloon *vb)
 {
 	return vb->pages.inflate.nr_pages_again + balloon_discard_announcing(vb);
 }
@@ -161,7 +98,7 @@ unsigned long balloon_size_announcing(struct virtio_balloon *vb)
 static void size_publish(struct virtio_balloon *vb, bool now)
 {
 	struct balloon_size *size = &vb->size;
-	u32 nr_4k = balloon_pages_to_4k(balloon_size_actual(vb), PAGE_SHIFT);
+	u32 nr_4k = balloon_pages_to_4k(balloon_actual(vb), PAGE_SHIFT);
 
 	if (nr_4k == size->actual_4k)
 		return;
@@ -173,6 +110,40 @@ static void size_publish(struct virtio_balloon *vb, bool now)
 	size->actual_when = jiffies;
 }
 
+static void size_set_state(struct virtio_balloon *vb, enum balloon_size_state state)
+{
+	enum balloon_size_state before = vb->size.state;
+
+	if (state == before)
+		return;
+	WRITE_ONCE(vb->size.state, state);
+	balloon_event(vb, BALLOON_EVENT_STATE, state, before);
+}
+
+/* Counted once for each target, when the host knows all of it. */
+static void size_reached(struct virtio_balloon *vb)
+{
+	struct balloon_size *size = &vb->size;
+
+	if (!size->target_at || balloon_inflating(vb) || balloon_pages_deflating(vb))
+		return;
+	balloon_histogram_count(&size->reached,
+				balloon_log2_slot(ktime_ms_delta(ktime_get(), size->target_at)));
+	size->target_at = 0;
+}
+
+/* On the way to a target the device is told many sizes, which would fill the log. */
+static void size_told(struct virtio_balloon *vb)
+{
+	struct balloon_size *size = &vb->size;
+
+	if (size->logged_4k == size->actual_4k)
+		return;
+	balloon_event(vb, BALLOON_EVENT_ACTUAL, balloon_4k_to_pages(size->actual_4k, PAGE_SHIFT),
+		      balloon_4k_to_pages(size->logged_4k, PAGE_SHIFT));
+	size->logged_4k = size->actual_4k;
+}
+
 static enum balloon_size_state size_shortage(struct virtio_balloon *vb)
 {
 	return vb->shortage.at_floor ? BALLOON_SIZE_FLOOR : BALLOON_SIZE_NO_MEMORY;
@@ -182,7 +153,7 @@ static enum balloon_size_state size_inflate(struct virtio_balloon *vb, unsigned 
 {
 	long rc;
 
-	if (balloon_shortage_after_oom(vb))
+	if (balloon_shortage_oom_pause(vb))
 		return BALLOON_SIZE_OOM;
 	if (balloon_shortage_pausing(vb))
 		return size_shortage(vb);
@@ -198,7 +169,7 @@ static enum balloon_size_state size_inflate(struct virtio_balloon *vb, unsigned 
 	if (rc == -EBUSY)
 		return BALLOON_SIZE_IDLE;
 	if (rc == -ENOMEM) {
-		balloon_shortage_begin(vb, !nr_pages);
+		balloon_shortage_begin(vb, !nr_pages, vb->size.target);
 		return size_shortage(vb);
 	}
 	if (rc > 0)
@@ -230,8 +201,8 @@ static enum balloon_size_state size_deflate(struct virtio_balloon *vb, unsigned 
 static enum balloon_size_state size_step(struct virtio_balloon *vb)
 {
 	unsigned long target = vb->size.target;
-	unsigned long have = balloon_size_actual(vb);
-	unsigned long coming = balloon_size_inflating(vb) - balloon_size_announcing(vb);
+	unsigned long have = balloon_actual(vb);
+	unsigned long coming = balloon_inflating(vb) - size_announcing(vb);
 
 	if (READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT)
 		balloon_resync_end(vb);
@@ -258,8 +229,8 @@ static enum balloon_size_state size_step(struct virtio_balloon *vb)
 		return size_inflate(vb, target - have - coming);
 	balloon_shortage_forget(vb);
 	if (have == target && target == vb->size.target)
-		balloon_size_reached(vb);
-	if (balloon_resync_due(vb) && balloon_resync_step(vb))
+		size_reached(vb);
+	if (balloon_resync_due(vb, balloon_hint_recent(vb)) && balloon_resync_step(vb))
 		return BALLOON_SIZE_RESYNCING;
 	return BALLOON_SIZE_IDLE;
 }
@@ -268,7 +239,7 @@ static enum balloon_size_state size_step(struct virtio_balloon *vb)
 static bool size_check_host(struct virtio_balloon *vb, bool answered)
 {
 	struct balloon_size *size = &vb->size;
-	bool awaiting = balloon_size_inflating(vb) || balloon_pages_deflating(vb);
+	bool awaiting = balloon_inflating(vb) || balloon_pages_deflating(vb);
 
 	if (answered || !size->awaiting)
 		size->last_answer = jiffies;
@@ -284,9 +255,9 @@ static bool size_broken(struct virtio_balloon *vb)
 	if (vb->size.state != BALLOON_SIZE_BROKEN)
 		dev_err(&vb->vdev->dev,
 			"the device is broken, the balloon stays as it is; unbind the driver to get its %lu KiB back\n",
-			(balloon_size_actual(vb) +
-			 balloon_size_inflating(vb)) << (PAGE_SHIFT - 10));
-	balloon_size_set_state(vb, BALLOON_SIZE_BROKEN);
+			(balloon_actual(vb) +
+			 balloon_inflating(vb)) << (PAGE_SHIFT - 10));
+	size_set_state(vb, BALLOON_SIZE_BROKEN);
 	pm_relax(&vb->vdev->dev);
 	return true;
 }
@@ -298,7 +269,7 @@ static enum balloon_size_state size_waiting(struct virtio_balloon *vb)
 		return BALLOON_SIZE_DEFLATING;
 	if (vb->resync.active)
 		return BALLOON_SIZE_RESYNCING;
-	if (balloon_size_inflating(vb))
+	if (balloon_inflating(vb))
 		return BALLOON_SIZE_INFLATING;
 	return BALLOON_SIZE_IDLE;
 }
@@ -314,7 +285,7 @@ static unsigned long size_pause(struct virtio_balloon *vb, enum balloon_size_sta
 		return balloon_shortage_pause(vb);
 	if (state == BALLOON_SIZE_OOM)
 		return balloon_shortage_oom_pause(vb);
-	if (vb->size.awaiting || balloon_resync_suspected(vb))
+	if (vb->size.awaiting || vb->resync.suspected)
 		return BALLOON_TICK;
 	return MAX_SCHEDULE_TIMEOUT;
 }
@@ -324,7 +295,7 @@ static void size_plan(struct virtio_balloon *vb, enum balloon_size_state state)
 	unsigned long pause = min(size_pause(vb, state), balloon_resync_pause(vb));
 
 	if (pause != MAX_SCHEDULE_TIMEOUT)
-		balloon_work_plan(&vb->size.work, pause);
+		balloon_work_plan(&vb->worker, pause);
 }
 
 /* Asks for the host's answers; false if there are some already. */
@@ -348,17 +319,17 @@ static void size_rest(struct virtio_balloon *vb, enum balloon_size_state state, 
 {
 	balloon_inflate_flush(vb);
 	if (!size_arm(vb))
-		balloon_size_kick(vb);
+		balloon_work_kick(&vb->worker);
 	size_plan(vb, state);
 
 	if (!answering)
 		state = BALLOON_SIZE_HOST_SILENT;
 	else if (state == BALLOON_SIZE_IDLE)
 		state = size_waiting(vb);
-	balloon_size_set_state(vb, state);
+	size_set_state(vb, state);
 	size_publish(vb, !size_moving(state));
 	if (!size_moving(state)) {
-		balloon_size_told(vb);
+		size_told(vb);
 		size_relax(vb);
 	}
 }
@@ -366,29 +337,31 @@ static void size_rest(struct virtio_balloon *vb, enum balloon_size_state state, 
 static void balloon_size_work(struct work_struct *work)
 {
 	struct virtio_balloon *vb = container_of(to_delayed_work(work), struct virtio_balloon,
-						 size.work.work);
+						 worker.work);
 	unsigned long end = jiffies + BALLOON_RUN_MAX;
 	enum balloon_size_state state;
 	bool answered = false;
 
-	balloon_take_restart(vb);
+	balloon_take_restart(vb, balloon_floor(vb));
 	do {
+		WRITE_ONCE(vb->worker.interrupted, false);
+		/* What is changed from here on interrupts what follows. */
+		smp_mb();
 		answered |= balloon_inflate_settle(vb);
 		answered |= balloon_pages_settle(vb);
-		answered |= balloon_oom_settle(vb);
-		if (!balloon_work_running(&vb->size.work))
+		if (!balloon_work_running(&vb->worker))
 			return;
 		if (size_broken(vb)) {
 			/* Queues that are whole have other users, whose answers were reaped. */
 			if (!size_arm(vb))
-				balloon_size_kick(vb);
+				balloon_work_kick(&vb->worker);
 			return;
 		}
 		balloon_inflate_check_reporting(vb);
 		size_read_target(vb);
 		state = size_step(vb);
 		if (size_moving(state))
-			balloon_size_set_state(vb, state);
+			size_set_state(vb, state);
 		size_publish(vb, false);
 		cond_resched();
 	} while (size_moving(state) && time_before(jiffies, end));
@@ -415,7 +388,7 @@ void balloon_size_report(struct virtio_balloon *vb)
  */
 void balloon_size_init(struct virtio_balloon *vb)
 {
-	balloon_work_init(&vb->size.work, vb->wq, balloon_size_work);
+	balloon_work_init(&vb->worker, vb->wq, balloon_size_work);
 }
 
 /**
@@ -436,10 +409,10 @@ int balloon_size_start(struct virtio_balloon *vb)
 	size->actual_when = jiffies;
 	size->awaiting = false;
 	balloon_resync_start(vb);
-	balloon_size_set_state(vb, BALLOON_SIZE_IDLE);
+	size_set_state(vb, BALLOON_SIZE_IDLE);
 	WRITE_ONCE(size->target_changed, true);
-	balloon_work_start(&size->work);
-	balloon_size_kick(vb);
+	balloon_work_start(&vb->worker);
+	balloon_work_kick(&vb->worker);
 	return 0;
 }
 
@@ -451,7 +424,7 @@ int balloon_size_start(struct virtio_balloon *vb)
  */
 void balloon_size_stop(struct virtio_balloon *vb)
 {
-	balloon_work_stop(&vb->size.work);
+	balloon_work_stop(&vb->worker);
 	balloon_resync_end(vb);
 	pm_relax(&vb->vdev->dev);
 }

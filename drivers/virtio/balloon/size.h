@@ -7,34 +7,13 @@
 
 #include <linux/ktime.h>
 
+#include "events.h"
 #include "histogram.h"
-#include "work.h"
 
-struct balloon_stream;
-struct seq_file;
 struct virtio_balloon;
 
 /* Pages that somebody holds for a moment, compaction for one, come back soon. */
 #define BALLOON_ISOLATED_RETRY	(HZ / 50 ?: 1)
-
-/* Why the balloon is where it is; names in size_state.c. */
-enum balloon_size_state {
-	BALLOON_SIZE_IDLE,
-	BALLOON_SIZE_INFLATING,
-	BALLOON_SIZE_DEFLATING,
-	BALLOON_SIZE_NO_MEMORY,
-	BALLOON_SIZE_FLOOR,
-	BALLOON_SIZE_ISOLATED,
-	BALLOON_SIZE_OOM,
-	BALLOON_SIZE_HOST_SILENT,
-	BALLOON_SIZE_BROKEN,
-	BALLOON_SIZE_HELD,
-	BALLOON_SIZE_RESYNCING,
-	BALLOON_SIZE_NR
-};
-
-/* Room for the longest name of a state. */
-#define BALLOON_SIZE_STATE_LEN	24
 
 /* Why the balloon does not follow its target. */
 enum balloon_hold {
@@ -45,7 +24,6 @@ enum balloon_hold {
 
 /**
  * struct balloon_size - the worker that moves the balloon to its target
- * @work: the worker
  * @target_changed: the target must be read again; set by anybody
  * @target: pages; written by the worker
  * @target_at: when the target became that; 0 once it was reached; the worker's
@@ -60,7 +38,6 @@ enum balloon_hold {
  * @reached: targets by the milliseconds that they took, in powers of two
  */
 struct balloon_size {
-	struct balloon_work work;
 	bool target_changed;
 	unsigned long target;
 	ktime_t target_at;
@@ -80,21 +57,6 @@ void balloon_size_stop(struct virtio_balloon *vb);
 void balloon_size_report(struct virtio_balloon *vb);
 
 void balloon_size_changed(struct virtio_balloon *vb);
-void balloon_size_kick(struct virtio_balloon *vb);
 void balloon_size_hold(struct virtio_balloon *vb, enum balloon_hold hold);
-void balloon_size_notify(struct balloon_stream *stream);
-bool balloon_size_interrupted(struct virtio_balloon *vb);
-
-bool balloon_size_silent(struct virtio_balloon *vb);
-unsigned long balloon_size_actual(struct virtio_balloon *vb);
-unsigned long balloon_size_inflating(struct virtio_balloon *vb);
-unsigned long balloon_size_announcing(struct virtio_balloon *vb);
-
-void balloon_size_set_state(struct virtio_balloon *vb, enum balloon_size_state state);
-const char *balloon_size_state_name(enum balloon_size_state state);
-void balloon_size_reached(struct virtio_balloon *vb);
-void balloon_size_told(struct virtio_balloon *vb);
-void balloon_size_show(struct seq_file *file, struct virtio_balloon *vb);
-void balloon_size_show_reached(struct seq_file *file, struct virtio_balloon *vb);
 
 #endif /* BALLOON_SIZE_H */

@@ -13,7 +13,6 @@
  * unless the parameter says otherwise.
  */
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include "balloon.h"
 #include "compat/compat.h"
@@ -47,38 +46,32 @@ module_param_cb(stats, &balloon_choice_ops, &balloon_stats_set, 0644);
 MODULE_PARM_DESC(stats,
 		 "Which memory statistics the host gets: 'kernel' (default: those of the kernel's own driver), 'spec' (those of VIRTIO 1.3) or 'all'; for devices that are bound from then on");
 
-/* Where the next statistic goes. */
-struct balloon_stats_cursor {
-	struct virtio_balloon *vb;
-	unsigned int nr;
-};
-
-static void stats_put(struct balloon_stats_cursor *cursor, u16 tag, u64 val)
+/* Adds a statistic to the buffer. */
+static void stats_put(struct virtio_balloon *vb, u16 tag, u64 val)
 {
-	struct virtio_device *vdev = cursor->vb->vdev;
-	struct virtio_balloon_stat *stat;
+	struct virtio_balloon_stat *stat = &vb->stats.stat[vb->stats.nr];
 
-	if (tag >= cursor->vb->stats->nr_tags)
+	if (tag >= vb->stats.nr_tags)
 		return;
-	stat = &cursor->vb->stats->stat[cursor->nr++];
-	stat->tag = cpu_to_virtio16(vdev, tag);
-	stat->val = cpu_to_virtio64(vdev, val);
+	stat->tag = cpu_to_virtio16(vb->vdev, tag);
+	stat->val = cpu_to_virtio64(vb->vdev, val);
+	vb->stats.nr++;
 }
 
-static void stats_put_pages(struct balloon_stats_cursor *cursor, u16 tag, u64 nr_pages)
+static void stats_put_pages(struct virtio_balloon *vb, u16 tag, u64 nr_pages)
 {
-	stats_put(cursor, tag, nr_pages << PAGE_SHIFT);
+	stats_put(vb, tag, nr_pages << PAGE_SHIFT);
 }
 
-static void stats_put_memory(struct balloon_stats_cursor *cursor)
+static void stats_put_memory(struct virtio_balloon *vb)
 {
 	struct sysinfo info;
 
 	si_meminfo(&info);
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_MEMFREE, info.freeram);
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_MEMTOT, info.totalram);
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_AVAIL, max(si_mem_available(), 0L));
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_CACHES, global_node_page_state(NR_FILE_PAGES));
+	stats_put_pages(vb, VIRTIO_BALLOON_S_MEMFREE, info.freeram);
+	stats_put_pages(vb, VIRTIO_BALLOON_S_MEMTOT, info.totalram);
+	stats_put_pages(vb, VIRTIO_BALLOON_S_AVAIL, max(si_mem_available(), 0L));
+	stats_put_pages(vb, VIRTIO_BALLOON_S_CACHES, global_node_page_state(NR_FILE_PAGES));
 }
 
 #ifdef CONFIG_VM_EVENT_COUNTERS
@@ -93,37 +86,30 @@ static u64 stats_stalls(const unsigned long *events)
 	return stalls;
 }
 
-static void stats_put_reclaim(struct balloon_stats_cursor *cursor, const unsigned long *events)
-{
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_ASYNC_SCAN, balloon_compat_reclaim_state(events,
-						     PGSCAN_KSWAPD));
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_DIRECT_SCAN, balloon_compat_reclaim_state(events,
-						     PGSCAN_DIRECT));
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_ASYNC_RECLAIM, balloon_compat_reclaim_state(events,
-						     PGSTEAL_KSWAPD));
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_DIRECT_RECLAIM,
-			balloon_compat_reclaim_state(events, PGSTEAL_DIRECT));
-}
+#define RECLAIM(item)	balloon_compat_reclaim_state(events, item)
 
-static void stats_put_events(struct balloon_stats_cursor *cursor)
+static void stats_put_events(struct virtio_balloon *vb)
 {
-	unsigned long *events = cursor->vb->stats->events;
+	unsigned long *events = vb->stats.events;
 
 	all_vm_events(events);
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_SWAP_IN, events[PSWPIN]);
-	stats_put_pages(cursor, VIRTIO_BALLOON_S_SWAP_OUT, events[PSWPOUT]);
-	stats_put(cursor, VIRTIO_BALLOON_S_MAJFLT, events[PGMAJFAULT]);
-	stats_put(cursor, VIRTIO_BALLOON_S_MINFLT, events[PGFAULT]);
+	stats_put_pages(vb, VIRTIO_BALLOON_S_SWAP_IN, events[PSWPIN]);
+	stats_put_pages(vb, VIRTIO_BALLOON_S_SWAP_OUT, events[PSWPOUT]);
+	stats_put(vb, VIRTIO_BALLOON_S_MAJFLT, events[PGMAJFAULT]);
+	stats_put(vb, VIRTIO_BALLOON_S_MINFLT, events[PGFAULT]);
 #ifdef CONFIG_HUGETLB_PAGE
-	stats_put(cursor, VIRTIO_BALLOON_S_HTLB_PGALLOC, events[HTLB_BUDDY_PGALLOC]);
-	stats_put(cursor, VIRTIO_BALLOON_S_HTLB_PGFAIL, events[HTLB_BUDDY_PGALLOC_FAIL]);
+	stats_put(vb, VIRTIO_BALLOON_S_HTLB_PGALLOC, events[HTLB_BUDDY_PGALLOC]);
+	stats_put(vb, VIRTIO_BALLOON_S_HTLB_PGFAIL, events[HTLB_BUDDY_PGALLOC_FAIL]);
 #endif
-	stats_put(cursor, VIRTIO_BALLOON_S_OOM_KILL, events[OOM_KILL]);
-	stats_put(cursor, VIRTIO_BALLOON_S_ALLOC_STALL, stats_stalls(events));
-	stats_put_reclaim(cursor, events);
+	stats_put(vb, VIRTIO_BALLOON_S_OOM_KILL, events[OOM_KILL]);
+	stats_put(vb, VIRTIO_BALLOON_S_ALLOC_STALL, stats_stalls(events));
+	stats_put_pages(vb, VIRTIO_BALLOON_S_ASYNC_SCAN, RECLAIM(PGSCAN_KSWAPD));
+	stats_put_pages(vb, VIRTIO_BALLOON_S_DIRECT_SCAN, RECLAIM(PGSCAN_DIRECT));
+	stats_put_pages(vb, VIRTIO_BALLOON_S_ASYNC_RECLAIM, RECLAIM(PGSTEAL_KSWAPD));
+	stats_put_pages(vb, VIRTIO_BALLOON_S_DIRECT_RECLAIM, RECLAIM(PGSTEAL_DIRECT));
 }
 #else
-static void stats_put_events(struct balloon_stats_cursor *cursor)
+static void stats_put_events(struct virtio_balloon *vb)
 {
 }
 #endif
@@ -131,52 +117,44 @@ static void stats_put_events(struct balloon_stats_cursor *cursor)
 /* Fills the buffer and hands it to the host, which has none now. */
 static void stats_send(struct virtio_balloon *vb)
 {
-	struct balloon_stats *stats = vb->stats;
-	struct balloon_stats_cursor cursor = { .vb = vb };
+	struct balloon_stats *stats = &vb->stats;
 
-	stats_put_memory(&cursor);
-	stats_put_events(&cursor);
+	stats->nr = 0;
+	stats_put_memory(vb);
+	stats_put_events(vb);
 
-	sg_init_one(&stats->sg, stats->stat, cursor.nr * sizeof(*stats->stat));
+	sg_init_one(&stats->sg, stats->stat, stats->nr * sizeof(*stats->stat));
 	stats->request.sg = &stats->sg;
 	stats->request.nr_sg = 1;
-	/* It fails on a broken queue only, which queue_watch.c names. */
-	if (balloon_queue_post(&stats->stream, &stats->request))
-		balloon_work_kick(&vb->watch);
+	balloon_queue_post(&stats->stream, &stats->request);
 	balloon_queue_kick(stats->stream.queue);
+	if (balloon_queue_broken(stats->stream.queue))
+		balloon_work_kick(&vb->watch);
 	if (!balloon_queue_arm(stats->stream.queue, BALLOON_ARM_FIRST))
 		balloon_work_kick(&stats->work);
 }
 
 static void stats_work(struct work_struct *work)
 {
-	struct balloon_stats *stats = container_of(to_delayed_work(work), struct balloon_stats,
-						   work.work);
+	struct virtio_balloon *vb = container_of(to_delayed_work(work), struct virtio_balloon,
+						 stats.work.work);
 
-	if (balloon_stream_take(&stats->stream))
-		stats_send(stats->stream.queue->vb);
-}
-
-static void stats_notify(struct balloon_stream *stream)
-{
-	balloon_work_kick(&container_of(stream, struct balloon_stats, stream)->work);
+	if (balloon_stream_take(&vb->stats.stream))
+		stats_send(vb);
 }
 
 /**
- * balloon_stats_init() - allocate the statistics buffer
+ * balloon_stats_init() - prepare the statistics buffer
  * @vb: the balloon
  *
- * Context: probe; may sleep.
- * Return: 0 or -ENOMEM.
+ * Context: probe.
+ * Return: 0.
  */
 int balloon_stats_init(struct virtio_balloon *vb)
 {
-	vb->stats = kzalloc(sizeof(*vb->stats), GFP_KERNEL);
-	if (!vb->stats)
-		return -ENOMEM;
-	vb->stats->nr_tags = balloon_stats_nr_tags[balloon_choice(&balloon_stats_set)];
-	balloon_work_init(&vb->stats->work, vb->wq, stats_work);
-	balloon_stream_init(&vb->stats->stream, &vb->queues[BALLOON_QUEUE_STATS], stats_notify);
+	vb->stats.nr_tags = balloon_stats_nr_tags[balloon_choice(&balloon_stats_set)];
+	balloon_work_init(&vb->stats.work, vb->wq, stats_work);
+	balloon_stream_init(&vb->stats.stream, &vb->queues[BALLOON_QUEUE_STATS], &vb->stats.work);
 	return 0;
 }
 
@@ -189,8 +167,8 @@ int balloon_stats_init(struct virtio_balloon *vb)
  */
 int balloon_stats_start(struct virtio_balloon *vb)
 {
-	struct balloon_stats *stats = vb->stats;
-	/* It was, if the device was not reset while the part was stopped. */
+	struct balloon_stats *stats = &vb->stats;
+	/* It has it, if the device was not reset while the part was stopped. */
 	bool with_host = READ_ONCE(stats->stream.nr_in_flight);
 
 	balloon_work_start(&stats->work);
@@ -204,23 +182,12 @@ int balloon_stats_start(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_stats_stop() - answer no more requests
+ * balloon_stats_stop() - give the host no more buffers
  * @vb: the balloon
  *
  * Context: may sleep.
  */
 void balloon_stats_stop(struct virtio_balloon *vb)
 {
-	balloon_work_stop(&vb->stats->work);
-}
-
-/**
- * balloon_stats_exit() - free the buffer
- * @vb: the balloon, whose device no longer has it
- *
- * Context: remove.
- */
-void balloon_stats_exit(struct virtio_balloon *vb)
-{
-	kfree(vb->stats);
+	balloon_work_stop(&vb->stats.work);
 }

@@ -19,6 +19,7 @@
  * @sg: its descriptor
  * @nr_tags: tags from this on are not sent; never changes, since each buffer has to
  *	     have the same ones
+ * @nr: statistics in it
  * @stat: what the host reads; the worker's while the host does not have it
  * @events: room for the kernel's event counters, too large for a stack
  */
@@ -28,6 +29,7 @@ struct balloon_stats {
 	struct balloon_request request;
 	struct scatterlist sg;
 	unsigned int nr_tags;
+	unsigned int nr;
 	struct virtio_balloon_stat stat[VIRTIO_BALLOON_S_NR];
 	unsigned long events[NR_VM_EVENT_ITEMS];
 };
@@ -35,6 +37,5 @@ struct balloon_stats {
 int balloon_stats_init(struct virtio_balloon *vb);
 int balloon_stats_start(struct virtio_balloon *vb);
 void balloon_stats_stop(struct virtio_balloon *vb);
-void balloon_stats_exit(struct virtio_balloon *vb);
 
 #endif /* BALLOON_STATS_H */

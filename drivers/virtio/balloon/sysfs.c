@@ -12,156 +12,93 @@
 
 #include "balloon.h"
 
-static ssize_t show_pages(char *buf, unsigned long nr_pages)
-{
-	return sysfs_emit(buf, "%llu\n", (u64)nr_pages << PAGE_SHIFT);
-}
-
 static struct virtio_balloon *balloon_of(struct device *dev)
 {
 	return dev_to_virtio(dev)->priv;
 }
 
-static ssize_t target_show(struct device *dev, struct device_attribute *attr, char *buf)
+static const char *report_state(struct balloon_reporting *reporting)
 {
-	return show_pages(buf, READ_ONCE(balloon_of(dev)->size.target));
-}
-static DEVICE_ATTR_RO(target);
-
-static ssize_t actual_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return show_pages(buf, balloon_size_actual(balloon_of(dev)));
-}
-static DEVICE_ATTR_RO(actual);
-
-static ssize_t in_flight_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct virtio_balloon *vb = balloon_of(dev);
-
-	return show_pages(buf, balloon_size_inflating(vb) + balloon_discard_stranded(vb) +
-				       balloon_pages_deflating(vb));
-}
-static DEVICE_ATTR_RO(in_flight);
-
-static ssize_t floor_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return show_pages(buf, balloon_floor(balloon_of(dev)));
-}
-static DEVICE_ATTR_RO(floor);
-
-static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%s\n",
-			  balloon_size_state_name(READ_ONCE(balloon_of(dev)->size.state)));
-}
-static DEVICE_ATTR_RO(state);
-
-static ssize_t inflate_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%s\n",
-			  balloon_inflate_mode_name(balloon_inflate_mode(balloon_of(dev))));
-}
-static DEVICE_ATTR_RO(inflate);
-
-static ssize_t inflate_reason_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%s\n", balloon_inflate_mode_reason(balloon_of(dev)));
-}
-static DEVICE_ATTR_RO(inflate_reason);
-
-static ssize_t take_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%s\n", balloon_take_name());
-}
-static DEVICE_ATTR_RO(take);
-
-static ssize_t element_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return show_pages(buf, balloon_element_nr_pages(balloon_of(dev)));
-}
-static DEVICE_ATTR_RO(element);
-
-static ssize_t whole_blocks_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return show_pages(buf, balloon_blocks_count(balloon_of(dev)));
-}
-static DEVICE_ATTR_RO(whole_blocks);
-
-static ssize_t hint_held_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct virtio_balloon *vb = balloon_of(dev);
-
-	return sysfs_emit(buf, "%llu\n", ((u64)balloon_held_pages(&vb->hint.hold) << PAGE_SHIFT) +
-			  ((u64)READ_ONCE(vb->queues[BALLOON_QUEUE_HINT].nr_4k) <<
-			   BALLOON_PFN_SHIFT));
-}
-static DEVICE_ATTR_RO(hint_held);
-
-static ssize_t hint_state_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%s\n", balloon_hint_state_name(balloon_of(dev)));
-}
-static DEVICE_ATTR_RO(hint_state);
-
-static ssize_t hint_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	const char *reason;
-
-	return sysfs_emit(buf, "%s\n", balloon_hint_mode_name(balloon_of(dev), &reason));
-}
-static DEVICE_ATTR_RO(hint);
-
-static ssize_t hint_reason_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	const char *reason;
-
-	balloon_hint_mode_name(balloon_of(dev), &reason);
-	return sysfs_emit(buf, "%s\n", reason);
-}
-static DEVICE_ATTR_RO(hint_reason);
-
-static ssize_t reported_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return show_pages(buf, READ_ONCE(balloon_of(dev)->reporting.reports.pages));
-}
-static DEVICE_ATTR_RO(reported);
-
-static ssize_t report_state_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct balloon_reporting *reporting = &balloon_of(dev)->reporting;
-	const char *name = READ_ONCE(reporting->nr_busy) ? "reporting" : "idle";
-
 	if (!reporting->reports.stream.queue)
-		name = "none";
-	else if (!READ_ONCE(reporting->registered))
-		name = "unregistered";
-	return sysfs_emit(buf, "%s\n", name);
+		return "none";
+	if (!READ_ONCE(reporting->registered))
+		return "unregistered";
+	return READ_ONCE(reporting->nr_busy) ? "reporting" : "idle";
 }
-static DEVICE_ATTR_RO(report_state);
+
+static const char *hint_reason(struct virtio_balloon *vb)
+{
+	const char *reason;
+
+	balloon_hint_mode_name(vb, &reason);
+	return reason;
+}
+
+static u64 hint_held(struct virtio_balloon *vb)
+{
+	return ((u64)balloon_held_pages(&vb->hint.hold) << PAGE_SHIFT) +
+	       ((u64)READ_ONCE(vb->queues[BALLOON_QUEUE_HINT].nr_4k) << BALLOON_PFN_SHIFT);
+}
+
+#define SHOW(name, format, value)							\
+static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf)	\
+{											\
+	struct virtio_balloon *vb __maybe_unused = balloon_of(dev);			\
+											\
+	return sysfs_emit(buf, format "\n", value);					\
+}											\
+static DEVICE_ATTR_RO(name)
+
+#define SHOW_PAGES(name, value)	SHOW(name, "%llu", (u64)(value) << PAGE_SHIFT)
+#define SHOW_WORD(name, value)	SHOW(name, "%s", value)
+
+SHOW_PAGES(target, READ_ONCE(vb->size.target));
+SHOW_PAGES(actual, balloon_actual(vb));
+SHOW_PAGES(in_flight, balloon_inflating(vb) + READ_ONCE(vb->discards.nr_stranded) +
+		      balloon_pages_deflating(vb));
+SHOW_PAGES(floor, balloon_floor(vb));
+SHOW_WORD(state, balloon_state_names[READ_ONCE(vb->size.state)]);
+SHOW_WORD(inflate, balloon_inflate_mode_name(balloon_inflate_mode(vb)));
+SHOW_WORD(inflate_reason, balloon_inflate_mode_reason(vb));
+SHOW_WORD(take, balloon_take_name());
+SHOW_PAGES(element, balloon_batch_nr_pages_max(vb));
+SHOW_PAGES(whole_blocks, atomic_long_read(&vb->blocks.nr_pages));
+SHOW(hint_held, "%llu", hint_held(vb));
+SHOW_WORD(hint_state, balloon_hint_state_name(vb));
+SHOW_WORD(hint, balloon_hint_mode_name(vb, &(const char *){ NULL }));
+SHOW_WORD(hint_reason, hint_reason(vb));
+SHOW_PAGES(reported, READ_ONCE(vb->reporting.reports.pages));
+SHOW_WORD(report_state, report_state(&vb->reporting));
+
+/* Anything that means yes has it done; there is nothing to be switched off. */
+static ssize_t asked(const char *buf, size_t count)
+{
+	bool now;
+	int err = kstrtobool(buf, &now);
+
+	if (err)
+		return err;
+	return now ? count : -EINVAL;
+}
 
 static ssize_t report_now_store(struct device *dev, struct device_attribute *attr,
 				const char *buf, size_t count)
 {
-	bool now;
-	int err = kstrtobool(buf, &now);
+	ssize_t ret = asked(buf, count);
+	int err = ret < 0 ? 0 : balloon_reporting_now(balloon_of(dev));
 
-	if (err || !now)
-		return err ? err : -EINVAL;
-	err = balloon_reporting_now(balloon_of(dev));
-	return err ? err : count;
+	return err ? err : ret;
 }
 static DEVICE_ATTR_WO(report_now);
 
-static ssize_t resync_store(struct device *dev, struct device_attribute *attr,
-			    const char *buf, size_t count)
+static ssize_t resync_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			    size_t count)
 {
-	bool now;
-	int err = kstrtobool(buf, &now);
+	ssize_t ret = asked(buf, count);
 
-	if (err || !now)
-		return err ? err : -EINVAL;
-	balloon_resync_request(balloon_of(dev));
-	return count;
+	if (ret >= 0)
+		balloon_resync_request(balloon_of(dev));
+	return ret;
 }
 static DEVICE_ATTR_WO(resync);
 

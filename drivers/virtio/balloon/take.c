@@ -20,7 +20,6 @@
  */
 #include <linux/mm.h>
 #include <linux/nodemask.h>
-#include <linux/seq_file.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
@@ -77,11 +76,13 @@ const char *balloon_take_name(void)
 /**
  * balloon_take_restart() - look for fragments and for the largest blocks again
  * @vb: the balloon
+ * @nr_floor: pages that whole blocks leave where the kernel needs them
  *
  * Context: the size worker.
  */
-void balloon_take_restart(struct virtio_balloon *vb)
+void balloon_take_restart(struct virtio_balloon *vb, unsigned long nr_floor)
 {
+	vb->take.nr_floor = nr_floor;
 	vb->take.fragments = balloon_choice(&balloon_take_first) == BALLOON_TAKE_FRAGMENTS;
 	vb->take.fragment_list = 0;
 	vb->take.fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
@@ -423,7 +424,7 @@ struct page *balloon_take_block(struct virtio_balloon *vb, unsigned long nr_page
 		order = min_t(unsigned int, take->block_order, ilog2(nr_pages));
 		if (order < BALLOON_BLOCK_ORDER_MIN)
 			return NULL;
-		if (balloon_take_spare(BALLOON_GFP_BLOCK) < balloon_floor(vb) + (1UL << order)) {
+		if (balloon_take_spare(BALLOON_GFP_BLOCK) < take->nr_floor + (1UL << order)) {
 			take->block_order = order - 1;
 			continue;
 		}
@@ -437,23 +438,4 @@ struct page *balloon_take_block(struct virtio_balloon *vb, unsigned long nr_page
 	balloon_histogram_count(&take->orders, order);
 	set_page_private(page, order);
 	return page;
-}
-
-static u64 take_order_of(unsigned int slot)
-{
-	return slot;
-}
-
-/**
- * balloon_take_show_orders() - in what blocks the allocator had memory
- * @file: debugfs
- * @vb: the balloon
- *
- * A line for each order of which a block was taken, and how many were.
- *
- * Context: may sleep; takes no lock.
- */
-void balloon_take_show_orders(struct seq_file *file, struct virtio_balloon *vb)
-{
-	balloon_histogram_show(file, "order", &vb->take.orders, take_order_of);
 }

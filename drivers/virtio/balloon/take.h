@@ -10,7 +10,6 @@
 #include "histogram.h"
 
 struct page;
-struct seq_file;
 struct virtio_balloon;
 
 /**
@@ -20,6 +19,7 @@ struct virtio_balloon;
  * @fragment_order: the largest order of it that is worth trying
  * @order: likewise for pages when there are no fragments
  * @block_order: likewise for a whole block
+ * @nr_floor: pages that whole blocks leave in the zones that they come from
  * @node: where to look first, or NUMA_NO_NODE
  * @orders: blocks and pages taken, by their order
  *
@@ -31,18 +31,18 @@ struct balloon_take {
 	int fragment_order;
 	unsigned int order;
 	unsigned int block_order;
+	unsigned long nr_floor;
 	int node;
 	struct balloon_histogram orders;
 };
 
 const char *balloon_take_name(void);
-void balloon_take_restart(struct virtio_balloon *vb);
+void balloon_take_restart(struct virtio_balloon *vb, unsigned long nr_floor);
 unsigned long balloon_take_spare(gfp_t gfp);
 unsigned long balloon_take_whole(void);
 unsigned int balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				struct list_head *pages);
 bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages);
 struct page *balloon_take_block(struct virtio_balloon *vb, unsigned long nr_pages);
-void balloon_take_show_orders(struct seq_file *file, struct virtio_balloon *vb);
 
 #endif /* BALLOON_TAKE_H */

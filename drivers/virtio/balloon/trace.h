@@ -14,7 +14,6 @@
 
 #include "events.h"
 #include "queue.h"
-#include "size.h"
 
 #define BALLOON_TRACE_QUEUES	\
 	EM(BALLOON_QUEUE_INFLATE, "inflate")	\
@@ -23,40 +22,23 @@
 	EM(BALLOON_QUEUE_HINT, "hint")	\
 	EMe(BALLOON_QUEUE_REPORTING, "reporting")
 
-/* The names that debugfs has for them. */
-#define BALLOON_TRACE_EVENTS	\
-	EM(BALLOON_EVENT_UP, "up")	\
-	EM(BALLOON_EVENT_DOWN, "down")	\
-	EM(BALLOON_EVENT_TARGET, "target")	\
-	EM(BALLOON_EVENT_ACTUAL, "actual")	\
-	EM(BALLOON_EVENT_STATE, "state")	\
-	EM(BALLOON_EVENT_HINT_COMMAND, "hint-command")	\
-	EM(BALLOON_EVENT_HINT_BEGIN, "hint-begin")	\
-	EM(BALLOON_EVENT_HINT_END, "hint-end")	\
-	EM(BALLOON_EVENT_HINT_RELEASE, "hint-release")	\
-	EM(BALLOON_EVENT_REPORT_FAILED, "report-failed")	\
-	EM(BALLOON_EVENT_OOM, "oom")	\
-	EM(BALLOON_EVENT_RESYNC_BEGIN, "resync-begin")	\
-	EM(BALLOON_EVENT_RESYNC_END, "resync-end")	\
-	EM(BALLOON_EVENT_SLEEP_PREPARE, "sleep-prepare")	\
-	EM(BALLOON_EVENT_SLEEP_END, "sleep-end")	\
-	EM(BALLOON_EVENT_SLEEP, "sleep")	\
-	EM(BALLOON_EVENT_WAKE, "wake")	\
-	EMe(BALLOON_EVENT_RELEASE, "release")
-
 /* Tools that read traces elsewhere need the numbers. */
 #undef EM
 #undef EMe
+#undef BT_EVENT
 #define EM(symbol, name)	TRACE_DEFINE_ENUM(symbol);
 #define EMe(symbol, name)	TRACE_DEFINE_ENUM(symbol);
+#define BT_EVENT(id, ...)		TRACE_DEFINE_ENUM(BALLOON_EVENT_##id);
 
 BALLOON_TRACE_QUEUES
-BALLOON_TRACE_EVENTS
+BALLOON_EVENTS(BT_EVENT)
 
 #undef EM
 #undef EMe
+#undef BT_EVENT
 #define EM(symbol, name)	{ symbol, name },
 #define EMe(symbol, name)	{ symbol, name }
+#define BT_EVENT(id, name, ...)	, { BALLOON_EVENT_##id, name }
 
 /* What debugfs has in its log of events. */
 TRACE_EVENT(balloon_event, TP_PROTO(unsigned int device, unsigned int event, u64 value, u64 other),
@@ -72,73 +54,47 @@ TRACE_EVENT(balloon_event, TP_PROTO(unsigned int device, unsigned int event, u64
 		__entry->other = other;
 	),
 	TP_printk("virtio%u %s value=%llu other=%llu", __entry->device,
-		  __print_symbolic(__entry->event, BALLOON_TRACE_EVENTS),
+		  __print_symbolic(__entry->event,
+				   { -1, "?" } BALLOON_EVENTS(BT_EVENT)),
 		  __entry->value, __entry->other)
 );
 
-/* The balloon does something else now, or for another reason. */
-TRACE_EVENT(balloon_state, TP_PROTO(unsigned int device, const char *before, const char *now),
-	TP_ARGS(device, before, now),
-	TP_STRUCT__entry(__field(unsigned int, device)
-		__array(char, before, BALLOON_SIZE_STATE_LEN)
-		__array(char, now, BALLOON_SIZE_STATE_LEN)
-	),
-	TP_fast_assign(__entry->device = device;
-		strscpy(__entry->before, before, BALLOON_SIZE_STATE_LEN);
-		strscpy(__entry->now, now, BALLOON_SIZE_STATE_LEN);
-	),
-	TP_printk("virtio%u before=%s now=%s", __entry->device, __entry->before, __entry->now)
-);
-
-/* An element is on a queue; bytes: of what it consists of, not of what it names. */
-TRACE_EVENT(balloon_request, TP_PROTO(unsigned int device, unsigned int queue, unsigned int nr_sg,
-		 u64 bytes),
-	TP_ARGS(device, queue, nr_sg, bytes),
-	TP_STRUCT__entry(__field(unsigned int, device)
+/* What happens on a queue; bytes: of what a buffer consists of, not of what it names. */
+DECLARE_EVENT_CLASS(balloon_queue,
+	TP_PROTO(unsigned int device, unsigned int queue, unsigned int nr_sg, u64 bytes,
+		 u64 usecs),
+	TP_ARGS(device, queue, nr_sg, bytes, usecs),
+	TP_STRUCT__entry(
+		__field(unsigned int, device)
 		__field(unsigned int, queue)
 		__field(unsigned int, nr_sg)
 		__field(u64, bytes)
+		__field(u64, usecs)
 	),
-	TP_fast_assign(__entry->device = device;
+	TP_fast_assign(
+		__entry->device = device;
 		__entry->queue = queue;
 		__entry->nr_sg = nr_sg;
 		__entry->bytes = bytes;
-	),
-	TP_printk("virtio%u %s descriptors=%u bytes=%llu", __entry->device,
-		  __print_symbolic(__entry->queue, BALLOON_TRACE_QUEUES),
-		  __entry->nr_sg, __entry->bytes)
-);
-
-/* The host is done with an element, so long after it was put there. */
-TRACE_EVENT(balloon_answer, TP_PROTO(unsigned int device, unsigned int queue, u64 bytes, u64 usecs),
-	TP_ARGS(device, queue, bytes, usecs),
-	TP_STRUCT__entry(__field(unsigned int, device)
-		__field(unsigned int, queue)
-		__field(u64, bytes)
-		__field(u64, usecs)
-	),
-	TP_fast_assign(__entry->device = device;
-		__entry->queue = queue;
-		__entry->bytes = bytes;
 		__entry->usecs = usecs;
 	),
-	TP_printk("virtio%u %s bytes=%llu usecs=%llu", __entry->device,
+	TP_printk("virtio%u %s descriptors=%u bytes=%llu usecs=%llu", __entry->device,
 		  __print_symbolic(__entry->queue, BALLOON_TRACE_QUEUES),
-		  __entry->bytes, __entry->usecs)
+		  __entry->nr_sg, __entry->bytes, __entry->usecs)
 );
 
-/* The host is about to be notified of what is on a queue. */
-TRACE_EVENT(balloon_notify, TP_PROTO(unsigned int device, unsigned int queue),
-	TP_ARGS(device, queue),
-	TP_STRUCT__entry(__field(unsigned int, device)
-		__field(unsigned int, queue)
-	),
-	TP_fast_assign(__entry->device = device;
-		__entry->queue = queue;
-	),
-	TP_printk("virtio%u %s", __entry->device,
-		  __print_symbolic(__entry->queue, BALLOON_TRACE_QUEUES))
-);
+#define BALLOON_QUEUE_EVENT(name)							\
+DEFINE_EVENT(balloon_queue, name,							\
+	TP_PROTO(unsigned int device, unsigned int queue, unsigned int nr_sg,		\
+		 u64 bytes, u64 usecs),							\
+	TP_ARGS(device, queue, nr_sg, bytes, usecs))
+
+/* A buffer was put on a queue. */
+BALLOON_QUEUE_EVENT(balloon_request);
+/* The host is done with it, so many microseconds later. */
+BALLOON_QUEUE_EVENT(balloon_complete);
+/* The host is about to be notified. */
+BALLOON_QUEUE_EVENT(balloon_notify);
 
 /* Free memory of the kernel was reported; err: why it was not. */
 TRACE_EVENT(balloon_free_report,

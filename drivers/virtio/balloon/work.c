@@ -21,6 +21,7 @@ void balloon_work_init(struct balloon_work *work, struct workqueue_struct *wq, w
 	spin_lock_init(&work->lock);
 	work->wq = wq;
 	work->running = false;
+	work->interrupted = false;
 }
 
 /**
@@ -55,6 +56,18 @@ void balloon_work_kick(struct balloon_work *work)
 	if (work->running)
 		mod_delayed_work(work->wq, &work->work, 0);
 	spin_unlock_irqrestore(&work->lock, flags);
+}
+
+/**
+ * balloon_work_interrupt() - end the present run soon, and run again
+ * @work: the work item
+ *
+ * Context: any, hard interrupts included.
+ */
+void balloon_work_interrupt(struct balloon_work *work)
+{
+	WRITE_ONCE(work->interrupted, true);
+	balloon_work_kick(work);
 }
 
 /**
@@ -108,17 +121,4 @@ void balloon_work_flush(struct balloon_work *work)
 {
 	balloon_work_kick(work);
 	flush_delayed_work(&work->work);
-}
-
-/**
- * balloon_work_running() - whether the work item was not stopped meanwhile
- * @work: the work item
- *
- * For long loops of the function, which should end when it is being stopped.
- *
- * Context: any.
- */
-bool balloon_work_running(struct balloon_work *work)
-{
-	return READ_ONCE(work->running);
 }

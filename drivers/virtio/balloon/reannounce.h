@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Announcing the balloon again, see resync.c.
+ * Announcing the balloon again, see reannounce.c.
  */
-#ifndef BALLOON_RESYNC_H
-#define BALLOON_RESYNC_H
+#ifndef BALLOON_REANNOUNCE_H
+#define BALLOON_REANNOUNCE_H
 
 #include <linux/types.h>
 
@@ -12,7 +12,6 @@ struct virtio_balloon;
 /**
  * struct balloon_resync - what the host may have missed
  * @wanted: an administrator asked; written by anybody
- * @fresh: something was inflated since the last one; set by anybody
  * @known: the target was read since the start
  * @suspected: the host has repeated its target
  * @suspected_at: jiffies of that
@@ -24,11 +23,10 @@ struct virtio_balloon;
  * @nr_aside_before: pages that were aside when it began, and are not announced
  * @stirred_at: jiffies of when a page was last announced or put back
  *
- * But for @wanted and @fresh it is the size worker's.
+ * But for @wanted it is the size worker's.
  */
 struct balloon_resync {
 	bool wanted;
-	bool fresh;
 	bool known;
 	bool suspected;
 	unsigned long suspected_at;
@@ -44,11 +42,10 @@ struct balloon_resync {
 void balloon_resync_start(struct virtio_balloon *vb);
 void balloon_resync_request(struct virtio_balloon *vb);
 void balloon_resync_target_read(struct virtio_balloon *vb, bool same);
-bool balloon_resync_due(struct virtio_balloon *vb);
+bool balloon_resync_due(struct virtio_balloon *vb, bool hinted);
 bool balloon_resync_step(struct virtio_balloon *vb);
 void balloon_resync_end(struct virtio_balloon *vb);
-bool balloon_resync_suspected(struct virtio_balloon *vb);
 unsigned long balloon_resync_pause(struct virtio_balloon *vb);
 bool balloon_resync_put_back(struct virtio_balloon *vb);
 
-#endif /* BALLOON_RESYNC_H */
+#endif /* BALLOON_REANNOUNCE_H */

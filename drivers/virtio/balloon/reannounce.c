@@ -10,9 +10,11 @@
  * hints is taken for that, when it is long enough after a command, since hosts send
  * some of those around migrations, and no more than once a minute.
  *
- * The kernel gives balloon pages from one end of its list and puts them back there.
- * What was announced is therefore kept aside until all was; whoever needs memory out
- * of the balloon meanwhile finds it there, but it cannot be moved.
+ * The kernel gives balloon pages from one end of its list and puts them back there. What
+ * was announced is therefore kept aside until all was. It is in the balloon all the time:
+ * MemTotal and the node's counter of balloon pages do not move, and whoever needs memory
+ * out of the balloon finds it there. But it cannot be moved. Before Linux 6.17 it is not
+ * PageOffline either; since then a page keeps its type until it is free.
  */
 #include "balloon.h"
 
@@ -45,7 +47,7 @@ void balloon_resync_start(struct virtio_balloon *vb)
 void balloon_resync_request(struct virtio_balloon *vb)
 {
 	WRITE_ONCE(vb->resync.wanted, true);
-	balloon_size_kick(vb);
+	balloon_work_kick(&vb->worker);
 }
 
 /**
@@ -61,7 +63,7 @@ void balloon_resync_target_read(struct virtio_balloon *vb, bool same)
 
 	if (!same) {
 		resync->suspected = false;
-	} else if (resync->known && READ_ONCE(resync->fresh) && (!resync->ended ||
+	} else if (resync->known && READ_ONCE(vb->pages.fresh) && (!resync->ended ||
 		    time_after(jiffies, resync->ended_at + BALLOON_RESYNC_PAUSE))) {
 		resync->suspected = true;
 		resync->suspected_at = jiffies;
@@ -70,23 +72,13 @@ void balloon_resync_target_read(struct virtio_balloon *vb, bool same)
 }
 
 /**
- * balloon_resync_suspected() - whether the worker should come back and look
- * @vb: the balloon
- *
- * Context: the size worker.
- */
-bool balloon_resync_suspected(struct virtio_balloon *vb)
-{
-	return vb->resync.suspected;
-}
-
-/**
  * balloon_resync_due() - whether the balloon is to be announced again now
  * @vb: the balloon, which has its target
+ * @hinted: the device has sent a command for hints of late
  *
  * Context: the size worker.
  */
-bool balloon_resync_due(struct virtio_balloon *vb)
+bool balloon_resync_due(struct virtio_balloon *vb, bool hinted)
 {
 	struct balloon_resync *resync = &vb->resync;
 
@@ -95,7 +87,7 @@ bool balloon_resync_due(struct virtio_balloon *vb)
 	if (!resync->suspected || time_before(jiffies, resync->suspected_at + BALLOON_RESYNC_DELAY))
 		return false;
 	resync->suspected = false;
-	return !balloon_hint_recent(vb);
+	return !hinted;
 }
 
 static void resync_begin(struct virtio_balloon *vb)
@@ -103,13 +95,13 @@ static void resync_begin(struct virtio_balloon *vb)
 	struct balloon_resync *resync = &vb->resync;
 
 	WRITE_ONCE(resync->wanted, false);
-	WRITE_ONCE(resync->fresh, false);
+	WRITE_ONCE(vb->pages.fresh, false);
 	resync->suspected = false;
 	resync->active = true;
 	resync->nr_blocks = balloon_blocks_new_round(vb);
 	resync->nr_block_pages = balloon_blocks_count(vb) - balloon_discard_announcing(vb);
-	resync->nr_aside_before = balloon_pages_aside(vb);
-	balloon_event(vb, BALLOON_EVENT_RESYNC_BEGIN, balloon_size_actual(vb), 0);
+	resync->nr_aside_before = READ_ONCE(vb->pages.nr_aside);
+	balloon_event(vb, BALLOON_EVENT_RESYNC_BEGIN, balloon_actual(vb), 0);
 }
 
 /*
@@ -122,7 +114,7 @@ static unsigned long resync_missed(struct virtio_balloon *vb)
 	struct balloon_resync *resync = &vb->resync;
 	unsigned long pages = balloon_pages_count(vb);
 	unsigned long blocks = balloon_blocks_count(vb);
-	unsigned long aside = balloon_pages_aside(vb);
+	unsigned long aside = READ_ONCE(vb->pages.nr_aside);
 	unsigned long announced = aside - min(aside, resync->nr_aside_before) +
 				  vb->pages.inflate.nr_pages_again;
 
@@ -132,7 +124,34 @@ static unsigned long resync_missed(struct virtio_balloon *vb)
 	return blocks + pages - min(pages, announced);
 }
 
-/* Announces a discard of blocks or a batch of pages; as balloon_pages_announce_batch(). */
+/*
+ * Tells the host of some pages in the balloon again. They go aside when it has answered.
+ * Returns pages; 0 when there are no more; -EBUSY while the host has to answer first.
+ */
+static long resync_pages(struct virtio_balloon *vb)
+{
+	struct balloon_pool *pool = &vb->pages.inflate;
+	struct balloon_batch *batch = balloon_pool_get(pool);
+	struct page *page, *next;
+	LIST_HEAD(pages);
+
+	if (!batch)
+		return -EBUSY;
+	if (!balloon_pages_take_again(vb, balloon_batch_nr_pages_max(vb), &pages)) {
+		balloon_pool_put(pool, batch);
+		return 0;
+	}
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		balloon_compat_hide(page);
+		balloon_batch_add(vb, batch, page);
+	}
+	batch->again = true;
+	balloon_batch_hold(pool, batch);
+	balloon_batch_post(pool, batch);
+	return batch->nr_pages;
+}
+
+/* Announces a discard of blocks or a batch of pages; as resync_pages(). */
 static long resync_announce(struct virtio_balloon *vb)
 {
 	struct balloon_resync *resync = &vb->resync;
@@ -140,7 +159,7 @@ static long resync_announce(struct virtio_balloon *vb)
 
 	if (rc > 0)
 		resync->nr_block_pages -= min_t(unsigned long, rc, resync->nr_block_pages);
-	return rc ? rc : balloon_pages_announce_batch(vb);
+	return rc ? rc : resync_pages(vb);
 }
 
 /**
@@ -158,7 +177,7 @@ bool balloon_resync_step(struct virtio_balloon *vb)
 	if (!resync->active)
 		resync_begin(vb);
 	rc = resync_announce(vb);
-	if (rc || balloon_size_inflating(vb)) {
+	if (rc || balloon_inflating(vb)) {
 		resync->stirred_at = jiffies;
 		return rc > 0;
 	}
@@ -188,8 +207,8 @@ void balloon_resync_end(struct virtio_balloon *vb)
 		return;
 	missed = resync_missed(vb);
 	if (missed)
-		WRITE_ONCE(resync->fresh, true);
-	balloon_event(vb, BALLOON_EVENT_RESYNC_END, balloon_size_actual(vb), missed);
+		WRITE_ONCE(vb->pages.fresh, true);
+	balloon_event(vb, BALLOON_EVENT_RESYNC_END, balloon_actual(vb), missed);
 	resync->active = false;
 	resync->stirred_at = jiffies;
 }
@@ -222,7 +241,7 @@ unsigned long balloon_resync_pause(struct virtio_balloon *vb)
 {
 	struct balloon_resync *resync = &vb->resync;
 
-	if (resync->active ? balloon_size_inflating(vb) : !balloon_pages_aside(vb))
+	if (resync->active ? balloon_inflating(vb) : !READ_ONCE(vb->pages.nr_aside))
 		return MAX_SCHEDULE_TIMEOUT;
 	return time_before(jiffies, resync->stirred_at + BALLOON_RESYNC_PATIENCE) ?
 	       BALLOON_ISOLATED_RETRY : BALLOON_RESYNC_PATIENCE;

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a device: in which order the parts of the driver come up and go down, and
+ * what leaves the balloon when the driver or the device goes. It knows nothing of what the
+ * parts do.
+ *
+ * Only a device that was reset can be trusted to discard nothing any more: what it has not
+ * acknowledged is free after that and not before.
+ *
+ * Reset of the function underneath the driver: FLR by the administrator, or on the way
+ * out of a PCI error.
+ *
+ * It is treated as a suspend and the wake-up from it. The transport says before that it
+ * comes: the parts stop, the device is reset in the ordinary way and what is in flight
+ * taken back, so that the host discards nothing of it later. Afterwards there are
+ * queues again and the parts start.
+ *
+ * The balloon stays as it is. A reset gives no memory back to the guest: what the host
+ * discarded is discarded, and pages in the balloon are in no use, whatever the host
+ * remembers of them. QEMU keeps target and actual; Firecracker begins with a target of
+ * 0, which gives the memory back the ordinary way. The device is told the size if it
+ * has another one.
+ *
+ * Nothing has been held still before, as the PM notifier does: processes run, and
+ * hints may be held. The parts cope with that when they stop, as on removal.
+ */
+#include <linux/device.h>
+#include <linux/virtio_config.h>
+
+#include "balloon.h"
+#include "compat/compat.h"
+
+/*
+ * Telling a healthy host that a driver goes takes milliseconds. One that has been silent
+ * for the first time, or is busy for longer than the second, gets a reset instead.
+ */
+#define BALLOON_RETURN_SILENCE	HZ
+#define BALLOON_RETURN_TIMEOUT	(5 * HZ)
+
+static bool part_present(struct virtio_balloon *vb, const struct balloon_part *part)
+{
+	return part->feature == BALLOON_ALWAYS || virtio_has_feature(vb->vdev, part->feature);
+}
+
+/* Compaction gives back what it has isolated before long. */
+static void device_wait_stale(struct virtio_balloon *vb)
+{
+	unsigned long complain = jiffies + BALLOON_RETURN_TIMEOUT;
+
+	while (balloon_pages_stale(vb)) {
+		if (!balloon_pages_release_stale(vb))
+			schedule_timeout_uninterruptible(1);
+		if (time_before(jiffies, complain))
+			continue;
+		dev_warn(&vb->vdev->dev,
+			 "still waiting for memory compaction to give back %lu pages\n",
+			 balloon_pages_stale(vb));
+		complain += 60 * HZ;
+	}
+}
+
+/**
+ * balloon_device_exit() - exit all parts that were initialised
+ * @vb: the balloon
+ *
+ * Context: probe or remove; may sleep.
+ */
+void balloon_device_exit(struct virtio_balloon *vb)
+{
+	device_wait_stale(vb);
+	while (vb->nr_inited) {
+		const struct balloon_part *part = &vb->parts[--vb->nr_inited];
+
+		if (part->exit && part_present(vb, part))
+			part->exit(vb);
+	}
+}
+
+/**
+ * balloon_device_init() - initialise all parts
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0, or the error of a part; then none is initialised.
+ */
+int balloon_device_init(struct virtio_balloon *vb)
+{
+	for (; vb->nr_inited < vb->nr_parts; vb->nr_inited++) {
+		const struct balloon_part *part = &vb->parts[vb->nr_inited];
+		int err = 0;
+
+		if (part->init && part_present(vb, part))
+			err = part->init(vb);
+		if (err) {
+			dev_err(&vb->vdev->dev, "cannot set up part '%s': %d\n", part->name, err);
+			balloon_device_exit(vb);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * balloon_device_stop() - stop all parts; what is in flight stays there
+ * @vb: the balloon
+ *
+ * Context: the driver core's callbacks; may sleep, for about a second with a silent host.
+ *	    May be called twice.
+ */
+void balloon_device_stop(struct virtio_balloon *vb)
+{
+	while (vb->nr_started) {
+		const struct balloon_part *part = &vb->parts[--vb->nr_started];
+
+		if (part->stop && part_present(vb, part))
+			part->stop(vb);
+	}
+}
+
+/**
+ * balloon_device_start() - start all parts of a device that has its queues
+ * @vb: the balloon
+ *
+ * Context: the driver core's callbacks; may sleep.
+ * Return: 0; or the error of the part that did not start: then the device is detached and
+ *	   nothing left in the balloon.
+ */
+int balloon_device_start(struct virtio_balloon *vb)
+{
+	for (; vb->nr_started < vb->nr_parts; vb->nr_started++) {
+		const struct balloon_part *part = &vb->parts[vb->nr_started];
+		int err = 0;
+
+		if (part->start && part_present(vb, part))
+			err = part->start(vb);
+		if (err) {
+			dev_err(&vb->vdev->dev, "cannot start part '%s': %d\n", part->name, err);
+			balloon_device_detach(vb);
+			balloon_device_release(vb);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * balloon_device_attach() - get the device's queues, and let it run
+ * @vb: the balloon; its parts are stopped
+ *
+ * Context: the driver core's callbacks, after the features were negotiated; may sleep.
+ * Return: 0, or what the transport says.
+ */
+int balloon_device_attach(struct virtio_balloon *vb)
+{
+	int err = balloon_queues_create(vb);
+
+	if (err) {
+		dev_err(&vb->vdev->dev, "cannot get the virtqueues: %d\n", err);
+		return err;
+	}
+	vb->up = true;
+	vb->offered = balloon_compat_offered(vb->vdev);
+	balloon_poison_tell(vb);
+	virtio_device_ready(vb->vdev);
+	balloon_event(vb, BALLOON_EVENT_UP, vb->vdev->features &
+		      GENMASK_ULL(VIRTIO_BALLOON_F_REPORTING, 0), 0);
+	return 0;
+}
+
+/**
+ * balloon_device_detach() - take the device from the driver
+ * @vb: the balloon
+ *
+ * What the host has acknowledged stays in the balloon, and what it has not is given back.
+ *
+ * Context: the driver core's callbacks; may sleep.
+ */
+void balloon_device_detach(struct virtio_balloon *vb)
+{
+	unsigned int i = vb->nr_parts;
+
+	if (!vb->up)
+		return;
+	vb->up = false;
+
+	balloon_device_stop(vb);
+	virtio_reset_device(vb->vdev);
+	balloon_event(vb, BALLOON_EVENT_DOWN, 0, 0);
+	balloon_queues_cancel(vb);
+	while (i--)
+		if (vb->parts[i].release && part_present(vb, &vb->parts[i]))
+			vb->parts[i].release(vb);
+	balloon_queues_destroy(vb);
+}
+
+/**
+ * balloon_device_return() - deflate everything, as long as the host answers
+ * @vb: the balloon
+ *
+ * Context: the driver goes, the size worker is stopped; sleeps for at most
+ *	    BALLOON_RETURN_TIMEOUT.
+ */
+void balloon_device_return(struct virtio_balloon *vb)
+{
+	struct balloon_pool *pool = &vb->pages.deflate;
+	struct balloon_pool *inflate = &vb->pages.inflate;
+	struct balloon_pool *busy;
+	unsigned long end = jiffies + BALLOON_RETURN_TIMEOUT;
+
+	/* They need no message. */
+	balloon_blocks_release(vb, ULONG_MAX);
+	while (time_before(jiffies, end)) {
+		balloon_pages_settle(vb);
+		if (balloon_queue_broken(pool->stream.queue))
+			return;
+		if (!balloon_pages_count(vb) && !pool->nr_pages_held)
+			return;
+
+		if (balloon_pages_deflate_batch(vb, pool, ULONG_MAX) > 0)
+			continue;
+		balloon_pool_kick(pool);
+		balloon_pool_kick(inflate);
+		/* The rest is being announced again, or compaction has it. */
+		busy = pool->nr_pages_held ? pool : inflate;
+		/* What took the place of a moved page does not come from a broken queue. */
+		if (!busy->nr_pages_held && balloon_queue_broken(inflate->stream.queue))
+			return;
+		if (!busy->nr_pages_held)
+			schedule_timeout_uninterruptible(1);
+		else if (!balloon_stream_wait(&busy->stream, BALLOON_RETURN_SILENCE))
+			return;
+	}
+}
+
+/**
+ * balloon_device_release() - empty the balloon without telling the host
+ * @vb: the balloon
+ *
+ * Context: the device is detached, or does not know what is in the balloon; the
+ *	    parts are stopped; may sleep.
+ */
+void balloon_device_release(struct virtio_balloon *vb)
+{
+	unsigned long nr = balloon_actual(vb);
+
+	balloon_blocks_release(vb, ULONG_MAX);
+	balloon_pages_release(vb);
+	if (!nr)
+		return;
+	balloon_event(vb, BALLOON_EVENT_RELEASE, nr, 0);
+	dev_info(&vb->vdev->dev, "%lu KiB given back to the guest without telling the host\n",
+		 nr << (PAGE_SHIFT - 10));
+}
+
+/**
+ * balloon_shutdown() - the guest ends
+ * @vdev: the device
+ *
+ * What the device still had is lost to it by the reset, so that it cannot discard
+ * memory of a kernel that it does not know.
+ *
+ * Context: the device's lock is held; may sleep, for about a second with a silent
+ *	    host.
+ */
+void balloon_shutdown(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb = vdev->priv;
+
+	if (!vb->up)
+		return;
+	balloon_device_stop(vb);
+	virtio_reset_device(vdev);
+	balloon_event(vb, BALLOON_EVENT_DOWN, 0, 0);
+}
+
+/**
+ * balloon_shutdown_init() - be told of the end
+ * @vb: the balloon
+ *
+ * Context: probe; may sleep.
+ * Return: 0, or why a notifier could not be registered.
+ */
+int balloon_shutdown_init(struct virtio_balloon *vb)
+{
+	return balloon_compat_shutdown_add(&vb->shutdown, vb->vdev, balloon_shutdown);
+}
+
+/**
+ * balloon_shutdown_exit() - the counterpart of balloon_shutdown_init()
+ * @vb: the balloon
+ *
+ * Context: remove; may sleep.
+ */
+void balloon_shutdown_exit(struct virtio_balloon *vb)
+{
+	balloon_compat_shutdown_remove(&vb->shutdown);
+}
+
+/**
+ * balloon_reset_prepare() - the device is about to be reset
+ * @vdev: the device
+ *
+ * Context: the transport holds its own device's lock, which does not keep the driver
+ *	    from being unbound; may sleep, for about a second with a silent host.
+ * Return: 0.
+ */
+int balloon_reset_prepare(struct virtio_device *vdev)
+{
+	device_lock(&vdev->dev);
+	if (vdev->priv)
+		balloon_device_detach(vdev->priv);
+	device_unlock(&vdev->dev);
+	return 0;
+}
+
+/**
+ * balloon_reset_done() - the device was reset and has negotiated its features
+ * @vdev: the device
+ *
+ * Context: as for balloon_reset_prepare().
+ * Return: 0, or why the device cannot be used: then nothing is left in the balloon.
+ */
+int balloon_reset_done(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb;
+	int err = -ENODEV;
+
+	device_lock(&vdev->dev);
+	vb = vdev->priv;
+	/* Unbound meanwhile, or bound again: the queues of that driver are gone. */
+	if (!vb || vb->up)
+		goto unlock;
+	err = balloon_device_attach(vb);
+	if (err) {
+		dev_err(&vdev->dev,
+			"the device does not work after its reset, the guest goes on without a balloon; unbind and bind the driver to try again\n");
+		balloon_device_release(vb);
+		goto unlock;
+	}
+	err = balloon_device_start(vb);
+unlock:
+	device_unlock(&vdev->dev);
+	return err;
+}
