@@ -11,7 +11,7 @@
  *	page locks (mm), balloon_pages.oom_lock, balloon_migrate.gate,
  *	balloon_migrate.settling, balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
  * balloon_reporting.gate, a mutex, is taken inside none, and holds balloon_queue.lock
- * and what balloon_pages_unseen() takes.
+ * and what balloon_pages_deflate_unacked() takes.
  * balloon_held.lock is taken inside none (but reclaim), and holds none.
  * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_pages.oom_lock or
  * none, and hold none.
@@ -38,10 +38,10 @@
 #include "queue.h"
 #include "reporting.h"
 #include "reannounce.h"
-#include "shortage.h"
+#include "pressure.h"
 #include "size.h"
 #include "stats.h"
-#include "take.h"
+#include "alloc.h"
 #include "units.h"
 #include "work.h"
 
@@ -59,14 +59,14 @@
  * @worker: runs size.c; whoever changes what it looks at kicks it
  * @pages: owned by pages.c
  * @blocks: owned by blocks.c
- * @take: owned by take.c
+ * @alloc: owned by alloc.c
  * @discards: owned by discard.c
  * @migrate: owned by migrate.c
- * @resync: owned by reannounce.c
+ * @reannounce: owned by reannounce.c
  * @reporting: owned by reporting.c
  * @pace: owned by pace.c
  * @hint: owned by hint.c
- * @shortage: owned by shortage.c
+ * @pressure: owned by pressure.c
  * @size: owned by size.c
  * @oom: owned by oom.c
  * @stats: owned by stats.c
@@ -92,14 +92,14 @@ struct virtio_balloon {
 	struct balloon_work worker;
 	struct balloon_pages pages;
 	struct balloon_blocks blocks;
-	struct balloon_take take;
+	struct balloon_alloc alloc;
 	struct balloon_discards discards;
 	struct balloon_migrate migrate;
-	struct balloon_resync resync;
+	struct balloon_reannounce reannounce;
 	struct balloon_reporting reporting;
 	struct balloon_pace pace;
 	struct balloon_hint hint;
-	struct balloon_shortage shortage;
+	struct balloon_pressure pressure;
 	struct balloon_size size;
 	struct balloon_oom oom;
 	struct balloon_stats stats;
@@ -134,9 +134,6 @@ void balloon_poison_validate(struct virtio_device *vdev);
 bool balloon_poison_is_zero(void);
 bool balloon_poison_fills(void);
 void balloon_poison_tell(struct virtio_balloon *vb);
-
-int balloon_hotplug_init(struct virtio_balloon *vb);
-void balloon_hotplug_exit(struct virtio_balloon *vb);
 
 void balloon_debugfs_load(void);
 void balloon_debugfs_unload(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A batch is one element of the inflate or deflate queue together with the
+ * A batch is one buffer of the inflate or deflate queue together with the
  * pages it names. While the host has it, the pages are the batch's: nobody can
  * free, deflate or move them, because nobody else knows them.
  *
@@ -23,7 +23,7 @@ static int element_set(const char *val, const struct kernel_param *kp)
 
 	if (err)
 		return err;
-	if (nr_4k && nr_4k != BALLOON_DESC_NR_4K && nr_4k != BALLOON_ELEMENT_NR_4K_MAX)
+	if (nr_4k && nr_4k != BALLOON_DESC_NR_4K && nr_4k != BALLOON_BUFFER_NR_4K_MAX)
 		return -EINVAL;
 	WRITE_ONCE(balloon_element, nr_4k);
 	return 0;
@@ -53,11 +53,11 @@ unsigned int balloon_batch_nr_pages_max(struct virtio_balloon *vb)
 	unsigned int nr_4k = READ_ONCE(balloon_element);
 	unsigned int nr_desc = min3(vb->queues[BALLOON_QUEUE_INFLATE].size,
 				    vb->queues[BALLOON_QUEUE_DEFLATE].size,
-				    (unsigned int)BALLOON_ELEMENT_DESCS);
+				    (unsigned int)BALLOON_BUFFER_DESCS);
 
 	if (!nr_4k)
 		nr_4k = vb->offered & BIT_ULL(VIRTIO_BALLOON_F_PAGE_POISON) ?
-			BALLOON_ELEMENT_NR_4K_MAX : BALLOON_DESC_NR_4K;
+			BALLOON_BUFFER_NR_4K_MAX : BALLOON_DESC_NR_4K;
 	return balloon_4k_whole_pages(min(nr_4k, nr_desc * BALLOON_DESC_NR_4K), PAGE_SHIFT);
 }
 
@@ -110,7 +110,7 @@ void balloon_pool_exit(struct balloon_pool *pool)
 }
 
 /**
- * balloon_pool_kick() - notify the host of the elements posted so far
+ * balloon_pool_kick() - notify the host of the buffers posted so far
  * @pool: the pool
  *
  * Context: the pool's user.
@@ -172,7 +172,7 @@ void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch)
 	}
 	batch->nr_pages = 0;
 	batch->nr_4k = 0;
-	batch->again = false;
+	batch->reannounced = false;
 	list_add(&batch->node, &pool->free);
 }
 
@@ -182,8 +182,8 @@ static void pool_account(struct balloon_pool *pool, const struct balloon_batch *
 	long nr_pages = sign * (long)batch->nr_pages;
 
 	WRITE_ONCE(pool->nr_pages_held, pool->nr_pages_held + nr_pages);
-	if (batch->again)
-		pool->nr_pages_again += nr_pages;
+	if (batch->reannounced)
+		pool->nr_pages_reannounced += nr_pages;
 }
 
 /**

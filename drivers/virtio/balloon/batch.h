@@ -11,17 +11,17 @@
 #include "queue.h"
 
 /*
- * Units of 4096 bytes in one descriptor, and in one element at most. 256 in one
- * descriptor is what every known host takes; an element of two such descriptors
+ * Units of 4096 bytes in one descriptor, and in one buffer at most. 256 in one
+ * descriptor is what every known host takes; a buffer of two such descriptors
  * names a whole block of 2 MiB, and only then can a host with huge pages give
  * one back.
  */
 #define BALLOON_DESC_NR_4K		256
-#define BALLOON_ELEMENT_DESCS		2
-#define BALLOON_ELEMENT_NR_4K_MAX	(BALLOON_DESC_NR_4K * BALLOON_ELEMENT_DESCS)
+#define BALLOON_BUFFER_DESCS		2
+#define BALLOON_BUFFER_NR_4K_MAX	(BALLOON_DESC_NR_4K * BALLOON_BUFFER_DESCS)
 
 /*
- * Batches of one pool, 64 MiB where elements are longest, and after how many posted ones
+ * Batches of one pool, 64 MiB where buffers are longest, and after how many posted ones
  * the host is notified: it works on most while the guest prepares the rest.
  */
 #define BALLOON_POOL_NR_BATCHES		32
@@ -33,9 +33,9 @@
  * @sg: its descriptors
  * @node: place among the pool's free batches, or those of a discard
  * @pages: pages that belong to this batch and to nobody else, linked by lru
- * @nr_pages: how many pages the element names; @pages may be empty already
+ * @nr_pages: how many pages the buffer names; @pages may be empty already
  * @nr_4k: how many entries of @pfns are used
- * @again: its pages were in the balloon before, and count as such
+ * @reannounced: its pages were in the balloon before, and count as such
  * @home: the page that this structure lies in, one of those that it names; NULL if it
  *	  was allocated at probe
  * @pfns: what the host reads
@@ -44,14 +44,14 @@
  */
 struct balloon_batch {
 	struct balloon_request request;
-	struct scatterlist sg[BALLOON_ELEMENT_DESCS];
+	struct scatterlist sg[BALLOON_BUFFER_DESCS];
 	struct list_head node;
 	struct list_head pages;
 	unsigned int nr_pages;
 	unsigned int nr_4k;
-	bool again;
+	bool reannounced;
 	struct page *home;
-	__virtio32 pfns[BALLOON_ELEMENT_NR_4K_MAX];
+	__virtio32 pfns[BALLOON_BUFFER_NR_4K_MAX];
 };
 
 /**
@@ -62,8 +62,8 @@ struct balloon_batch {
  *	     needs no memory
  * @nr_pages_held: pages of batches that are neither free nor being filled; written
  *		   by the user, read by anybody
- * @nr_pages_again: those of them that were in the balloon before; the user's
- * @nr_unkicked: elements posted since the last kick
+ * @nr_pages_reannounced: those of them that were in the balloon before; the user's
+ * @nr_unkicked: buffers posted since the last kick
  * @take_turns: leave the host in peace until balloon_pool_kick()
  * @may_borrow: a page that leaves the balloon may serve as a batch when none is free
  *
@@ -74,7 +74,7 @@ struct balloon_pool {
 	struct list_head free;
 	struct balloon_batch *batches[BALLOON_POOL_NR_BATCHES];
 	unsigned long nr_pages_held;
-	unsigned long nr_pages_again;
+	unsigned long nr_pages_reannounced;
 	unsigned int nr_unkicked;
 	bool take_turns;
 	bool may_borrow;

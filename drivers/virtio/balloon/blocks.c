@@ -226,9 +226,14 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb, unsigned long nr
 	struct page *block;
 
 	atomic_inc(&vb->pages.nr_leaving);
-	while (freed < nr_pages && (block = blocks_take(&vb->blocks, min_t(int, ilog2(nr_pages - freed),
-						  BALLOON_COMPAT_MAX_ORDER), false))) {
-		unsigned long nr = 1UL << block_order(block);
+	while (freed < nr_pages) {
+		int max = min_t(int, ilog2(nr_pages - freed), BALLOON_COMPAT_MAX_ORDER);
+		struct page *block = blocks_take(&vb->blocks, max, false);
+		unsigned long nr;
+
+		if (!block)
+			break;
+		nr = 1UL << block_order(block);
 
 		block_leave(vb, block);
 		block_free(block);

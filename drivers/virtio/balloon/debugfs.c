@@ -46,8 +46,8 @@ static void show_size(struct seq_file *file, struct virtio_balloon *vb)
 	balloon_show_pages(file, "blocks_bytes", atomic_long_read(&vb->blocks.nr_pages));
 	balloon_show_pages(file, "inflating_bytes", balloon_inflating(vb));
 	balloon_show_pages(file, "deflating_bytes", balloon_pages_deflating(vb));
-	balloon_show_pages(file, "aside_bytes", READ_ONCE(vb->pages.nr_aside));
-	balloon_show_pages(file, "stale_bytes", balloon_pages_stale(vb));
+	balloon_show_pages(file, "reannounced_bytes", READ_ONCE(vb->pages.nr_reannounced));
+	balloon_show_pages(file, "orphaned_bytes", balloon_pages_orphaned(vb));
 }
 
 static void show_queues(struct seq_file *file, struct virtio_balloon *vb)
@@ -82,7 +82,7 @@ static void show_latency(struct seq_file *file, struct virtio_balloon *vb)
 
 static void show_orders(struct seq_file *file, struct virtio_balloon *vb)
 {
-	show_histogram(file, "order", &vb->take.orders, false);
+	show_histogram(file, "order", &vb->alloc.orders, false);
 }
 
 static void show_time_to_target(struct seq_file *file, struct virtio_balloon *vb)
@@ -102,7 +102,7 @@ static void show_hint(struct seq_file *file, struct virtio_balloon *vb)
 	balloon_show(file, "id", READ_ONCE(hint->id));
 	balloon_show(file, "commands", hint->nr_commands);
 	balloon_show(file, "rounds", hint->nr_rounds);
-	balloon_show(file, "ranges", hold->nr_elements + named->elements);
+	balloon_show(file, "ranges", hold->nr_buffers + named->buffers);
 	balloon_show(file, "blocks", hold->nr_blocks + named->blocks);
 	balloon_show_pages(file, "bytes", hold->nr_hinted + named->pages);
 	balloon_show_pages(file, "bytes_isolated", named->pages);
@@ -120,7 +120,7 @@ static void show_free_report(struct seq_file *file, struct virtio_balloon *vb)
 
 	if (!reports->stream.queue)
 		return;
-	balloon_show(file, "elements", READ_ONCE(reports->elements));
+	balloon_show(file, "buffers", READ_ONCE(reports->buffers));
 	balloon_show(file, "blocks", READ_ONCE(reports->blocks));
 	balloon_show_pages(file, "bytes", READ_ONCE(reports->pages));
 	balloon_show(file, "refused", READ_ONCE(reporting->nr_refused));
@@ -153,7 +153,7 @@ static ssize_t reset_write(struct file *file, const char __user *text, size_t si
 	balloon_queues_reset_counts(vb);
 	balloon_events_reset(vb);
 	memset(&vb->size.reached, 0, sizeof(vb->size.reached));
-	memset(&vb->take.orders, 0, sizeof(vb->take.orders));
+	memset(&vb->alloc.orders, 0, sizeof(vb->alloc.orders));
 	return size;
 }
 

@@ -25,6 +25,7 @@
  * hints may be held. The parts cope with that when they stop, as on removal.
  */
 #include <linux/device.h>
+#include <linux/memory.h>
 #include <linux/virtio_config.h>
 
 #include "balloon.h"
@@ -36,6 +37,8 @@
  */
 #define BALLOON_RETURN_SILENCE	HZ
 #define BALLOON_RETURN_TIMEOUT	(5 * HZ)
+/* No memory goes offline while a host keeps a report for longer than this. */
+#define BALLOON_OFFLINE_TIMEOUT	HZ
 
 static bool part_present(struct virtio_balloon *vb, const struct balloon_part *part)
 {
@@ -43,18 +46,18 @@ static bool part_present(struct virtio_balloon *vb, const struct balloon_part *p
 }
 
 /* Compaction gives back what it has isolated before long. */
-static void device_wait_stale(struct virtio_balloon *vb)
+static void device_wait_orphaned(struct virtio_balloon *vb)
 {
 	unsigned long complain = jiffies + BALLOON_RETURN_TIMEOUT;
 
-	while (balloon_pages_stale(vb)) {
-		if (!balloon_pages_release_stale(vb))
+	while (balloon_pages_orphaned(vb)) {
+		if (!balloon_pages_release_orphaned(vb))
 			schedule_timeout_uninterruptible(1);
 		if (time_before(jiffies, complain))
 			continue;
 		dev_warn(&vb->vdev->dev,
 			 "still waiting for memory compaction to give back %lu pages\n",
-			 balloon_pages_stale(vb));
+			 balloon_pages_orphaned(vb));
 		complain += 60 * HZ;
 	}
 }
@@ -67,7 +70,7 @@ static void device_wait_stale(struct virtio_balloon *vb)
  */
 void balloon_device_exit(struct virtio_balloon *vb)
 {
-	device_wait_stale(vb);
+	device_wait_orphaned(vb);
 	while (vb->nr_inited) {
 		const struct balloon_part *part = &vb->parts[--vb->nr_inited];
 
@@ -342,3 +345,62 @@ unlock:
 	device_unlock(&vdev->dev);
 	return err;
 }
+
+#ifdef CONFIG_MEMORY_HOTREMOVE
+/*
+ * What the driver has of memory that is about to go offline is given back first: whole
+ * blocks of the balloon and blocks held for hints. Single pages are moved by the kernel.
+ */
+static int hotplug_event(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon, blocks.memory_nb);
+	struct memory_notify *range = data;
+
+	if (action == MEM_GOING_OFFLINE) {
+		WRITE_ONCE(vb->blocks.leaving, true);
+		balloon_blocks_release_range(vb, range->start_pfn,
+					     range->start_pfn + range->nr_pages);
+		balloon_held_offline(&vb->hint.hold, range->start_pfn,
+				     range->start_pfn + range->nr_pages);
+		/* What was held may have been let go meanwhile. */
+		balloon_hint_look(vb);
+		/* The kernel would wait for what is reported without an end. */
+		if (!balloon_reporting_completed(vb, BALLOON_OFFLINE_TIMEOUT))
+			return notifier_from_errno(-EBUSY);
+	}
+	if (action == MEM_ONLINE)
+		balloon_pressure_memory(vb, range->nr_pages);
+	if (action == MEM_OFFLINE)
+		balloon_pressure_memory(vb, -(long)range->nr_pages);
+	if (action == MEM_OFFLINE || action == MEM_CANCEL_OFFLINE)
+		WRITE_ONCE(vb->blocks.leaving, false);
+	/* The balloon may be smaller now than it should be, or have more room. */
+	if (action != MEM_GOING_OFFLINE)
+		balloon_work_kick(&vb->worker);
+	return NOTIFY_OK;
+}
+
+/**
+ * balloon_hotplug_init() - be told of memory that goes offline
+ * @vb: the balloon
+ *
+ * Context: probe, when everything is there that the notifier uses; may sleep.
+ * Return: 0, or why the notifier could not be registered.
+ */
+int balloon_hotplug_init(struct virtio_balloon *vb)
+{
+	vb->blocks.memory_nb.notifier_call = hotplug_event;
+	return register_memory_notifier(&vb->blocks.memory_nb);
+}
+
+/**
+ * balloon_hotplug_exit() - the counterpart of balloon_hotplug_init()
+ * @vb: the balloon
+ *
+ * Context: probe or remove; may sleep, as long as the notifier runs.
+ */
+void balloon_hotplug_exit(struct virtio_balloon *vb)
+{
+	unregister_memory_notifier(&vb->blocks.memory_nb);
+}
+#endif

@@ -46,6 +46,9 @@ void balloon_device_release(struct virtio_balloon *vb);
 
 int balloon_shutdown_init(struct virtio_balloon *vb);
 void balloon_shutdown_exit(struct virtio_balloon *vb);
+int balloon_hotplug_init(struct virtio_balloon *vb);
+void balloon_hotplug_exit(struct virtio_balloon *vb);
+
 void balloon_shutdown(struct virtio_device *vdev);
 int balloon_reset_prepare(struct virtio_device *vdev);
 int balloon_reset_done(struct virtio_device *vdev);

@@ -5,7 +5,7 @@
  * may throw its contents away. That is one call to the host's kernel for a block,
  * where the inflate queue needs one for each 4 KiB.
  *
- * A discard is one element with several blocks. The size worker fills one, posts
+ * A discard is one buffer with several blocks. The size worker fills one, posts
  * it, and later learns that the host is done; what happens to the blocks then is
  * their owner's business.
  *
@@ -119,7 +119,7 @@ void balloon_discard_put(struct virtio_balloon *vb, struct balloon_discard *disc
 {
 	discard->request.nr_sg = 0;
 	discard->nr_pages = 0;
-	discard->again = false;
+	discard->reannounced = false;
 	list_add(&discard->node, &vb->discards.free);
 }
 
@@ -152,7 +152,7 @@ unsigned long balloon_discard_announcing(struct virtio_balloon *vb)
 		return 0;
 	for (i = 0; i < BALLOON_DISCARDS; i++) {
 		discard = &vb->discards.discards[i];
-		if (!discard->again)
+		if (!discard->reannounced)
 			continue;
 		list_for_each_entry(block, &discard->blocks, lru)
 			nr_pages += 1UL << page_private(block);

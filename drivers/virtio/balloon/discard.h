@@ -14,7 +14,7 @@
 #define BALLOON_DISCARDS		2
 
 /**
- * struct balloon_discard - one element of the reporting queue
+ * struct balloon_discard - one buffer of the reporting queue
  * @request: how it travels
  * @sg: the blocks the host may discard
  * @node: place among the free discards
@@ -22,7 +22,7 @@
  * @blocks: whole blocks that enter the balloon afterwards, linked by lru
  * @stranded: pages of batches that came off a broken queue, linked by lru
  * @nr_pages: pages of all of them
- * @again: @blocks were in the balloon before, and count as such
+ * @reannounced: @blocks were in the balloon before, and count as such
  *
  * No lock: a discard has one owner at a time.
  */
@@ -34,7 +34,7 @@ struct balloon_discard {
 	struct list_head blocks;
 	struct list_head stranded;
 	unsigned long nr_pages;
-	bool again;
+	bool reannounced;
 };
 
 /**
@@ -46,7 +46,7 @@ struct balloon_discard {
  *		    worker, read by anybody
  * @nr_stranded: pages that a broken queue keeps until the device is reset; likewise
  * @broken: the queue is, and is not used; likewise
- * @nr_sg: blocks in one element at most, for half of the ring; set at start
+ * @nr_sg: blocks in one buffer at most, for half of the ring; set at start
  * @discards: all of them
  *
  * No lock but the queue's: the size worker uses it.

@@ -98,7 +98,7 @@ const char *balloon_hint_mode_name(struct virtio_balloon *vb, const char **reaso
  */
 void balloon_hint_changed(struct virtio_balloon *vb)
 {
-	WRITE_ONCE(vb->reporting.stale, true);
+	WRITE_ONCE(vb->reporting.command_changed, true);
 	if (vb->hint.stream.queue)
 		balloon_work_interrupt(&vb->hint.work);
 }
@@ -218,7 +218,7 @@ static u32 hint_read_config(struct balloon_hint *hint)
 	struct virtio_balloon *vb = hint_vb(hint);
 	u32 id;
 
-	WRITE_ONCE(vb->reporting.stale, false);
+	WRITE_ONCE(vb->reporting.command_changed, false);
 	/* A change that comes from here on sets the flag again. */
 	smp_mb();
 	id = balloon_config_hint_id(vb);
@@ -239,12 +239,12 @@ static void hint_read_command(struct balloon_hint *hint)
 	if (READ_ONCE(hint->suspended)) {
 		/* A command that was not answered is read again afterwards. */
 		if (hint->id && hint->id != hint->sent)
-			WRITE_ONCE(vb->reporting.stale, true);
+			WRITE_ONCE(vb->reporting.command_changed, true);
 		/* Nothing is held: what comes next begins anew. */
 		hint_end(hint, false);
 		return;
 	}
-	if (!READ_ONCE(vb->reporting.stale))
+	if (!READ_ONCE(vb->reporting.command_changed))
 		return;
 	id = hint_read_config(hint);
 	/* The configuration changed for another reason, or the part has rested meanwhile. */
@@ -323,7 +323,7 @@ static bool hint_named(struct balloon_hint *hint)
 	hint_end_round(hint);
 	if (hint->nr_rounds == hint->first_round &&
 	    balloon_choice(&balloon_hint_mode) == BALLOON_HINT_AUTO &&
-	    !balloon_work_interrupted(&hint->work) && nr_named < balloon_take_whole() / 2) {
+	    !balloon_work_interrupted(&hint->work) && nr_named < balloon_alloc_whole() / 2) {
 		WRITE_ONCE(hint->reason, "isolation finds less than half of what is free");
 		WRITE_ONCE(hint->holding, true);
 		balloon_held_begin(hint);
@@ -340,7 +340,7 @@ static bool hint_deserted(struct balloon_hint *hint)
 
 	return balloon_queue_silent(hint->stream.queue) ||
 	       balloon_queue_broken(hint->stream.queue) ||
-	       (balloon_pages_unseen(vb) &&
+	       (balloon_pages_deflate_unacked(vb) &&
 		(balloon_queue_silent(deflate) || balloon_queue_broken(deflate)));
 }
 
@@ -403,7 +403,7 @@ static void hint_work(struct work_struct *work)
 	if (!hint->id && !balloon_held_release(hint, suspended))
 		more = true;
 	if (!balloon_queue_arm(queue, BALLOON_ARM_FIRST) ||
-	    (READ_ONCE(hint_vb(hint)->reporting.stale) && !suspended))
+	    (READ_ONCE(hint_vb(hint)->reporting.command_changed) && !suspended))
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);

@@ -51,12 +51,12 @@ struct balloon_held_node {
  * @nr_left: how many the device has
  * @leaving: the blocks, in any order
  * @nr_leaving: pages of them; read by anybody
- * @again: they are to be hinted again: a round has begun since they were sent
+ * @hint_again: they are to be hinted again: a round has begun since they were sent
  * @order: the largest worth a try
- * @pressed: the kernel wanted memory back since the round began; written by anybody
+ * @reclaim_requested: the kernel wanted memory back since the round began; written by anybody
  * @shrinker: gives blocks back when memory is short
  * @nr_taken: blocks taken from the allocator so far
- * @nr_elements: descriptors sent so far
+ * @nr_buffers: descriptors sent so far
  * @nr_blocks: blocks in them
  * @nr_hinted: pages of these
  * @nr_released: pages given back when hinting was over, or the device went
@@ -73,12 +73,12 @@ struct balloon_held {
 	unsigned int nr_left;
 	struct list_head leaving;
 	unsigned long nr_leaving;
-	bool again;
+	bool hint_again;
 	int order;
-	bool pressed;
+	bool reclaim_requested;
 	struct balloon_compat_shrinker shrinker;
 	u64 nr_taken;
-	u64 nr_elements;
+	u64 nr_buffers;
 	u64 nr_blocks;
 	u64 nr_hinted;
 	u64 nr_released;

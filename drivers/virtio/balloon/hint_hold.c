@@ -29,7 +29,7 @@
 #define BALLOON_GFP_HOLD	((GFP_USER | __GFP_NOMEMALLOC | __GFP_NORETRY | \
 				  __GFP_NOWARN) & ~__GFP_RECLAIM)
 
-/* Bytes of a descriptor at most; the used length of an element has 32 bits. */
+/* Bytes of a descriptor at most; the used length of a buffer has 32 bits. */
 #define BALLOON_HELD_BYTES	SZ_2G
 
 static unsigned long held_size(struct page *block)
@@ -110,7 +110,7 @@ static void held_free(struct page *block, bool lost)
 static bool held_may_take(struct balloon_held *held, gfp_t gfp, unsigned long nr_pages)
 {
 	u64 floor = balloon_default_floor((u64)totalram_pages() << PAGE_SHIFT);
-	unsigned long nr_spare = balloon_take_spare(gfp);
+	unsigned long nr_spare = balloon_alloc_spare(gfp);
 
 	return nr_spare >= nr_pages &&
 	       nr_spare + balloon_held_pages(held) >= (floor >> PAGE_SHIFT) + nr_pages;
@@ -124,7 +124,7 @@ static struct page *held_alloc(struct balloon_hint *hint)
 	struct balloon_held *held = &hint->hold;
 	struct page *block;
 
-	if (READ_ONCE(held->pressed) || READ_ONCE(hint->stream.queue->vb->blocks.leaving))
+	if (READ_ONCE(held->reclaim_requested) || READ_ONCE(hint->stream.queue->vb->blocks.leaving))
 		return NULL;
 	for (; held->order >= BALLOON_BLOCK_ORDER_MIN; held->order--) {
 		if (!held_may_take(held, gfp, 1UL << held->order))
@@ -220,27 +220,28 @@ int balloon_held_step(struct balloon_hint *hint)
 	unsigned int nr_sg = clamp(queue->size / 2, 1U, BALLOON_HELD_BLOCKS);
 	unsigned int nr_blocks;
 
-	if (held->nr_left || balloon_pages_unseen(queue->vb) || balloon_queue_room(queue) < nr_sg)
+	if (held->nr_left || balloon_queue_room(queue) < nr_sg ||
+	    balloon_pages_deflate_unacked(queue->vb))
 		return -EAGAIN;
 	nr_blocks = held_fill(hint, nr_sg);
 	if (!nr_blocks)
 		return balloon_work_interrupted(&hint->work) ? 0 : -ENOENT;
 	/* The host hears first of what was deflated meanwhile, and may be among the blocks. */
-	if (balloon_pages_unseen(queue->vb)) {
+	if (balloon_pages_deflate_unacked(queue->vb)) {
 		held_keep(held, false);
 		return -EAGAIN;
 	}
 	held->nr_left = balloon_queue_post_blocks(&hint->stream, held->requests, held->sg,
 						  held->nr_sg, 1);
-	held->again = false;
-	held->nr_elements += held->nr_left;
+	held->hint_again = false;
+	held->nr_buffers += held->nr_left;
 	held->nr_blocks += nr_blocks;
 	held->nr_hinted += held->nr_leaving;
 	return 0;
 }
 
 /**
- * balloon_held_settle() - the device is done with an element, or was reset
+ * balloon_held_settle() - the device is done with a buffer, or was reset
  * @held: what is held
  *
  * Context: the worker, or when it is stopped.
@@ -248,7 +249,7 @@ int balloon_held_step(struct balloon_hint *hint)
 void balloon_held_settle(struct balloon_held *held)
 {
 	if (!--held->nr_left)
-		held_keep(held, !held->again);
+		held_keep(held, !held->hint_again);
 }
 
 /**
@@ -267,10 +268,10 @@ void balloon_held_begin(struct balloon_hint *hint)
 		list_splice_init(&held->nodes[nid].hinted, &held->nodes[nid].waiting);
 	spin_unlock(&held->lock);
 	/* The device may ignore what was on its way when it got another command. */
-	held->again = held->nr_left;
+	held->hint_again = held->nr_left;
 	held->order = min_t(int, BALLOON_COMPAT_MAX_ORDER,
 			    ilog2(virtio_max_dma_size(hint->stream.queue->vb->vdev) >> PAGE_SHIFT));
-	WRITE_ONCE(held->pressed, false);
+	WRITE_ONCE(held->reclaim_requested, false);
 }
 
 /**
@@ -291,7 +292,8 @@ bool balloon_held_release(struct balloon_hint *hint, bool all)
 	struct page *block;
 	ktime_t begin;
 
-	while ((all || !balloon_work_interrupted(&hint->work)) && (block = held_pick_any(held, false))) {
+	while ((all || !balloon_work_interrupted(&hint->work)) &&
+	       (block = held_pick_any(held, false))) {
 		nr += held_size(block);
 		begin = ktime_get();
 		held_free(block, !hint->done);
@@ -381,7 +383,7 @@ static unsigned long held_scan(struct shrinker *shrinker, struct shrink_control 
 	struct page *block;
 
 	/* Or the worker would take the same memory again. */
-	WRITE_ONCE(held->pressed, true);
+	WRITE_ONCE(held->reclaim_requested, true);
 	while (nr < control->nr_to_scan && (block = held_pick(held, control->nid, false))) {
 		nr += held_size(block);
 		held_free(block, true);

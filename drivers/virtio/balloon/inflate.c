@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How memory gets into the balloon: what take.c finds is told to the host at once;
+ * How memory gets into the balloon: what alloc.c finds is told to the host at once;
  * nothing is allocated in between. Fragments are told by number in every mode; what
  * follows is the way of whole blocks.
  *
@@ -91,7 +91,7 @@ static void batch_fill(struct virtio_balloon *vb, struct balloon_batch *batch, u
 	while (batch->nr_pages < nr_max && !balloon_work_interrupted(&vb->worker)) {
 		LIST_HEAD(pages);
 
-		if (!balloon_take_pages(vb, nr_max - batch->nr_pages, &pages))
+		if (!balloon_alloc_pages(vb, nr_max - batch->nr_pages, &pages))
 			break;
 		list_for_each_entry_safe(page, next, &pages, lru)
 			balloon_batch_add(vb, batch, page);
@@ -122,7 +122,7 @@ static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 		return -EBUSY;
 	}
 	nr_pages = batch->nr_pages;
-	pool->take_turns = vb->take.fragments;
+	pool->take_turns = vb->alloc.fragments;
 	if (nr_pages) {
 		balloon_batch_hold(pool, batch);
 		balloon_batch_post(pool, batch);
@@ -136,16 +136,16 @@ static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 static long inflate_told_block(struct virtio_balloon *vb)
 {
 	const unsigned int nr_pages = 1U << BALLOON_BLOCK_ORDER_MIN;
-	unsigned int nr_element = balloon_batch_nr_pages_max(vb);
+	unsigned int nr_buffer = balloon_batch_nr_pages_max(vb);
 	struct balloon_pool *pool = &vb->pages.inflate;
 	struct balloon_batch *batch = NULL;
 	struct page *block, *page, *next;
 	unsigned int nr_left = nr_pages;
 	LIST_HEAD(pages);
 
-	if (!balloon_discard_get(vb) || !balloon_pool_has(pool, DIV_ROUND_UP(nr_pages, nr_element)))
+	if (!balloon_discard_get(vb) || !balloon_pool_has(pool, DIV_ROUND_UP(nr_pages, nr_buffer)))
 		return -EBUSY;
-	if (!balloon_take_split_block(vb, &pages))
+	if (!balloon_alloc_split_block(vb, &pages))
 		return 0;
 	if (balloon_pages_deflating(vb)) {
 		balloon_free_list(&pages);
@@ -158,7 +158,7 @@ static long inflate_told_block(struct virtio_balloon *vb)
 			list_add_tail(&batch->node, &vb->discards.open->batches);
 		}
 		balloon_batch_add(vb, batch, page);
-		if (--nr_left && batch->nr_pages < nr_element)
+		if (--nr_left && batch->nr_pages < nr_buffer)
 			continue;
 		balloon_batch_hold(pool, batch);
 		batch = NULL;
@@ -174,15 +174,15 @@ static long inflate_blocks(struct virtio_balloon *vb, unsigned long nr_pages)
 	unsigned long nr = 0;
 
 	/* Blocks that are announced again travel alone: they must not be counted once more. */
-	if (discard && discard->again) {
+	if (discard && discard->reannounced) {
 		balloon_discard_flush(vb);
 		discard = balloon_discard_get(vb);
 	}
-	if (!discard || discard->again)
+	if (!discard || discard->reannounced)
 		return -EBUSY;
 	while (balloon_discard_get(vb) == discard && nr < nr_pages &&
 	       !balloon_work_interrupted(&vb->worker)) {
-		struct page *block = balloon_take_block(vb, nr_pages - nr);
+		struct page *block = balloon_alloc_block(vb, nr_pages - nr);
 		unsigned int order;
 
 		if (!block)
@@ -229,7 +229,7 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	long rc;
 
-	if (vb->take.fragments) {
+	if (vb->alloc.fragments) {
 		rc = inflate_batch(vb, nr_pages);
 		if (rc != -ENOMEM)
 			return rc;
@@ -239,7 +239,7 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 }
 
 /**
- * balloon_inflate_blocks_again() - have whole blocks in the balloon discarded again
+ * balloon_inflate_blocks_reannounce() - have whole blocks in the balloon discarded again
  * @vb: the balloon
  * @nr_blocks: how many still are to be; less afterwards
  *
@@ -247,7 +247,7 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
  * Return: pages of those that were; 0 when there are no more; -EBUSY while the host
  *	   has to answer first.
  */
-long balloon_inflate_blocks_again(struct virtio_balloon *vb, unsigned long *nr_blocks)
+long balloon_inflate_blocks_reannounce(struct virtio_balloon *vb, unsigned long *nr_blocks)
 {
 	struct balloon_discard *discard;
 	struct page *block;
@@ -257,7 +257,7 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb, unsigned long *nr_b
 		return 0;
 	discard = balloon_discard_get(vb);
 	/* They travel alone, or they would be counted as new. */
-	if (discard && discard->nr_pages && !discard->again) {
+	if (discard && discard->nr_pages && !discard->reannounced) {
 		balloon_discard_flush(vb);
 		return -EBUSY;
 	}
@@ -269,7 +269,7 @@ long balloon_inflate_blocks_again(struct virtio_balloon *vb, unsigned long *nr_b
 			*nr_blocks = 0;
 			break;
 		}
-		discard->again = true;
+		discard->reannounced = true;
 		nr += 1L << page_private(block);
 		--*nr_blocks;
 		balloon_discard_account(vb, 1L << page_private(block));
@@ -306,7 +306,7 @@ bool balloon_inflate_settle(struct virtio_balloon *vb)
 	while ((discard = balloon_discard_take(vb))) {
 		any = true;
 		inflate_post_batches(vb, discard);
-		nr = discard->again ? balloon_blocks_put_back(vb, &discard->blocks) :
+		nr = discard->reannounced ? balloon_blocks_put_back(vb, &discard->blocks) :
 				      balloon_blocks_enter(vb, &discard->blocks);
 		balloon_discard_account(vb, -(long)nr);
 		balloon_discard_put(vb, discard);
@@ -338,7 +338,7 @@ static void inflate_unaccount(struct virtio_balloon *vb, struct balloon_discard 
 /* What the host will not discard any more: blocks are free, or were in the balloon before. */
 static void inflate_cancel(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
-	if (discard->again)
+	if (discard->reannounced)
 		balloon_blocks_put_back(vb, &discard->blocks);
 	balloon_blocks_free_list(&discard->blocks);
 	balloon_discard_put(vb, discard);

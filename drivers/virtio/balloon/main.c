@@ -40,7 +40,7 @@ static const struct balloon_part balloon_parts[] = {
 #endif
 	PART(hint, VIRTIO_BALLOON_F_FREE_PAGE_HINT, INIT(hint), START(hint), STOP(hint),
 	     RELEASE(hint), EXIT(hint)),
-	PART(shortage, BALLOON_ALWAYS, INIT(shortage), START(shortage)),
+	PART(pressure, BALLOON_ALWAYS, INIT(pressure), START(pressure)),
 	PART(size, BALLOON_ALWAYS, START(size), STOP(size)),
 	PART(oom, VIRTIO_BALLOON_F_DEFLATE_ON_OOM, START(oom), STOP(oom)),
 #ifdef CONFIG_MEMORY_HOTREMOVE
@@ -62,7 +62,7 @@ static void balloon_free(struct virtio_balloon *vb)
 	kfree(vb);
 }
 
-static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
+static struct virtio_balloon *device_alloc(struct virtio_device *vdev)
 {
 	struct virtio_balloon *vb = kzalloc(sizeof(*vb), GFP_KERNEL);
 
@@ -87,7 +87,7 @@ static struct virtio_balloon *balloon_alloc(struct virtio_device *vdev)
 
 static int balloon_probe(struct virtio_device *vdev)
 {
-	struct virtio_balloon *vb = balloon_alloc(vdev);
+	struct virtio_balloon *vb = device_alloc(vdev);
 	int err;
 
 	if (!vb)

@@ -121,7 +121,7 @@ static int migrate_refuse(struct balloon_migrate *migrate)
 }
 
 /* One of the move's two requests came back. */
-static void move_answered(struct balloon_migrate *migrate, struct balloon_move *move)
+static void move_completed(struct balloon_migrate *migrate, struct balloon_move *move)
 {
 	WRITE_ONCE(migrate->progress_at, jiffies);
 	WRITE_ONCE(migrate->silent, false);
@@ -139,7 +139,7 @@ static void migrate_settle_old(struct balloon_migrate *migrate)
 	while ((request = balloon_stream_take(&migrate->deflate))) {
 		move = container_of(request, struct balloon_move, deflate);
 		move_release_old(move);
-		move_answered(migrate, move);
+		move_completed(migrate, move);
 		wake_up(&migrate->deflate.queue->wait);
 	}
 	mutex_unlock(&migrate->settling);
@@ -259,9 +259,9 @@ static int migrate_page(struct balloon_dev_info *info, struct page *new,
 		return -EBUSY;
 	if (!down_read_trylock(&vb->migrate.gate))
 		return -EAGAIN;
-	if (vb->migrate.open && balloon_pages_unseen(vb))
+	if (vb->migrate.open && balloon_pages_deflate_unacked(vb))
 		rc = migrate_hopeless(vb->migrate.deflate.queue) ? -EBUSY : -EAGAIN;
-	else if (vb->migrate.open && !balloon_pages_stale(vb))
+	else if (vb->migrate.open && !balloon_pages_orphaned(vb))
 		rc = migrate_begin(vb, new, old, mode);
 	up_read(&vb->migrate.gate);
 	return rc;
@@ -289,7 +289,7 @@ static void migrate_settle(struct virtio_balloon *vb)
 	while ((request = balloon_stream_take(&migrate->inflate))) {
 		move = container_of(request, struct balloon_move, inflate);
 		move_enter(vb, move);
-		move_answered(migrate, move);
+		move_completed(migrate, move);
 	}
 	migrate_settle_old(migrate);
 }

@@ -34,7 +34,7 @@
 #define BALLOON_OOM_PRIORITY	80
 
 /* A figure that changes whenever the host answers on one of the two queues. */
-static unsigned long oom_answers(struct virtio_balloon *vb)
+static unsigned long oom_completions(struct virtio_balloon *vb)
 {
 	return READ_ONCE(vb->queues[BALLOON_QUEUE_INFLATE].counts.completions) +
 	       READ_ONCE(vb->queues[BALLOON_QUEUE_DEFLATE].counts.completions);
@@ -75,7 +75,7 @@ static bool oom_coming(struct virtio_balloon *vb)
 /* Whether to wait a little, @nr_freed pages being free since @begin, in jiffies. */
 static bool oom_may_wait(struct virtio_balloon *vb, unsigned long nr_freed, unsigned long begin)
 {
-	unsigned long answers = oom_answers(vb);
+	unsigned long answers = oom_completions(vb);
 	struct balloon_oom *oom = &vb->oom;
 
 	if (nr_freed)
@@ -83,16 +83,16 @@ static bool oom_may_wait(struct virtio_balloon *vb, unsigned long nr_freed, unsi
 	if (!oom_coming(vb))
 		return false;
 	/* A host that did not answer the last time is not waited for again. */
-	if (answers == oom->answers_in_vain && !atomic_read(&vb->pages.nr_leaving))
+	if (answers == oom->completions_in_vain && !atomic_read(&vb->pages.nr_leaving))
 		return false;
-	if (answers != oom->answers) {
-		oom->answers = answers;
-		oom->answered_at = jiffies;
+	if (answers != oom->completions) {
+		oom->completions = answers;
+		oom->completed_at = jiffies;
 	}
-	if (time_before(jiffies, oom->answered_at + BALLOON_OOM_WAIT) &&
+	if (time_before(jiffies, oom->completed_at + BALLOON_OOM_WAIT) &&
 	    time_before(jiffies, begin + BALLOON_OOM_WAIT_MAX))
 		return true;
-	oom->answers_in_vain = answers;
+	oom->completions_in_vain = answers;
 	return false;
 }
 
@@ -104,8 +104,8 @@ static unsigned long oom_release(struct virtio_balloon *vb)
 	unsigned long nr, begin = jiffies;
 	long before = atomic_long_read(nr_freed);
 
-	vb->oom.answers = oom_answers(vb);
-	vb->oom.answered_at = begin;
+	vb->oom.completions = oom_completions(vb);
+	vb->oom.completed_at = begin;
 	balloon_blocks_release(vb, want);
 	for (;;) {
 		balloon_pages_settle_deflated(&vb->pages.oom);
@@ -130,7 +130,7 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *par
 	mutex_unlock(&vb->pages.oom_lock);
 	if (nr) {
 		balloon_event(vb, BALLOON_EVENT_OOM, nr, 0);
-		balloon_shortage_oom(vb);
+		balloon_pressure_oom(vb);
 		/* It looks at the pool only if nobody has the lock. */
 		balloon_work_kick(&vb->worker);
 	}
@@ -148,7 +148,7 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *par
 int balloon_oom_start(struct virtio_balloon *vb)
 {
 	/* What the device did before it was reset says nothing. */
-	vb->oom.answers_in_vain = ULONG_MAX;
+	vb->oom.completions_in_vain = ULONG_MAX;
 	vb->oom.nb.notifier_call = oom_notify;
 	vb->oom.nb.priority = BALLOON_OOM_PRIORITY;
 	return register_oom_notifier(&vb->oom.nb);

@@ -12,17 +12,17 @@ struct virtio_balloon;
 /**
  * struct balloon_oom - the OOM notifier
  * @nb: the notifier
- * @answers: what oom_answers() said in the last look
- * @answered_at: jiffies when that changed, or when the call began
- * @answers_in_vain: what oom_answers() said when the host was last waited for in vain
+ * @completions: what oom_completions() said in the last look
+ * @completed_at: jiffies when that changed, or when the call began
+ * @completions_in_vain: what oom_completions() said when the host was last waited for in vain
  *
  * Guarded by the lock of the pool, @oom_lock of struct balloon_pages.
  */
 struct balloon_oom {
 	struct notifier_block nb;
-	unsigned long answers;
-	unsigned long answered_at;
-	unsigned long answers_in_vain;
+	unsigned long completions;
+	unsigned long completed_at;
+	unsigned long completions_in_vain;
 };
 
 int balloon_oom_start(struct virtio_balloon *vb);

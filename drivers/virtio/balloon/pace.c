@@ -24,7 +24,7 @@
 #define BALLOON_PACE_PATIENCE	(BALLOON_PACE_KERNEL / BALLOON_PACE_TICK)
 /* Reports ten times as rare as the kernel's cost a tenth: no harm, used memory or not. */
 #define BALLOON_PACE_RECENT	(10 * BALLOON_PACE_KERNEL)
-/* A change of free memory below this would not fill an element. */
+/* A change of free memory below this would not fill a buffer. */
 #define BALLOON_PACE_SETTLED	\
 	((unsigned long)PAGE_REPORTING_CAPACITY << BALLOON_BLOCK_ORDER_MIN)
 

@@ -112,7 +112,7 @@ void balloon_pages_lost(struct virtio_balloon *vb)
 }
 
 /* The node's counter of pages that are announced again: the core took them off its list. */
-static void count_aside(struct list_head *pages, int sign)
+static void count_reannounced(struct list_head *pages, int sign)
 {
 	struct page *page;
 
@@ -120,51 +120,53 @@ static void count_aside(struct list_head *pages, int sign)
 		balloon_compat_count_node(page, sign);
 }
 
-static unsigned long aside_take(struct balloon_pages *bp, unsigned long nr, struct list_head *pages)
+static unsigned long reannounced_take(struct balloon_pages *bp, unsigned long nr,
+				      struct list_head *pages)
 {
 	unsigned long taken;
 
 	spin_lock(&bp->lock);
-	for (taken = 0; taken < nr && !list_empty(&bp->aside); taken++)
-		list_move_tail(bp->aside.next, pages);
-	bp->nr_aside -= taken;
+	for (taken = 0; taken < nr && !list_empty(&bp->reannounced); taken++)
+		list_move_tail(bp->reannounced.next, pages);
+	bp->nr_reannounced -= taken;
 	spin_unlock(&bp->lock);
-	count_aside(pages, -1);
+	count_reannounced(pages, -1);
 	return taken;
 }
 
 /**
- * balloon_pages_set_aside() - keep pages that were announced again
+ * balloon_pages_add_reannounced() - keep pages that were announced again
  * @vb: the balloon
- * @pages: from balloon_pages_take_again(); empty afterwards
+ * @pages: from balloon_pages_take_announced(); empty afterwards
  * @nr: how many there are
  *
  * Context: the size worker, or when it is stopped.
  */
-void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages, unsigned long nr)
+void balloon_pages_add_reannounced(struct virtio_balloon *vb, struct list_head *pages,
+				   unsigned long nr)
 {
 	spin_lock(&vb->pages.lock);
-	list_splice_tail_init(pages, &vb->pages.aside);
-	vb->pages.nr_aside += nr;
+	list_splice_tail_init(pages, &vb->pages.reannounced);
+	vb->pages.nr_reannounced += nr;
 	spin_unlock(&vb->pages.lock);
 }
 
 /**
- * balloon_pages_take_again() - take pages that are to be announced again
+ * balloon_pages_take_announced() - take pages that are to be announced again
  * @vb: the balloon
  * @nr: how many at most, one batch
  * @pages: where they go
  *
- * They stay in the balloon, for balloon_pages_set_aside().
+ * They stay in the balloon, for balloon_pages_add_reannounced().
  *
  * Context: the size worker.
  * Return: how many there are.
  */
-unsigned long balloon_pages_take_again(struct virtio_balloon *vb, unsigned long nr,
+unsigned long balloon_pages_take_announced(struct virtio_balloon *vb, unsigned long nr,
 				       struct list_head *pages)
 {
 	nr = balloon_page_list_dequeue(&vb->pages.info, pages, nr);
-	count_aside(pages, 1);
+	count_reannounced(pages, 1);
 	return nr;
 }
 
@@ -185,7 +187,7 @@ unsigned long balloon_pages_put_back(struct virtio_balloon *vb)
 	LIST_HEAD(pages);
 	LIST_HEAD(busy);
 
-	if (!aside_take(&vb->pages, BALLOON_LIST_BATCH, &pages))
+	if (!reannounced_take(&vb->pages, BALLOON_LIST_BATCH, &pages))
 		return 0;
 	list_for_each_entry_safe(page, next, &pages, lru) {
 		if (balloon_compat_may_enqueue(page)) {
@@ -195,9 +197,9 @@ unsigned long balloon_pages_put_back(struct virtio_balloon *vb)
 		list_move_tail(&page->lru, &busy);
 		nr_busy++;
 	}
-	count_aside(&busy, 1);
-	balloon_pages_set_aside(vb, &busy, nr_busy);
-	WRITE_ONCE(vb->pages.aside_busy, !nr);
+	count_reannounced(&busy, 1);
+	balloon_pages_add_reannounced(vb, &busy, nr_busy);
+	WRITE_ONCE(vb->pages.reannounced_busy, !nr);
 	balloon_page_list_enqueue(&vb->pages.info, &pages);
 	return nr;
 }
@@ -210,7 +212,7 @@ static unsigned long pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
 				   struct list_head *pages)
 {
 	if (!balloon_page_list_dequeue(&vb->pages.info, pages, nr))
-		aside_take(&vb->pages, nr, pages);
+		reannounced_take(&vb->pages, nr, pages);
 	return account_list(vb, pages, 1);
 }
 
@@ -360,7 +362,7 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool 
 	long rc;
 
 	/* What is on the list may be stale, and is not in the balloon then. */
-	if (balloon_pages_stale(vb))
+	if (balloon_pages_orphaned(vb))
 		return -EAGAIN;
 	atomic_inc(&vb->pages.nr_leaving);
 	rc = pages_deflate(vb, pool, nr_pages);
@@ -397,8 +399,8 @@ static bool pages_settle_inflated(struct virtio_balloon *vb, bool cancelled)
 	bool any = false;
 
 	while ((batch = balloon_pool_take(pool))) {
-		if (batch->again)
-			balloon_pages_set_aside(vb, &batch->pages, batch->nr_pages);
+		if (batch->reannounced)
+			balloon_pages_add_reannounced(vb, &batch->pages, batch->nr_pages);
 		else if (cancelled)
 			balloon_free_list(&batch->pages);
 		else
@@ -459,14 +461,14 @@ unsigned long balloon_pages_count(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_stale() - pages to be freed when compaction puts them back
+ * balloon_pages_orphaned() - pages to be freed when compaction puts them back
  * @vb: the balloon
  *
  * Context: any.
  */
-unsigned long balloon_pages_stale(struct virtio_balloon *vb)
+unsigned long balloon_pages_orphaned(struct virtio_balloon *vb)
 {
-	return atomic_long_read(&vb->pages.nr_stale);
+	return atomic_long_read(&vb->pages.nr_orphaned);
 }
 
 /**
@@ -482,7 +484,7 @@ unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_unseen() - whether free memory may still be in the host's balloon
+ * balloon_pages_deflate_unacked() - whether free memory may still be in the host's balloon
  * @vb: the balloon
  *
  * Unless the host must be told first, a page is free before the host has seen its
@@ -492,7 +494,7 @@ unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
  *
  * Context: any.
  */
-bool balloon_pages_unseen(struct virtio_balloon *vb)
+bool balloon_pages_deflate_unacked(struct virtio_balloon *vb)
 {
 	return !balloon_must_tell_host(vb) && balloon_pages_deflating(vb);
 }
@@ -522,25 +524,25 @@ void balloon_pages_release(struct virtio_balloon *vb)
 		balloon_free_list(&list);
 		cond_resched();
 	}
-	atomic_long_add(atomic_long_xchg(&pages->nr_pages, 0), &pages->nr_stale);
+	atomic_long_add(atomic_long_xchg(&pages->nr_pages, 0), &pages->nr_orphaned);
 }
 
 /**
- * balloon_pages_release_stale() - free stale pages that compaction has put back
+ * balloon_pages_release_orphaned() - free stale pages that compaction has put back
  * @vb: the balloon
  *
  * Context: the balloon is empty, and stays so while there are stale pages.
  * Return: whether there was one.
  */
-bool balloon_pages_release_stale(struct virtio_balloon *vb)
+bool balloon_pages_release_orphaned(struct virtio_balloon *vb)
 {
-	unsigned long nr = min_t(unsigned long, balloon_pages_stale(vb), BALLOON_LIST_BATCH);
+	unsigned long nr = min_t(unsigned long, balloon_pages_orphaned(vb), BALLOON_LIST_BATCH);
 	LIST_HEAD(list);
 
 	if (!nr)
 		return false;
 	nr = pages_dequeue(vb, nr, &list);
-	atomic_long_sub(nr, &vb->pages.nr_stale);
+	atomic_long_sub(nr, &vb->pages.nr_orphaned);
 	balloon_free_list(&list);
 	return nr > 0;
 }
@@ -558,7 +560,7 @@ int balloon_pages_init(struct virtio_balloon *vb)
 	struct balloon_pages *pages = &vb->pages;
 	int err;
 
-	INIT_LIST_HEAD(&pages->aside);
+	INIT_LIST_HEAD(&pages->reannounced);
 	spin_lock_init(&pages->lock);
 	mutex_init(&pages->oom_lock);
 	balloon_devinfo_init(&pages->info);

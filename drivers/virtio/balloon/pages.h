@@ -20,12 +20,12 @@
  *	      included
  * @nr_freed: pages that went back to the allocator because the balloon shrank
  * @nr_leaving: threads that have taken pages out of the balloon and not freed them yet
- * @nr_stale: isolated pages that the host knows nothing of any more: they are
+ * @nr_orphaned: isolated pages that the host knows nothing of any more: they are
  *	      freed when compaction puts them back
- * @aside: pages of the balloon that were announced again, until all are
- * @lock: guards @aside and @nr_aside
- * @nr_aside: how many there are
- * @aside_busy: somebody held all that the worker wanted to put back last; written by it
+ * @reannounced: pages of the balloon that were announced again, until all are
+ * @lock: guards @reannounced and @nr_reannounced
+ * @nr_reannounced: how many there are
+ * @reannounced_busy: somebody held all that the worker wanted to put back last; written by it
  * @fresh: something was inflated since all was announced again; set by anybody
  * @inflate: on their way in; the size worker's
  * @deflate: told to be out; the size worker's
@@ -37,11 +37,11 @@ struct balloon_pages {
 	atomic_long_t nr_pages;
 	atomic_long_t nr_freed;
 	atomic_t nr_leaving;
-	atomic_long_t nr_stale;
-	struct list_head aside;
+	atomic_long_t nr_orphaned;
+	struct list_head reannounced;
 	spinlock_t lock;
-	unsigned long nr_aside;
-	bool aside_busy;
+	unsigned long nr_reannounced;
+	bool reannounced_busy;
 	bool fresh;
 	struct balloon_pool inflate;
 	struct balloon_pool deflate;
@@ -58,9 +58,9 @@ void balloon_pages_lost(struct virtio_balloon *vb);
 long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool *pool,
 				 unsigned long nr_pages);
 
-void balloon_pages_set_aside(struct virtio_balloon *vb, struct list_head *pages,
+void balloon_pages_add_reannounced(struct virtio_balloon *vb, struct list_head *pages,
 			     unsigned long nr);
-unsigned long balloon_pages_take_again(struct virtio_balloon *vb, unsigned long nr,
+unsigned long balloon_pages_take_announced(struct virtio_balloon *vb, unsigned long nr,
 				       struct list_head *pages);
 unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
 
@@ -68,12 +68,12 @@ bool balloon_pages_settle_deflated(struct balloon_pool *pool);
 bool balloon_pages_settle(struct virtio_balloon *vb);
 void balloon_pages_cancel(struct virtio_balloon *vb);
 void balloon_pages_release(struct virtio_balloon *vb);
-bool balloon_pages_release_stale(struct virtio_balloon *vb);
+bool balloon_pages_release_orphaned(struct virtio_balloon *vb);
 
 unsigned long balloon_pages_count(struct virtio_balloon *vb);
-unsigned long balloon_pages_stale(struct virtio_balloon *vb);
+unsigned long balloon_pages_orphaned(struct virtio_balloon *vb);
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb);
-bool balloon_pages_unseen(struct virtio_balloon *vb);
+bool balloon_pages_deflate_unacked(struct virtio_balloon *vb);
 
 void balloon_free_list(struct list_head *pages);
 void balloon_free_block(struct page *block, unsigned int order);

@@ -92,16 +92,16 @@ static void image_finish(struct balloon_pm *pm)
 }
 
 /* Pages that the worker is about to put back on the kernel's list. */
-static unsigned long pm_aside(struct virtio_balloon *vb)
+static unsigned long pm_reannounced(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->pages.aside_busy) ? 0 : READ_ONCE(vb->pages.nr_aside);
+	return READ_ONCE(vb->pages.reannounced_busy) ? 0 : READ_ONCE(vb->pages.nr_reannounced);
 }
 
 /* What has to settle before the system may sleep; 0 when it has. */
 static unsigned long pm_unsettled(struct virtio_balloon *vb)
 {
 	unsigned long nr = balloon_inflating(vb) + balloon_pages_deflating(vb) +
-			   pm_aside(vb) + balloon_hint_unsettled(&vb->hint) +
+			   pm_reannounced(vb) + balloon_hint_unsettled(&vb->hint) +
 			   READ_ONCE(vb->reporting.nr_busy);
 
 	if (READ_ONCE(vb->size.hold) == BALLOON_HOLD_EMPTY)

@@ -60,7 +60,7 @@ static void queue_say_silent(struct balloon_queue *queue, unsigned long nr_4k)
 		 nr_4k * 4);
 }
 
-static void queue_say_answers(struct balloon_queue *queue)
+static void queue_say_recovered(struct balloon_queue *queue)
 {
 	if (queue->said_silent)
 		dev_info(&queue->vb->vdev->dev, "the host answers again on the %s queue\n",
@@ -83,7 +83,7 @@ static void queue_judge(struct balloon_queue *queue, bool progress, unsigned lon
 
 	if (progress) {
 		WRITE_ONCE(queue->nr_looks, 0);
-		queue_say_answers(queue);
+		queue_say_recovered(queue);
 		return;
 	}
 	WRITE_ONCE(queue->nr_looks, queue->nr_looks + 1);

@@ -19,88 +19,88 @@
 #include "balloon.h"
 
 /* A repeated target is looked at after this: the command may be about to change. */
-#define BALLOON_RESYNC_DELAY	HZ
+#define BALLOON_REANNOUNCE_DELAY	HZ
 /* And forgotten so soon after the last time. */
-#define BALLOON_RESYNC_PAUSE	(60 * HZ)
+#define BALLOON_REANNOUNCE_PAUSE	(60 * HZ)
 /* Pages that somebody holds are waited for so long, and looked after less often then. */
-#define BALLOON_RESYNC_PATIENCE	HZ
+#define BALLOON_REANNOUNCE_PATIENCE	HZ
 
 /**
- * balloon_resync_start() - nothing is known of the host yet
+ * balloon_reannounce_start() - nothing is known of the host yet
  * @vb: the balloon
  *
  * Context: start of the size worker.
  */
-void balloon_resync_start(struct virtio_balloon *vb)
+void balloon_reannounce_start(struct virtio_balloon *vb)
 {
-	vb->resync.known = false;
-	vb->resync.suspected = false;
-	vb->resync.active = false;
+	vb->reannounce.known = false;
+	vb->reannounce.suspected = false;
+	vb->reannounce.active = false;
 }
 
 /**
- * balloon_resync_request() - announce the balloon again
+ * balloon_reannounce_request() - announce the balloon again
  * @vb: the balloon
  *
  * Context: any.
  */
-void balloon_resync_request(struct virtio_balloon *vb)
+void balloon_reannounce_request(struct virtio_balloon *vb)
 {
-	WRITE_ONCE(vb->resync.wanted, true);
+	WRITE_ONCE(vb->reannounce.wanted, true);
 	balloon_work_kick(&vb->worker);
 }
 
 /**
- * balloon_resync_target_read() - the target was read after a change
+ * balloon_reannounce_target_read() - the target was read after a change
  * @vb: the balloon
  * @same: it was not what changed
  *
  * Context: the size worker.
  */
-void balloon_resync_target_read(struct virtio_balloon *vb, bool same)
+void balloon_reannounce_target_read(struct virtio_balloon *vb, bool same)
 {
-	struct balloon_resync *resync = &vb->resync;
+	struct balloon_reannounce *ra = &vb->reannounce;
 
 	if (!same) {
-		resync->suspected = false;
-	} else if (resync->known && READ_ONCE(vb->pages.fresh) && (!resync->ended ||
-		    time_after(jiffies, resync->ended_at + BALLOON_RESYNC_PAUSE))) {
-		resync->suspected = true;
-		resync->suspected_at = jiffies;
+		ra->suspected = false;
+	} else if (ra->known && READ_ONCE(vb->pages.fresh) && (!ra->ended ||
+		    time_after(jiffies, ra->ended_at + BALLOON_REANNOUNCE_PAUSE))) {
+		ra->suspected = true;
+		ra->suspected_at = jiffies;
 	}
-	resync->known = true;
+	ra->known = true;
 }
 
 /**
- * balloon_resync_due() - whether the balloon is to be announced again now
+ * balloon_reannounce_due() - whether the balloon is to be announced again now
  * @vb: the balloon, which has its target
  * @hinted: the device has sent a command for hints of late
  *
  * Context: the size worker.
  */
-bool balloon_resync_due(struct virtio_balloon *vb, bool hinted)
+bool balloon_reannounce_due(struct virtio_balloon *vb, bool hinted)
 {
-	struct balloon_resync *resync = &vb->resync;
+	struct balloon_reannounce *ra = &vb->reannounce;
 
-	if (resync->active || READ_ONCE(resync->wanted))
+	if (ra->active || READ_ONCE(ra->wanted))
 		return true;
-	if (!resync->suspected || time_before(jiffies, resync->suspected_at + BALLOON_RESYNC_DELAY))
+	if (!ra->suspected || time_before(jiffies, ra->suspected_at + BALLOON_REANNOUNCE_DELAY))
 		return false;
-	resync->suspected = false;
+	ra->suspected = false;
 	return !hinted;
 }
 
-static void resync_begin(struct virtio_balloon *vb)
+static void reannounce_begin(struct virtio_balloon *vb)
 {
-	struct balloon_resync *resync = &vb->resync;
+	struct balloon_reannounce *ra = &vb->reannounce;
 
-	WRITE_ONCE(resync->wanted, false);
+	WRITE_ONCE(ra->wanted, false);
 	WRITE_ONCE(vb->pages.fresh, false);
-	resync->suspected = false;
-	resync->active = true;
-	resync->nr_blocks = balloon_blocks_new_round(vb);
-	resync->nr_block_pages = balloon_blocks_count(vb) - balloon_discard_announcing(vb);
-	resync->nr_aside_before = READ_ONCE(vb->pages.nr_aside);
+	ra->suspected = false;
+	ra->active = true;
+	ra->nr_blocks = balloon_blocks_new_round(vb);
+	ra->nr_block_pages = balloon_blocks_count(vb) - balloon_discard_announcing(vb);
+	ra->nr_reannounced_before = READ_ONCE(vb->pages.nr_reannounced);
 	balloon_event(vb, BALLOON_EVENT_RESYNC_BEGIN, balloon_actual(vb), 0);
 }
 
@@ -109,17 +109,17 @@ static void resync_begin(struct virtio_balloon *vb)
  * be found, and those that somebody has locked stay where they are on some kernels. Blocks
  * can only be announced on the reporting queue.
  */
-static unsigned long resync_missed(struct virtio_balloon *vb)
+static unsigned long reannounce_missed(struct virtio_balloon *vb)
 {
-	struct balloon_resync *resync = &vb->resync;
+	struct balloon_reannounce *ra = &vb->reannounce;
 	unsigned long pages = balloon_pages_count(vb);
 	unsigned long blocks = balloon_blocks_count(vb);
-	unsigned long aside = READ_ONCE(vb->pages.nr_aside);
-	unsigned long announced = aside - min(aside, resync->nr_aside_before) +
-				  vb->pages.inflate.nr_pages_again;
+	unsigned long reannounced = READ_ONCE(vb->pages.nr_reannounced);
+	unsigned long announced = reannounced - min(reannounced, ra->nr_reannounced_before) +
+				  vb->pages.inflate.nr_pages_reannounced;
 
 	if (balloon_discard_usable(vb))
-		blocks = min(blocks, resync->nr_block_pages);
+		blocks = min(blocks, ra->nr_block_pages);
 	/* Somebody may take pages out of the balloon at this moment. */
 	return blocks + pages - min(pages, announced);
 }
@@ -128,7 +128,7 @@ static unsigned long resync_missed(struct virtio_balloon *vb)
  * Tells the host of some pages in the balloon again. They go aside when it has answered.
  * Returns pages; 0 when there are no more; -EBUSY while the host has to answer first.
  */
-static long resync_pages(struct virtio_balloon *vb)
+static long reannounce_pages(struct virtio_balloon *vb)
 {
 	struct balloon_pool *pool = &vb->pages.inflate;
 	struct balloon_batch *batch = balloon_pool_get(pool);
@@ -137,7 +137,7 @@ static long resync_pages(struct virtio_balloon *vb)
 
 	if (!batch)
 		return -EBUSY;
-	if (!balloon_pages_take_again(vb, balloon_batch_nr_pages_max(vb), &pages)) {
+	if (!balloon_pages_take_announced(vb, balloon_batch_nr_pages_max(vb), &pages)) {
 		balloon_pool_put(pool, batch);
 		return 0;
 	}
@@ -145,52 +145,52 @@ static long resync_pages(struct virtio_balloon *vb)
 		balloon_compat_hide(page);
 		balloon_batch_add(vb, batch, page);
 	}
-	batch->again = true;
+	batch->reannounced = true;
 	balloon_batch_hold(pool, batch);
 	balloon_batch_post(pool, batch);
 	return batch->nr_pages;
 }
 
-/* Announces a discard of blocks or a batch of pages; as resync_pages(). */
-static long resync_announce(struct virtio_balloon *vb)
+/* Announces a discard of blocks or a batch of pages; as reannounce_pages(). */
+static long reannounce_announce(struct virtio_balloon *vb)
 {
-	struct balloon_resync *resync = &vb->resync;
-	long rc = balloon_inflate_blocks_again(vb, &resync->nr_blocks);
+	struct balloon_reannounce *ra = &vb->reannounce;
+	long rc = balloon_inflate_blocks_reannounce(vb, &ra->nr_blocks);
 
 	if (rc > 0)
-		resync->nr_block_pages -= min_t(unsigned long, rc, resync->nr_block_pages);
-	return rc ? rc : resync_pages(vb);
+		ra->nr_block_pages -= min_t(unsigned long, rc, ra->nr_block_pages);
+	return rc ? rc : reannounce_pages(vb);
 }
 
 /**
- * balloon_resync_step() - announce some more
- * @vb: the balloon; balloon_resync_due()
+ * balloon_reannounce_step() - announce some more
+ * @vb: the balloon; balloon_reannounce_due()
  *
  * Context: the size worker.
  * Return: whether to come again; else the host has to answer, or somebody holds pages.
  */
-bool balloon_resync_step(struct virtio_balloon *vb)
+bool balloon_reannounce_step(struct virtio_balloon *vb)
 {
-	struct balloon_resync *resync = &vb->resync;
+	struct balloon_reannounce *ra = &vb->reannounce;
 	long rc;
 
-	if (!resync->active)
-		resync_begin(vb);
-	rc = resync_announce(vb);
+	if (!ra->active)
+		reannounce_begin(vb);
+	rc = reannounce_announce(vb);
 	if (rc || balloon_inflating(vb)) {
-		resync->stirred_at = jiffies;
+		ra->stirred_at = jiffies;
 		return rc > 0;
 	}
-	if (resync_missed(vb) && time_before(jiffies, resync->stirred_at + BALLOON_RESYNC_PATIENCE))
+	if (reannounce_missed(vb) && time_before(jiffies, ra->stirred_at + BALLOON_REANNOUNCE_PATIENCE))
 		return false;
-	resync->ended = true;
-	resync->ended_at = jiffies;
-	balloon_resync_end(vb);
+	ra->ended = true;
+	ra->ended_at = jiffies;
+	balloon_reannounce_end(vb);
 	return true;
 }
 
 /**
- * balloon_resync_end() - that is enough, or something else is to be done first
+ * balloon_reannounce_end() - that is enough, or something else is to be done first
  * @vb: the balloon
  *
  * The worker then puts back what is aside. If the host has missed something it may
@@ -198,38 +198,38 @@ bool balloon_resync_step(struct virtio_balloon *vb)
  *
  * Context: the size worker, or when it is stopped.
  */
-void balloon_resync_end(struct virtio_balloon *vb)
+void balloon_reannounce_end(struct virtio_balloon *vb)
 {
-	struct balloon_resync *resync = &vb->resync;
+	struct balloon_reannounce *ra = &vb->reannounce;
 	unsigned long missed;
 
-	if (!resync->active)
+	if (!ra->active)
 		return;
-	missed = resync_missed(vb);
+	missed = reannounce_missed(vb);
 	if (missed)
 		WRITE_ONCE(vb->pages.fresh, true);
 	balloon_event(vb, BALLOON_EVENT_RESYNC_END, balloon_actual(vb), missed);
-	resync->active = false;
-	resync->stirred_at = jiffies;
+	ra->active = false;
+	ra->stirred_at = jiffies;
 }
 
 /**
- * balloon_resync_put_back() - let pages be moved that are not being announced any more
+ * balloon_reannounce_put_back() - let pages be moved that are not being announced any more
  * @vb: the balloon
  *
  * Context: the size worker.
  * Return: whether there were any that nobody holds.
  */
-bool balloon_resync_put_back(struct virtio_balloon *vb)
+bool balloon_reannounce_put_back(struct virtio_balloon *vb)
 {
-	if (vb->resync.active || !balloon_pages_put_back(vb))
+	if (vb->reannounce.active || !balloon_pages_put_back(vb))
 		return false;
-	vb->resync.stirred_at = jiffies;
+	vb->reannounce.stirred_at = jiffies;
 	return true;
 }
 
 /**
- * balloon_resync_pause() - when to look for pages that somebody holds
+ * balloon_reannounce_pause() - when to look for pages that somebody holds
  * @vb: the balloon
  *
  * They are all that keeps it from ending, or from putting back what is aside.
@@ -237,12 +237,12 @@ bool balloon_resync_put_back(struct virtio_balloon *vb)
  * Context: the size worker.
  * Return: jiffies; MAX_SCHEDULE_TIMEOUT if there are none.
  */
-unsigned long balloon_resync_pause(struct virtio_balloon *vb)
+unsigned long balloon_reannounce_pause(struct virtio_balloon *vb)
 {
-	struct balloon_resync *resync = &vb->resync;
+	struct balloon_reannounce *ra = &vb->reannounce;
 
-	if (resync->active ? balloon_inflating(vb) : !READ_ONCE(vb->pages.nr_aside))
+	if (ra->active ? balloon_inflating(vb) : !READ_ONCE(vb->pages.nr_reannounced))
 		return MAX_SCHEDULE_TIMEOUT;
-	return time_before(jiffies, resync->stirred_at + BALLOON_RESYNC_PATIENCE) ?
-	       BALLOON_ISOLATED_RETRY : BALLOON_RESYNC_PATIENCE;
+	return time_before(jiffies, ra->stirred_at + BALLOON_REANNOUNCE_PATIENCE) ?
+	       BALLOON_ISOLATED_RETRY : BALLOON_REANNOUNCE_PATIENCE;
 }

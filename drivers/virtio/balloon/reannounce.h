@@ -10,7 +10,7 @@
 struct virtio_balloon;
 
 /**
- * struct balloon_resync - what the host may have missed
+ * struct balloon_reannounce - what the host may have missed
  * @wanted: an administrator asked; written by anybody
  * @known: the target was read since the start
  * @suspected: the host has repeated its target
@@ -20,12 +20,12 @@ struct virtio_balloon;
  * @active: under way
  * @nr_blocks: whole blocks that are still to be announced
  * @nr_block_pages: pages of whole blocks that were not announced
- * @nr_aside_before: pages that were aside when it began, and are not announced
+ * @nr_reannounced_before: pages that were aside when it began, and are not announced
  * @stirred_at: jiffies of when a page was last announced or put back
  *
  * But for @wanted it is the size worker's.
  */
-struct balloon_resync {
+struct balloon_reannounce {
 	bool wanted;
 	bool known;
 	bool suspected;
@@ -35,17 +35,17 @@ struct balloon_resync {
 	bool active;
 	unsigned long nr_blocks;
 	unsigned long nr_block_pages;
-	unsigned long nr_aside_before;
+	unsigned long nr_reannounced_before;
 	unsigned long stirred_at;
 };
 
-void balloon_resync_start(struct virtio_balloon *vb);
-void balloon_resync_request(struct virtio_balloon *vb);
-void balloon_resync_target_read(struct virtio_balloon *vb, bool same);
-bool balloon_resync_due(struct virtio_balloon *vb, bool hinted);
-bool balloon_resync_step(struct virtio_balloon *vb);
-void balloon_resync_end(struct virtio_balloon *vb);
-unsigned long balloon_resync_pause(struct virtio_balloon *vb);
-bool balloon_resync_put_back(struct virtio_balloon *vb);
+void balloon_reannounce_start(struct virtio_balloon *vb);
+void balloon_reannounce_request(struct virtio_balloon *vb);
+void balloon_reannounce_target_read(struct virtio_balloon *vb, bool same);
+bool balloon_reannounce_due(struct virtio_balloon *vb, bool hinted);
+bool balloon_reannounce_step(struct virtio_balloon *vb);
+void balloon_reannounce_end(struct virtio_balloon *vb);
+unsigned long balloon_reannounce_pause(struct virtio_balloon *vb);
+bool balloon_reannounce_put_back(struct virtio_balloon *vb);
 
 #endif /* BALLOON_REANNOUNCE_H */

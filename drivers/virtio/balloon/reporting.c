@@ -24,8 +24,8 @@
  * looks whether it is over. That needs no dependency between workqueues, and whatever
  * stops the driver finds nothing that sleeps.
  *
- * The queues have other users, see discard.c and hint.c. An element leaves half of the
- * ring to them. When they fill it an element waits for a moment, and is refused then.
+ * The queues have other users, see discard.c and hint.c. A buffer leaves half of the
+ * ring to them. When they fill it a buffer waits for a moment, and is refused then.
  */
 #include <linux/mm.h>
 #include <linux/sizes.h>
@@ -35,7 +35,7 @@
 #include "compat/reported.h"
 #include "trace.h"
 
-/* Bytes of an element at most; its used length has 32 bits. */
+/* Bytes of a buffer at most; its used length has 32 bits. */
 #define BALLOON_REPORTING_BYTES		SZ_2G
 /* Look so often whether there is room. */
 #define BALLOON_REPORTING_RETRY		(HZ / 50 ?: 1)
@@ -113,8 +113,9 @@ static int reporting_try(struct balloon_reporting *reporting,
 		err = -EOPNOTSUPP;
 	else
 		WRITE_ONCE(reporting->nr_busy, reporting_pages(reporting, sg, nr_sg));
-	if (err == -ENOSPC && !balloon_pages_unseen(reporting_vb(reporting)) &&
-	    balloon_queue_room(reporting->to->stream.queue) >= reporting_fit(reporting, sg, nr_sg)) {
+	if (err == -ENOSPC && !balloon_pages_deflate_unacked(reporting_vb(reporting)) &&
+	    balloon_queue_room(reporting->to->stream.queue) >=
+	    reporting_fit(reporting, sg, nr_sg)) {
 		reporting_post(reporting, sg, nr_sg);
 		err = 0;
 	}
@@ -166,7 +167,7 @@ static int reporting_send(struct balloon_reporting *reporting,
 		return -ENODEV;
 	if (reporting->shown_notes != READ_ONCE(reporting->notes) ||
 	    (reporting->to == &reporting->hints &&
-	     (!READ_ONCE(reporting->hinting) || READ_ONCE(reporting->stale))))
+	     (!READ_ONCE(reporting->hinting) || READ_ONCE(reporting->command_changed))))
 		return -EAGAIN;
 	return 0;
 }
@@ -176,7 +177,7 @@ static void reporting_count(struct balloon_reporting *reporting, unsigned long n
 {
 	struct balloon_reporting_queue *to = reporting->to;
 
-	WRITE_ONCE(to->elements, to->elements + (to == &reporting->hints ? reporting->nr_sg : 1));
+	WRITE_ONCE(to->buffers, to->buffers + (to == &reporting->hints ? reporting->nr_sg : 1));
 	WRITE_ONCE(to->blocks, to->blocks + reporting->nr_sg);
 	WRITE_ONCE(to->pages, to->pages + nr_pages);
 	WRITE_ONCE(reporting->nr_pass, reporting->nr_pass + nr_pages);
@@ -530,7 +531,7 @@ void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
 }
 
 /**
- * balloon_reporting_answered() - see whether the host answers
+ * balloon_reporting_completed() - see whether the host answers
  * @vb: the balloon
  * @timeout: jiffies
  *
@@ -538,7 +539,7 @@ void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
  * Return: true when nothing was under way or an answer came; false if the host kept what
  *	   it was told of.
  */
-bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout)
+bool balloon_reporting_completed(struct virtio_balloon *vb, unsigned long timeout)
 {
 	struct balloon_reporting *reporting = &vb->reporting;
 	unsigned long end = jiffies + timeout;

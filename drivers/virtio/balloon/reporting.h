@@ -17,14 +17,14 @@ struct virtio_balloon;
  * struct balloon_reporting_queue - where free memory is shown to
  * @stream: what is on its way; without a queue where the feature was not negotiated
  * @nr_sg: blocks that are posted together at most; 0 if none may be; under the gate
- * @elements: that the host has answered; written by the kernel's worker
+ * @buffers: that the host has answered; written by the kernel's worker
  * @blocks: blocks in them; likewise
  * @pages: pages of these; likewise
  */
 struct balloon_reporting_queue {
 	struct balloon_stream stream;
 	unsigned int nr_sg;
-	u64 elements;
+	u64 buffers;
 	u64 blocks;
 	u64 pages;
 };
@@ -39,9 +39,9 @@ struct balloon_reporting_queue {
  * @reports: the reporting queue
  * @hints: the hint queue
  * @to: that of the two where @requests are; written under @gate
- * @requests: what is under way: one element of reports, or one for each block of hints
+ * @requests: what is under way: one buffer of reports, or one for each block of hints
  * @nr_sg: blocks in them
- * @nr_left: elements that the host has not answered
+ * @nr_left: buffers that the host has not answered
  * @notes: how often the kernel's notes were erased or a round begun; hint.c's worker
  * @shown_notes: and when the kernel showed what is under way
  * @registered: the kernel knows @info; the driver core's callbacks, or hint.c's worker
@@ -49,7 +49,7 @@ struct balloon_reporting_queue {
  * @held: the system is about to sleep
  * @hinting: blocks go to the hint queue
  * @named: what was free was hinted, and the notes are not erased since; hint.c's
- * @stale: the device may have another command than the one that is hinted for; hint.c's
+ * @command_changed: the device may have another command than the one that is hinted for; hint.c's
  * @pass: runs passes
  * @passes_left: as many at most, until one brings nothing
  * @refused: blocks were not sent since passes began; the kernel's worker
@@ -77,7 +77,7 @@ struct balloon_reporting {
 	bool held;
 	bool hinting;
 	bool named;
-	bool stale;
+	bool command_changed;
 	struct balloon_work pass;
 	unsigned int passes_left;
 	bool refused;
@@ -93,7 +93,7 @@ int balloon_reporting_start(struct virtio_balloon *vb);
 void balloon_reporting_stop(struct virtio_balloon *vb);
 void balloon_reporting_release(struct virtio_balloon *vb);
 void balloon_reporting_hold(struct virtio_balloon *vb, bool hold);
-bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout);
+bool balloon_reporting_completed(struct virtio_balloon *vb, unsigned long timeout);
 int balloon_reporting_now(struct virtio_balloon *vb);
 void balloon_reporting_begin_passes(struct virtio_balloon *vb);
 
@@ -110,7 +110,7 @@ static inline void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
 {
 }
 
-static inline bool balloon_reporting_answered(struct virtio_balloon *vb, unsigned long timeout)
+static inline bool balloon_reporting_completed(struct virtio_balloon *vb, unsigned long timeout)
 {
 	return true;
 }

@@ -79,19 +79,19 @@ static void size_read_target(struct virtio_balloon *vb)
 	/* A change that comes from here on sets the flag again. */
 	smp_mb();
 	target = balloon_4k_to_pages(balloon_config_target(vb), PAGE_SHIFT);
-	balloon_resync_target_read(vb, target == size->target);
+	balloon_reannounce_target_read(vb, target == size->target);
 	if (target == size->target)
 		return;
 	balloon_event(vb, BALLOON_EVENT_TARGET, target, size->target);
 	WRITE_ONCE(size->target, target);
 	size->target_at = ktime_get();
-	balloon_shortage_forget(vb);
+	balloon_pressure_forget(vb);
 }
 
 /* What the host is told of again, and is in the balloon all the time. */
 static unsigned long size_announcing(struct virtio_balloon *vb)
 {
-	return vb->pages.inflate.nr_pages_again + balloon_discard_announcing(vb);
+	return vb->pages.inflate.nr_pages_reannounced + balloon_discard_announcing(vb);
 }
 
 /* Tells the device how large the balloon is; not at every step. */
@@ -144,19 +144,19 @@ static void size_told(struct virtio_balloon *vb)
 	size->logged_4k = size->actual_4k;
 }
 
-static enum balloon_size_state size_shortage(struct virtio_balloon *vb)
+static enum balloon_size_state size_no_memory(struct virtio_balloon *vb)
 {
-	return vb->shortage.at_floor ? BALLOON_SIZE_FLOOR : BALLOON_SIZE_NO_MEMORY;
+	return vb->pressure.at_floor ? BALLOON_SIZE_FLOOR : BALLOON_SIZE_NO_MEMORY;
 }
 
 static enum balloon_size_state size_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	long rc;
 
-	if (balloon_shortage_oom_pause(vb))
+	if (balloon_pressure_oom_pause(vb))
 		return BALLOON_SIZE_OOM;
-	if (balloon_shortage_pausing(vb))
-		return size_shortage(vb);
+	if (balloon_pressure_pausing(vb))
+		return size_no_memory(vb);
 	/*
 	 * A page whose deflation the host has not seen yet may be among those
 	 * that are inflated next: the host must not mistake their order.
@@ -164,16 +164,16 @@ static enum balloon_size_state size_inflate(struct virtio_balloon *vb, unsigned 
 	if (balloon_pages_deflating(vb))
 		return BALLOON_SIZE_IDLE;
 
-	nr_pages = balloon_shortage_room(vb, nr_pages);
+	nr_pages = balloon_pressure_room(vb, nr_pages);
 	rc = nr_pages ? balloon_inflate(vb, nr_pages) : -ENOMEM;
 	if (rc == -EBUSY)
 		return BALLOON_SIZE_IDLE;
 	if (rc == -ENOMEM) {
-		balloon_shortage_begin(vb, !nr_pages, vb->size.target);
-		return size_shortage(vb);
+		balloon_pressure_begin(vb, !nr_pages, vb->size.target);
+		return size_no_memory(vb);
 	}
 	if (rc > 0)
-		balloon_shortage_end(vb);
+		balloon_pressure_end(vb);
 	return BALLOON_SIZE_INFLATING;
 }
 
@@ -205,12 +205,12 @@ static enum balloon_size_state size_step(struct virtio_balloon *vb)
 	unsigned long coming = balloon_inflating(vb) - size_announcing(vb);
 
 	if (READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT)
-		balloon_resync_end(vb);
+		balloon_reannounce_end(vb);
 	/* First what another life of the machine has left behind. */
-	if (balloon_pages_stale(vb))
-		return balloon_pages_release_stale(vb) ?
+	if (balloon_pages_orphaned(vb))
+		return balloon_pages_release_orphaned(vb) ?
 			BALLOON_SIZE_DEFLATING : BALLOON_SIZE_ISOLATED;
-	if (balloon_resync_put_back(vb))
+	if (balloon_reannounce_put_back(vb))
 		return BALLOON_SIZE_RESYNCING;
 	switch (READ_ONCE(vb->size.hold)) {
 	case BALLOON_HOLD_STILL:
@@ -222,15 +222,15 @@ static enum balloon_size_state size_step(struct virtio_balloon *vb)
 		break;
 	}
 	if (have > target || have + coming < target)
-		balloon_resync_end(vb);
+		balloon_reannounce_end(vb);
 	if (have > target)
 		return size_deflate(vb, have - target);
 	if (have + coming < target)
 		return size_inflate(vb, target - have - coming);
-	balloon_shortage_forget(vb);
+	balloon_pressure_forget(vb);
 	if (have == target && target == vb->size.target)
 		size_reached(vb);
-	if (balloon_resync_due(vb, balloon_hint_recent(vb)) && balloon_resync_step(vb))
+	if (balloon_reannounce_due(vb, balloon_hint_recent(vb)) && balloon_reannounce_step(vb))
 		return BALLOON_SIZE_RESYNCING;
 	return BALLOON_SIZE_IDLE;
 }
@@ -267,7 +267,7 @@ static enum balloon_size_state size_waiting(struct virtio_balloon *vb)
 {
 	if (balloon_pages_deflating(vb))
 		return BALLOON_SIZE_DEFLATING;
-	if (vb->resync.active)
+	if (vb->reannounce.active)
 		return BALLOON_SIZE_RESYNCING;
 	if (balloon_inflating(vb))
 		return BALLOON_SIZE_INFLATING;
@@ -282,17 +282,17 @@ static unsigned long size_pause(struct virtio_balloon *vb, enum balloon_size_sta
 	if (state == BALLOON_SIZE_ISOLATED)
 		return BALLOON_ISOLATED_RETRY;
 	if (state == BALLOON_SIZE_NO_MEMORY || state == BALLOON_SIZE_FLOOR)
-		return balloon_shortage_pause(vb);
+		return balloon_pressure_pause(vb);
 	if (state == BALLOON_SIZE_OOM)
-		return balloon_shortage_oom_pause(vb);
-	if (vb->size.awaiting || vb->resync.suspected)
+		return balloon_pressure_oom_pause(vb);
+	if (vb->size.awaiting || vb->reannounce.suspected)
 		return BALLOON_TICK;
 	return MAX_SCHEDULE_TIMEOUT;
 }
 
 static void size_plan(struct virtio_balloon *vb, enum balloon_size_state state)
 {
-	unsigned long pause = min(size_pause(vb, state), balloon_resync_pause(vb));
+	unsigned long pause = min(size_pause(vb, state), balloon_reannounce_pause(vb));
 
 	if (pause != MAX_SCHEDULE_TIMEOUT)
 		balloon_work_plan(&vb->worker, pause);
@@ -342,7 +342,7 @@ static void balloon_size_work(struct work_struct *work)
 	enum balloon_size_state state;
 	bool answered = false;
 
-	balloon_take_restart(vb, balloon_floor(vb));
+	balloon_alloc_restart(vb, balloon_floor(vb));
 	do {
 		WRITE_ONCE(vb->worker.interrupted, false);
 		/* What is changed from here on interrupts what follows. */
@@ -408,7 +408,7 @@ int balloon_size_start(struct virtio_balloon *vb)
 	size_publish(vb, true);
 	size->actual_when = jiffies;
 	size->awaiting = false;
-	balloon_resync_start(vb);
+	balloon_reannounce_start(vb);
 	size_set_state(vb, BALLOON_SIZE_IDLE);
 	WRITE_ONCE(size->target_changed, true);
 	balloon_work_start(&vb->worker);
@@ -425,6 +425,6 @@ int balloon_size_start(struct virtio_balloon *vb)
 void balloon_size_stop(struct virtio_balloon *vb)
 {
 	balloon_work_stop(&vb->worker);
-	balloon_resync_end(vb);
+	balloon_reannounce_end(vb);
 	pm_relax(&vb->vdev->dev);
 }

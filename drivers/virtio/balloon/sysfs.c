@@ -60,7 +60,7 @@ SHOW_PAGES(floor, balloon_floor(vb));
 SHOW_WORD(state, balloon_state_names[READ_ONCE(vb->size.state)]);
 SHOW_WORD(inflate, balloon_inflate_mode_name(balloon_inflate_mode(vb)));
 SHOW_WORD(inflate_reason, balloon_inflate_mode_reason(vb));
-SHOW_WORD(take, balloon_take_name());
+SHOW_WORD(take, balloon_alloc_name());
 SHOW_PAGES(element, balloon_batch_nr_pages_max(vb));
 SHOW_PAGES(whole_blocks, atomic_long_read(&vb->blocks.nr_pages));
 SHOW(hint_held, "%llu", hint_held(vb));
@@ -97,7 +97,7 @@ static ssize_t resync_store(struct device *dev, struct device_attribute *attr, c
 	ssize_t ret = asked(buf, count);
 
 	if (ret >= 0)
-		balloon_resync_request(balloon_of(dev));
+		balloon_reannounce_request(balloon_of(dev));
 	return ret;
 }
 static DEVICE_ATTR_WO(resync);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What inflating leaves to the guest, and when it pauses, see shortage.c.
+ * What inflating leaves to the guest, and when it pauses, see pressure.c.
  */
-#ifndef BALLOON_SHORTAGE_H
-#define BALLOON_SHORTAGE_H
+#ifndef BALLOON_PRESSURE_H
+#define BALLOON_PRESSURE_H
 
 #include <linux/ratelimit.h>
 
 struct virtio_balloon;
 
 /**
- * struct balloon_shortage - why inflating pauses, and until when
+ * struct balloon_pressure - why inflating pauses, and until when
  * @ram: pages the guest had when the device was found, and what was plugged and
  *	 unplugged since then; the memory notifier's
  * @memory_came: some came online; set by the memory notifier, cleared by the worker
@@ -25,7 +25,7 @@ struct virtio_balloon;
  *
  * The size worker's, but for what the notifiers write.
  */
-struct balloon_shortage {
+struct balloon_pressure {
 	unsigned long ram;
 	bool memory_came;
 	unsigned int backoff_ms;
@@ -37,21 +37,21 @@ struct balloon_shortage {
 	unsigned int oom_pause_ms;
 };
 
-int balloon_shortage_init(struct virtio_balloon *vb);
-int balloon_shortage_start(struct virtio_balloon *vb);
+int balloon_pressure_init(struct virtio_balloon *vb);
+int balloon_pressure_start(struct virtio_balloon *vb);
 
 unsigned long balloon_floor(struct virtio_balloon *vb);
-unsigned long balloon_shortage_room(struct virtio_balloon *vb, unsigned long nr_pages);
+unsigned long balloon_pressure_room(struct virtio_balloon *vb, unsigned long nr_pages);
 
-bool balloon_shortage_pausing(struct virtio_balloon *vb);
-unsigned long balloon_shortage_pause(struct virtio_balloon *vb);
-void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor, unsigned long nr_wanted);
-void balloon_shortage_end(struct virtio_balloon *vb);
-void balloon_shortage_forget(struct virtio_balloon *vb);
+bool balloon_pressure_pausing(struct virtio_balloon *vb);
+unsigned long balloon_pressure_pause(struct virtio_balloon *vb);
+void balloon_pressure_begin(struct virtio_balloon *vb, bool at_floor, unsigned long nr_wanted);
+void balloon_pressure_end(struct virtio_balloon *vb);
+void balloon_pressure_forget(struct virtio_balloon *vb);
 
-void balloon_shortage_memory(struct virtio_balloon *vb, long nr_pages);
+void balloon_pressure_memory(struct virtio_balloon *vb, long nr_pages);
 
-void balloon_shortage_oom(struct virtio_balloon *vb);
-unsigned long balloon_shortage_oom_pause(struct virtio_balloon *vb);
+void balloon_pressure_oom(struct virtio_balloon *vb);
+unsigned long balloon_pressure_oom_pause(struct virtio_balloon *vb);
 
-#endif /* BALLOON_SHORTAGE_H */
+#endif /* BALLOON_PRESSURE_H */

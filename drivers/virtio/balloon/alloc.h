@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where memory for the balloon comes from, see take.c.
+ * Where memory for the balloon comes from, see alloc.c.
  */
-#ifndef BALLOON_TAKE_H
-#define BALLOON_TAKE_H
+#ifndef BALLOON_ALLOC_H
+#define BALLOON_ALLOC_H
 
 #include <linux/types.h>
 
@@ -13,9 +13,9 @@ struct page;
 struct virtio_balloon;
 
 /**
- * struct balloon_take - how memory is taken from the allocator
+ * struct balloon_alloc - how memory is taken from the allocator
  * @fragments: fragments are taken; otherwise blocks, and pages when there are none
- * @fragment_list: the list of the allocator that they are taken from, see take.c
+ * @fragment_list: the list of the allocator that they are taken from, see alloc.c
  * @fragment_order: the largest order of it that is worth trying
  * @order: likewise for pages when there are no fragments
  * @block_order: likewise for a whole block
@@ -25,7 +25,7 @@ struct virtio_balloon;
  *
  * All of it is the size worker's; @orders is read by anybody.
  */
-struct balloon_take {
+struct balloon_alloc {
 	bool fragments;
 	unsigned int fragment_list;
 	int fragment_order;
@@ -36,13 +36,13 @@ struct balloon_take {
 	struct balloon_histogram orders;
 };
 
-const char *balloon_take_name(void);
-void balloon_take_restart(struct virtio_balloon *vb, unsigned long nr_floor);
-unsigned long balloon_take_spare(gfp_t gfp);
-unsigned long balloon_take_whole(void);
-unsigned int balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
+const char *balloon_alloc_name(void);
+void balloon_alloc_restart(struct virtio_balloon *vb, unsigned long nr_floor);
+unsigned long balloon_alloc_spare(gfp_t gfp);
+unsigned long balloon_alloc_whole(void);
+unsigned int balloon_alloc_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				struct list_head *pages);
-bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages);
-struct page *balloon_take_block(struct virtio_balloon *vb, unsigned long nr_pages);
+bool balloon_alloc_split_block(struct virtio_balloon *vb, struct list_head *pages);
+struct page *balloon_alloc_block(struct virtio_balloon *vb, unsigned long nr_pages);
 
-#endif /* BALLOON_TAKE_H */
+#endif /* BALLOON_ALLOC_H */

@@ -13,7 +13,7 @@
 #include "balloon.h"
 
 /* One line about missing memory in so many seconds, at most. */
-#define BALLOON_SHORTAGE_INTERVAL	(60 * HZ)
+#define BALLOON_PRESSURE_INTERVAL	(60 * HZ)
 
 /* Bytes, or this for the default. */
 #define BALLOON_FLOOR_AUTO	ULLONG_MAX
@@ -66,7 +66,7 @@ unsigned long balloon_floor(struct virtio_balloon *vb)
 	unsigned long long bytes = READ_ONCE(balloon_floor_bytes);
 
 	if (bytes == BALLOON_FLOOR_AUTO)
-		bytes = balloon_default_floor((u64)READ_ONCE(vb->shortage.ram)
+		bytes = balloon_default_floor((u64)READ_ONCE(vb->pressure.ram)
 					      << PAGE_SHIFT);
 	return bytes >> PAGE_SHIFT;
 }
@@ -75,22 +75,22 @@ unsigned long balloon_floor(struct virtio_balloon *vb)
  * MemAvailable without free CMA pages: kernel allocations cannot have those. Where
  * they were all that the floor left, fork() found no memory, and init died.
  */
-static long shortage_available(void)
+static long pressure_available(void)
 {
 	return si_mem_available() - global_zone_page_state(NR_FREE_CMA_PAGES);
 }
 
 /**
- * balloon_shortage_room() - how many of these pages may be taken from the guest
+ * balloon_pressure_room() - how many of these pages may be taken from the guest
  * @vb: the balloon
  * @nr_pages: how many are wanted
  *
  * Context: any.
  * Return: pages; 0 at the floor.
  */
-unsigned long balloon_shortage_room(struct virtio_balloon *vb, unsigned long nr_pages)
+unsigned long balloon_pressure_room(struct virtio_balloon *vb, unsigned long nr_pages)
 {
-	long nr_available = shortage_available();
+	long nr_available = pressure_available();
 
 	return balloon_floor_room(nr_pages, nr_available, balloon_floor(vb), SZ_1M >> PAGE_SHIFT);
 }
@@ -104,94 +104,94 @@ static unsigned long balloon_until(unsigned long when)
 }
 
 /**
- * balloon_shortage_pausing() - whether it is too early for another attempt
+ * balloon_pressure_pausing() - whether it is too early for another attempt
  * @vb: the balloon
  *
  * Context: the size worker.
  * Return: whether it is.
  */
-bool balloon_shortage_pausing(struct virtio_balloon *vb)
+bool balloon_pressure_pausing(struct virtio_balloon *vb)
 {
-	if (READ_ONCE(vb->shortage.memory_came)) {
-		WRITE_ONCE(vb->shortage.memory_came, false);
-		vb->shortage.backoff_ms = 0;
+	if (READ_ONCE(vb->pressure.memory_came)) {
+		WRITE_ONCE(vb->pressure.memory_came, false);
+		vb->pressure.backoff_ms = 0;
 	}
-	return vb->shortage.backoff_ms && balloon_shortage_pause(vb);
+	return vb->pressure.backoff_ms && balloon_pressure_pause(vb);
 }
 
 /**
- * balloon_shortage_pause() - how long until the next attempt
+ * balloon_pressure_pause() - how long until the next attempt
  * @vb: the balloon
  *
  * Context: the size worker.
  * Return: jiffies.
  */
-unsigned long balloon_shortage_pause(struct virtio_balloon *vb)
+unsigned long balloon_pressure_pause(struct virtio_balloon *vb)
 {
-	return balloon_until(vb->shortage.retry_at);
+	return balloon_until(vb->pressure.retry_at);
 }
 
-static void shortage_log(struct virtio_balloon *vb, unsigned long nr_wanted)
+static void pressure_log(struct virtio_balloon *vb, unsigned long nr_wanted)
 {
-	struct balloon_shortage *shortage = &vb->shortage;
+	struct balloon_pressure *pressure = &vb->pressure;
 	u64 have = (u64)balloon_actual(vb) << PAGE_SHIFT;
 	u64 want = (u64)nr_wanted << PAGE_SHIFT;
 
-	if (shortage->logged)
+	if (pressure->logged)
 		return;
-	shortage->logged = true;
-	if (!__ratelimit(&shortage->ratelimit))
+	pressure->logged = true;
+	if (!__ratelimit(&pressure->ratelimit))
 		return;
 	dev_info(&vb->vdev->dev,
 		 "the balloon has %llu of %llu MiB: %s; inflating goes on when there is memory\n",
-		 have >> 20, want >> 20, shortage->at_floor ?
+		 have >> 20, want >> 20, pressure->at_floor ?
 		 "the rest is left to the guest (parameter floor)" :
 		 "no more memory can be reclaimed");
 }
 
 /**
- * balloon_shortage_begin() - an attempt to inflate got nothing
+ * balloon_pressure_begin() - an attempt to inflate got nothing
  * @vb: the balloon
  * @at_floor: because the rest is left to the guest
  * @nr_wanted: the target
  *
  * Context: the size worker.
  */
-void balloon_shortage_begin(struct virtio_balloon *vb, bool at_floor, unsigned long nr_wanted)
+void balloon_pressure_begin(struct virtio_balloon *vb, bool at_floor, unsigned long nr_wanted)
 {
-	struct balloon_shortage *shortage = &vb->shortage;
+	struct balloon_pressure *pressure = &vb->pressure;
 
-	shortage->backoff_ms = balloon_backoff_ms(shortage->backoff_ms);
-	shortage->retry_at = jiffies + msecs_to_jiffies(shortage->backoff_ms);
-	shortage->at_floor = at_floor;
-	shortage_log(vb, nr_wanted);
+	pressure->backoff_ms = balloon_backoff_ms(pressure->backoff_ms);
+	pressure->retry_at = jiffies + msecs_to_jiffies(pressure->backoff_ms);
+	pressure->at_floor = at_floor;
+	pressure_log(vb, nr_wanted);
 }
 
 /**
- * balloon_shortage_end() - an attempt got something: pauses begin anew
+ * balloon_pressure_end() - an attempt got something: pauses begin anew
  * @vb: the balloon
  *
  * Context: the size worker.
  */
-void balloon_shortage_end(struct virtio_balloon *vb)
+void balloon_pressure_end(struct virtio_balloon *vb)
 {
-	vb->shortage.backoff_ms = 0;
+	vb->pressure.backoff_ms = 0;
 }
 
 /**
- * balloon_shortage_forget() - the target is another one, or reached
+ * balloon_pressure_forget() - the target is another one, or reached
  * @vb: the balloon
  *
  * Context: the size worker.
  */
-void balloon_shortage_forget(struct virtio_balloon *vb)
+void balloon_pressure_forget(struct virtio_balloon *vb)
 {
-	vb->shortage.backoff_ms = 0;
-	vb->shortage.logged = false;
+	vb->pressure.backoff_ms = 0;
+	vb->pressure.logged = false;
 }
 
 /**
- * balloon_shortage_memory() - memory has come online, or has gone offline
+ * balloon_pressure_memory() - memory has come online, or has gone offline
  * @vb: the balloon
  * @nr_pages: how much; negative if it has gone
  *
@@ -200,72 +200,72 @@ void balloon_shortage_forget(struct virtio_balloon *vb)
  *
  * Context: the memory notifier, which is serialized by the kernel.
  */
-void balloon_shortage_memory(struct virtio_balloon *vb, long nr_pages)
+void balloon_pressure_memory(struct virtio_balloon *vb, long nr_pages)
 {
-	WRITE_ONCE(vb->shortage.ram, vb->shortage.ram + nr_pages);
+	WRITE_ONCE(vb->pressure.ram, vb->pressure.ram + nr_pages);
 	if (nr_pages > 0)
-		WRITE_ONCE(vb->shortage.memory_came, true);
+		WRITE_ONCE(vb->pressure.memory_came, true);
 }
 
 /**
- * balloon_shortage_oom() - the guest ran out of memory and got some back
+ * balloon_pressure_oom() - the guest ran out of memory and got some back
  * @vb: the balloon
  *
  * Holds inflating back, for longer each time it happens again soon after.
  *
  * Context: the OOM notifier; one thread at a time.
  */
-void balloon_shortage_oom(struct virtio_balloon *vb)
+void balloon_pressure_oom(struct virtio_balloon *vb)
 {
-	struct balloon_shortage *shortage = &vb->shortage;
-	unsigned long pause = msecs_to_jiffies(shortage->oom_pause_ms);
+	struct balloon_pressure *pressure = &vb->pressure;
+	unsigned long pause = msecs_to_jiffies(pressure->oom_pause_ms);
 
-	if (time_after(jiffies, shortage->oom_until + pause))
-		shortage->oom_pause_ms = 0;
+	if (time_after(jiffies, pressure->oom_until + pause))
+		pressure->oom_pause_ms = 0;
 	/* One shortage asks many times within its pause. */
-	if (!shortage->oom_pause_ms || time_after_eq(jiffies, shortage->oom_until))
-		shortage->oom_pause_ms = balloon_oom_pause_ms(shortage->oom_pause_ms);
-	WRITE_ONCE(shortage->oom_until, jiffies + msecs_to_jiffies(shortage->oom_pause_ms));
+	if (!pressure->oom_pause_ms || time_after_eq(jiffies, pressure->oom_until))
+		pressure->oom_pause_ms = balloon_oom_pause_ms(pressure->oom_pause_ms);
+	WRITE_ONCE(pressure->oom_until, jiffies + msecs_to_jiffies(pressure->oom_pause_ms));
 }
 
 /**
- * balloon_shortage_oom_pause() - how long inflating rests after an OOM
+ * balloon_pressure_oom_pause() - how long inflating rests after an OOM
  * @vb: the balloon
  *
  * Context: any.
  * Return: jiffies.
  */
-unsigned long balloon_shortage_oom_pause(struct virtio_balloon *vb)
+unsigned long balloon_pressure_oom_pause(struct virtio_balloon *vb)
 {
-	return balloon_until(READ_ONCE(vb->shortage.oom_until));
+	return balloon_until(READ_ONCE(vb->pressure.oom_until));
 }
 
 /**
- * balloon_shortage_init() - learn how much memory the guest has
+ * balloon_pressure_init() - learn how much memory the guest has
  * @vb: the balloon
  *
  * Context: probe.
  * Return: 0.
  */
-int balloon_shortage_init(struct virtio_balloon *vb)
+int balloon_pressure_init(struct virtio_balloon *vb)
 {
-	ratelimit_state_init(&vb->shortage.ratelimit, BALLOON_SHORTAGE_INTERVAL, 1);
-	ratelimit_set_flags(&vb->shortage.ratelimit, RATELIMIT_MSG_ON_RELEASE);
-	vb->shortage.ram = totalram_pages();
+	ratelimit_state_init(&vb->pressure.ratelimit, BALLOON_PRESSURE_INTERVAL, 1);
+	ratelimit_set_flags(&vb->pressure.ratelimit, RATELIMIT_MSG_ON_RELEASE);
+	vb->pressure.ram = totalram_pages();
 	return 0;
 }
 
 /**
- * balloon_shortage_start() - no pause is known yet
+ * balloon_pressure_start() - no pause is known yet
  * @vb: the balloon
  *
  * Context: after DRIVER_OK.
  * Return: 0.
  */
-int balloon_shortage_start(struct virtio_balloon *vb)
+int balloon_pressure_start(struct virtio_balloon *vb)
 {
-	balloon_shortage_forget(vb);
-	vb->shortage.oom_pause_ms = 0;
-	vb->shortage.oom_until = jiffies;
+	balloon_pressure_forget(vb);
+	vb->pressure.oom_pause_ms = 0;
+	vb->pressure.oom_until = jiffies;
 	return 0;
 }

@@ -51,50 +51,50 @@
 #define BALLOON_FRAGMENT_STOCK	BIT(BALLOON_BLOCK_ORDER_MIN)
 
 /* Single pages that are allocated in one go: an array of them fits the stack. */
-#define BALLOON_TAKE_BULK	32U
+#define BALLOON_ALLOC_BULK	32U
 
-static const char * const balloon_take_names[] = { "fragments", "blocks", NULL };
+static const char * const balloon_alloc_names[] = { "fragments", "blocks", NULL };
 
-enum { BALLOON_TAKE_FRAGMENTS, BALLOON_TAKE_BLOCKS };
+enum { BALLOON_ALLOC_FRAGMENTS, BALLOON_ALLOC_BLOCKS };
 
-static struct balloon_choice balloon_take_first = { balloon_take_names, BALLOON_TAKE_FRAGMENTS };
+static struct balloon_choice balloon_alloc_first = { balloon_alloc_names, BALLOON_ALLOC_FRAGMENTS };
 
-module_param_cb(take, &balloon_choice_ops, &balloon_take_first, 0644);
+module_param_cb(take, &balloon_choice_ops, &balloon_alloc_first, 0644);
 MODULE_PARM_DESC(take,
 		 "Which free memory goes first: 'fragments' (default: pieces smaller than a huge page, so that the guest keeps its huge pages and the host gets memory that it really holds) or 'blocks' (for hosts that back the guest with hugetlbfs, which get back whole huge pages only)");
 
 /**
- * balloon_take_name() - which memory goes first, in a word
+ * balloon_alloc_name() - which memory goes first, in a word
  *
  * Context: any.
  */
-const char *balloon_take_name(void)
+const char *balloon_alloc_name(void)
 {
-	return balloon_take_names[balloon_choice(&balloon_take_first)];
+	return balloon_alloc_names[balloon_choice(&balloon_alloc_first)];
 }
 
 /**
- * balloon_take_restart() - look for fragments and for the largest blocks again
+ * balloon_alloc_restart() - look for fragments and for the largest blocks again
  * @vb: the balloon
  * @nr_floor: pages that whole blocks leave where the kernel needs them
  *
  * Context: the size worker.
  */
-void balloon_take_restart(struct virtio_balloon *vb, unsigned long nr_floor)
+void balloon_alloc_restart(struct virtio_balloon *vb, unsigned long nr_floor)
 {
-	vb->take.nr_floor = nr_floor;
-	vb->take.fragments = balloon_choice(&balloon_take_first) == BALLOON_TAKE_FRAGMENTS;
-	vb->take.fragment_list = 0;
-	vb->take.fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
-	vb->take.order = BALLOON_BLOCK_ORDER_MIN;
-	vb->take.block_order = BALLOON_BLOCK_ORDER_MAX;
+	vb->alloc.nr_floor = nr_floor;
+	vb->alloc.fragments = balloon_choice(&balloon_alloc_first) == BALLOON_ALLOC_FRAGMENTS;
+	vb->alloc.fragment_list = 0;
+	vb->alloc.fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
+	vb->alloc.order = BALLOON_BLOCK_ORDER_MIN;
+	vb->alloc.block_order = BALLOON_BLOCK_ORDER_MAX;
 }
 
 /*
  * What allocations with these flags may take of a zone before the kernel would begin to
  * reclaim there, in pages. Memory for CMA is free for others only as long as they move.
  */
-static unsigned long take_zone_spare(struct zone *zone, enum zone_type highest, bool movable)
+static unsigned long alloc_zone_spare(struct zone *zone, enum zone_type highest, bool movable)
 {
 	unsigned long nr_free = zone_page_state(zone, NR_FREE_PAGES);
 	unsigned long nr_kept = high_wmark_pages(zone) + zone->lowmem_reserve[highest];
@@ -104,19 +104,19 @@ static unsigned long take_zone_spare(struct zone *zone, enum zone_type highest, 
 	return nr_free > nr_kept ? nr_free - nr_kept : 0;
 }
 
-static unsigned long take_node_spare(int node, gfp_t gfp)
+static unsigned long alloc_node_spare(int node, gfp_t gfp)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
 	enum zone_type i, highest = gfp_zone(gfp);
 	unsigned long nr = 0;
 
 	for (i = 0; i <= highest; i++)
-		nr += take_zone_spare(&zones[i], highest, !!(gfp & __GFP_MOVABLE));
+		nr += alloc_zone_spare(&zones[i], highest, !!(gfp & __GFP_MOVABLE));
 	return nr;
 }
 
 /**
- * balloon_take_spare() - free memory that the kernel does not want to keep
+ * balloon_alloc_spare() - free memory that the kernel does not want to keep
  * @gfp: flags of the allocations that may take it
  *
  * Not that of zones which such allocations cannot have.
@@ -124,23 +124,23 @@ static unsigned long take_node_spare(int node, gfp_t gfp)
  * Context: any.
  * Return: pages.
  */
-unsigned long balloon_take_spare(gfp_t gfp)
+unsigned long balloon_alloc_spare(gfp_t gfp)
 {
 	unsigned long nr = 0;
 	int node;
 
 	for_each_online_node(node)
-		nr += take_node_spare(node, gfp);
+		nr += alloc_node_spare(node, gfp);
 	return nr;
 }
 
 /**
- * balloon_take_whole() - free memory in whole blocks
+ * balloon_alloc_whole() - free memory in whole blocks
  *
  * Context: any.
  * Return: pages.
  */
-unsigned long balloon_take_whole(void)
+unsigned long balloon_alloc_whole(void)
 {
 	unsigned long nr = 0;
 	int node, order, i;
@@ -158,25 +158,25 @@ unsigned long balloon_take_whole(void)
  * Begin with the node that has most to spare now. Where it has no block of the wanted
  * size, or no page, the others are asked as well.
  */
-static void take_choose_node(struct virtio_balloon *vb, gfp_t gfp)
+static void alloc_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 {
 	unsigned long nr, most = 0;
 	int node;
 
-	vb->take.node = NUMA_NO_NODE;
+	vb->alloc.node = NUMA_NO_NODE;
 	if (num_node_state(N_MEMORY) == 1)
 		return;
 	for_each_node_state(node, N_MEMORY) {
-		nr = take_node_spare(node, gfp);
+		nr = alloc_node_spare(node, gfp);
 		if (nr > most) {
 			most = nr;
-			vb->take.node = node;
+			vb->alloc.node = node;
 		}
 	}
 }
 
 /* Whether the device can name a block; frees it if not. */
-static bool take_fits(struct page *page, unsigned int order)
+static bool alloc_fits(struct page *page, unsigned int order)
 {
 	if (balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1, PAGE_SHIFT))
 		return true;
@@ -188,14 +188,14 @@ static bool take_fits(struct page *page, unsigned int order)
  * Counts what was allocated, splits it into pages and adds them to a list. Nothing if it
  * is none, or if the device cannot name it. Returns how many pages there are.
  */
-static unsigned int take_accept(struct balloon_take *take, struct page *page,
+static unsigned int alloc_accept(struct balloon_alloc *alloc, struct page *page,
 				unsigned int order, struct list_head *pages)
 {
 	unsigned int i;
 
-	if (!page || !take_fits(page, order))
+	if (!page || !alloc_fits(page, order))
 		return 0;
-	balloon_histogram_count(&take->orders, order);
+	balloon_histogram_count(&alloc->orders, order);
 	if (order)
 		split_page(page, order);
 	for (i = 0; i < 1U << order; i++)
@@ -223,7 +223,7 @@ static const struct balloon_fragment_list {
 };
 
 /* The flags by which the allocator starts with this zone. */
-static gfp_t take_zone_gfp(enum zone_type zone)
+static gfp_t alloc_zone_gfp(enum zone_type zone)
 {
 	switch (zone) {
 #ifdef CONFIG_ZONE_DMA
@@ -250,7 +250,7 @@ static gfp_t take_zone_gfp(enum zone_type zone)
  * the kernel's locks: a wrong guess costs a few blocks. Per-CPU lists do not count. They
  * are refilled from blocks when they are empty, and would never be.
  */
-static bool take_has_fragment(struct zone *zone, unsigned int order,
+static bool alloc_has_fragment(struct zone *zone, unsigned int order,
 			      const struct balloon_fragment_list *list)
 {
 	struct free_area *area = &zone->free_area[order];
@@ -262,41 +262,41 @@ static bool take_has_fragment(struct zone *zone, unsigned int order,
 }
 
 /* Allocates one fragment, or of single pages several; returns how many pages. */
-static unsigned int take_alloc(struct balloon_take *take, gfp_t gfp, int node,
+static unsigned int alloc_piece_of(struct balloon_alloc *alloc, gfp_t gfp, int node,
 			       unsigned int order, unsigned int nr_room,
 			       struct list_head *pages)
 {
-	struct page *bulk[BALLOON_TAKE_BULK] = {};
+	struct page *bulk[BALLOON_ALLOC_BULK] = {};
 	unsigned int i, nr;
 
 	if (order)
-		return take_accept(take, alloc_pages_node(node, gfp, order), order, pages);
-	nr = balloon_compat_alloc_bulk(gfp, node, min(nr_room, BALLOON_TAKE_BULK), bulk);
+		return alloc_accept(alloc, alloc_pages_node(node, gfp, order), order, pages);
+	nr = balloon_compat_alloc_bulk(gfp, node, min(nr_room, BALLOON_ALLOC_BULK), bulk);
 	nr_room = 0;
 	for (i = 0; i < nr; i++)
-		nr_room += take_accept(take, bulk[i], 0, pages);
+		nr_room += alloc_accept(alloc, bulk[i], 0, pages);
 	return nr_room;
 }
 
-static unsigned int take_zone_fragment(struct balloon_take *take,
+static unsigned int alloc_zone_fragment(struct balloon_alloc *alloc,
 				       struct zone *zone, unsigned int nr_room,
 				       struct list_head *pages)
 {
-	const struct balloon_fragment_list *list = &balloon_fragment_lists[take->fragment_list];
-	unsigned int order = min_t(unsigned int, take->fragment_order, ilog2(nr_room));
+	const struct balloon_fragment_list *list = &balloon_fragment_lists[alloc->fragment_list];
+	unsigned int order = min_t(unsigned int, alloc->fragment_order, ilog2(nr_room));
 	enum zone_type highest = gfp_zone(BALLOON_GFP_MOVABLE);
-	gfp_t gfp = list->gfp | take_zone_gfp(zone_idx(zone));
+	gfp_t gfp = list->gfp | alloc_zone_gfp(zone_idx(zone));
 
 	/* ZONE_MOVABLE has nothing for allocations that are not movable. */
 	if (gfp_zone(gfp) < zone_idx(zone) ||
-	    !take_has_fragment(zone, take->fragment_order, list) ||
-	    take_zone_spare(zone, highest, true) < nr_room)
+	    !alloc_has_fragment(zone, alloc->fragment_order, list) ||
+	    alloc_zone_spare(zone, highest, true) < nr_room)
 		return 0;
-	return take_alloc(take, gfp | __GFP_THISNODE | BALLOON_GFP_COMMON,
+	return alloc_piece_of(alloc, gfp | __GFP_THISNODE | BALLOON_GFP_COMMON,
 			  zone_to_nid(zone), order, nr_room, pages);
 }
 
-static unsigned int take_node_fragment(struct balloon_take *take, int node, unsigned int nr_room,
+static unsigned int alloc_node_fragment(struct balloon_alloc *alloc, int node, unsigned int nr_room,
 				       struct list_head *pages)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
@@ -304,105 +304,105 @@ static unsigned int take_node_fragment(struct balloon_take *take, int node, unsi
 	int i;
 
 	for (i = MAX_NR_ZONES - 1; i >= 0 && !nr; i--)
-		nr = take_zone_fragment(take, &zones[i], nr_room, pages);
+		nr = alloc_zone_fragment(alloc, &zones[i], nr_room, pages);
 	return nr;
 }
 
 /* The next order down, then the next list; false when all were tried. */
-static bool take_next_fragments(struct balloon_take *take)
+static bool alloc_next_fragments(struct balloon_alloc *alloc)
 {
-	if (--take->fragment_order >= balloon_fragment_lists[take->fragment_list].min_order)
+	if (--alloc->fragment_order >= balloon_fragment_lists[alloc->fragment_list].min_order)
 		return true;
-	take->fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
-	return ++take->fragment_list < ARRAY_SIZE(balloon_fragment_lists);
+	alloc->fragment_order = BALLOON_BLOCK_ORDER_MIN - 1;
+	return ++alloc->fragment_list < ARRAY_SIZE(balloon_fragment_lists);
 }
 
 /* Fragments of the chosen node if it has one. */
-static unsigned int take_fragments(struct balloon_take *take, unsigned int nr_room,
+static unsigned int alloc_fragments(struct balloon_alloc *alloc, unsigned int nr_room,
 				   struct list_head *pages)
 {
 	unsigned int nr = 0;
 	int node;
 
 	do {
-		if (take->node != NUMA_NO_NODE)
-			nr = take_node_fragment(take, take->node, nr_room, pages);
+		if (alloc->node != NUMA_NO_NODE)
+			nr = alloc_node_fragment(alloc, alloc->node, nr_room, pages);
 		if (nr)
 			return nr;
 		for_each_node_state(node, N_MEMORY) {
-			nr = take_node_fragment(take, node, nr_room, pages);
+			nr = alloc_node_fragment(alloc, node, nr_room, pages);
 			if (nr)
 				return nr;
 		}
-	} while (take_next_fragments(take));
-	take->fragments = false;
+	} while (alloc_next_fragments(alloc));
+	alloc->fragments = false;
 	return 0;
 }
 
 /* A piece of the wanted order, or the largest below that is to be had. */
-static unsigned int take_piece(struct balloon_take *take, unsigned int nr_room,
+static unsigned int alloc_piece(struct balloon_alloc *alloc, unsigned int nr_room,
 			       struct list_head *pages)
 {
 	unsigned int order;
 	struct page *page;
 
 	for (;;) {
-		order = min_t(unsigned int, take->order, ilog2(nr_room));
-		page = alloc_pages_node(take->node, order ? BALLOON_GFP_MOVABLE :
+		order = min_t(unsigned int, alloc->order, ilog2(nr_room));
+		page = alloc_pages_node(alloc->node, order ? BALLOON_GFP_MOVABLE :
 					BALLOON_GFP_PAGE, order);
 		if (page || !order)
-			return take_accept(take, page, order, pages);
-		take->order = order - 1;
+			return alloc_accept(alloc, page, order, pages);
+		alloc->order = order - 1;
 	}
 }
 
 /**
- * balloon_take_pages() - memory in pages that can be moved
+ * balloon_alloc_pages() - memory in pages that can be moved
  * @vb: the balloon
  * @nr_room: pages at most
  * @pages: where they go, linked by lru; those of a block or fragment in ascending order
  *
- * Fragments as long as @vb->take.fragments is set. It is cleared, and nothing returned,
+ * Fragments as long as @vb->alloc.fragments is set. It is cleared, and nothing returned,
  * when there are no more; then one block, or what there is. An order that is not to be
- * had is not tried again before balloon_take_restart().
+ * had is not tried again before balloon_alloc_restart().
  *
  * Context: the size worker, without locks: single pages are reclaimed for, and
  *	    reclaim may come back to the balloon.
  * Return: how many pages; 0 if there are none that the device could name.
  */
-unsigned int balloon_take_pages(struct virtio_balloon *vb, unsigned int nr_room,
+unsigned int balloon_alloc_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				struct list_head *pages)
 {
-	take_choose_node(vb, BALLOON_GFP_MOVABLE);
-	return vb->take.fragments ? take_fragments(&vb->take, nr_room, pages) :
-		take_piece(&vb->take, nr_room, pages);
+	alloc_choose_node(vb, BALLOON_GFP_MOVABLE);
+	return vb->alloc.fragments ? alloc_fragments(&vb->alloc, nr_room, pages) :
+		alloc_piece(&vb->alloc, nr_room, pages);
 }
 
 /**
- * balloon_take_split_block() - a block of BALLOON_BLOCK_ORDER_MIN in pages
+ * balloon_alloc_split_block() - a block of BALLOON_BLOCK_ORDER_MIN in pages
  * @vb: the balloon
  * @pages: where they go, linked by lru in ascending order
  *
  * Context: the size worker.
  * Return: whether there was one.
  */
-bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages)
+bool balloon_alloc_split_block(struct virtio_balloon *vb, struct list_head *pages)
 {
 	const unsigned int order = BALLOON_BLOCK_ORDER_MIN;
-	struct balloon_take *take = &vb->take;
+	struct balloon_alloc *alloc = &vb->alloc;
 	struct page *block;
 
-	if (take->order < order)
+	if (alloc->order < order)
 		return false;
-	take_choose_node(vb, BALLOON_GFP_MOVABLE);
-	block = alloc_pages_node(take->node, BALLOON_GFP_MOVABLE, order);
+	alloc_choose_node(vb, BALLOON_GFP_MOVABLE);
+	block = alloc_pages_node(alloc->node, BALLOON_GFP_MOVABLE, order);
 	if (!block)
-		take->order = order - 1;
-	return take_accept(take, block, order, pages);
+		alloc->order = order - 1;
+	return alloc_accept(alloc, block, order, pages);
 }
 
 /**
- * balloon_take_block() - the largest block there is, to be kept whole
+ * balloon_alloc_block() - the largest block there is, to be kept whole
  * @vb: the balloon
  * @nr_pages: its size at most
  *
@@ -413,29 +413,29 @@ bool balloon_take_split_block(struct virtio_balloon *vb, struct list_head *pages
  * Return: its first page, whose private field is the order; NULL if there is no
  *	   block of BALLOON_BLOCK_ORDER_MIN or more that may be had.
  */
-struct page *balloon_take_block(struct virtio_balloon *vb, unsigned long nr_pages)
+struct page *balloon_alloc_block(struct virtio_balloon *vb, unsigned long nr_pages)
 {
-	struct balloon_take *take = &vb->take;
+	struct balloon_alloc *alloc = &vb->alloc;
 	unsigned int order;
 	struct page *page;
 
-	take_choose_node(vb, BALLOON_GFP_BLOCK);
+	alloc_choose_node(vb, BALLOON_GFP_BLOCK);
 	for (;;) {
-		order = min_t(unsigned int, take->block_order, ilog2(nr_pages));
+		order = min_t(unsigned int, alloc->block_order, ilog2(nr_pages));
 		if (order < BALLOON_BLOCK_ORDER_MIN)
 			return NULL;
-		if (balloon_take_spare(BALLOON_GFP_BLOCK) < take->nr_floor + (1UL << order)) {
-			take->block_order = order - 1;
+		if (balloon_alloc_spare(BALLOON_GFP_BLOCK) < alloc->nr_floor + (1UL << order)) {
+			alloc->block_order = order - 1;
 			continue;
 		}
-		page = alloc_pages_node(take->node, BALLOON_GFP_BLOCK, order);
+		page = alloc_pages_node(alloc->node, BALLOON_GFP_BLOCK, order);
 		if (page)
 			break;
-		take->block_order = order - 1;
+		alloc->block_order = order - 1;
 	}
-	if (!take_fits(page, order))
+	if (!alloc_fits(page, order))
 		return NULL;
-	balloon_histogram_count(&take->orders, order);
+	balloon_histogram_count(&alloc->orders, order);
 	set_page_private(page, order);
 	return page;
 }
