@@ -6,6 +6,7 @@ balloon's size; the log of events has the story of a resize, and of a night's sl
 """
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_counts(guest, mode):
     assert told <= kicks <= told * 2 + 2, f"QEMU saw {told} notifications, of {kicks}"
     assert told or mode == "range", "QEMU saw no notification"
     assert queues["deflate_requests"] == 0
-    assert queues["inflate_requests"] == queues["inflate_answers"]
+    assert queues["inflate_requests"] == queues["inflate_completions"]
     assert queues["inflate_in_flight"] == 0
     assert (queues["inflate_requests"] * 512 * PAGE >= BALLOON) == (mode != "range")
 
@@ -79,10 +80,10 @@ def test_counts(guest, mode):
     latency = values(guest, "latency")
     answers = {queue: sum(n for name, n in latency.items() if name.startswith(queue + "_"))
                for queue in ("inflate", "reporting")}
-    assert answers["inflate"] == queues["inflate_answers"]
+    assert answers["inflate"] == queues["inflate_completions"]
     # Free memory was reported between the two looks, perhaps.
-    assert answers["reporting"] >= queues["reporting_answers"]
-    assert queues["reporting_answers"] > 0 or mode == "pfn"
+    assert answers["reporting"] >= queues["reporting_completions"]
+    assert queues["reporting_completions"] > 0 or mode == "pfn"
 
     size = values(guest, "size")
     assert size["pages_bytes"] + size["blocks_bytes"] == BALLOON
@@ -140,9 +141,10 @@ def test_tracepoints(guest):
     queues = values(guest, "queues")
     text = guest.check(f"cd {trace.TRACING}; echo 0 > events/virtio_balloon/enable; cat trace", 60)
     asked = re.findall(r"balloon_request: virtio\d+ inflate descriptors=(\d) bytes=(\d+)", text)
-    answered = re.findall(r"balloon_answer: virtio\d+ inflate bytes=(\d+) usecs=(\d+)", text)
+    answered = re.findall(r"balloon_complete: virtio\d+ inflate descriptors=\d bytes=(\d+) usecs=(\d+)", text)
     assert len(asked) == len(answered) == queues["inflate_requests"]
-    assert text.count(" inflate\n") == queues["inflate_kicks"] > 0
+    notified = re.findall(r"balloon_notify: virtio\d+ inflate ", text)
+    assert len(notified) == queues["inflate_kicks"] > 0
     # A page number is 4 bytes.
     assert sum(int(size) for _, size in asked) == BALLOON // PAGE * 4
     assert sum(int(size) for size, _ in answered) == BALLOON // PAGE * 4
@@ -150,7 +152,23 @@ def test_tracepoints(guest):
     formats = guest.check(f"cd {trace.TRACING}/events/virtio_balloon; cat */format")
     assert "{ 2, \"target\" }" in formats and "BALLOON_" not in formats
     assert re.search(rf"balloon_event: virtio\d+ target value={BALLOON // PAGE} other=0", text)
-    assert re.search(r"balloon_state: virtio\d+ before=idle now=inflating", text)
+    # From idle, the first of the states, to inflating, the second.
+    assert re.search(r"balloon_event: virtio\d+ state value=1 other=0", text)
+
+
+def test_totals(guest):
+    """They count each event and each state, and a reset leaves them alone."""
+    before = values(guest, "totals")
+    resized(guest, "auto")
+    counted = Counter(names(guest))
+    after = values(guest, "totals")
+    assert counted["target"] == 1
+    assert after["event_target"] - before["event_target"] >= 1
+    assert after["state_inflating"] - before["state_inflating"] >= 1
+    states = sum(after[name] for name in after if name.startswith("state_"))
+    assert states == after["event_state"]
+    reset(guest)
+    assert values(guest, "totals")["event_target"] == after["event_target"]
 
 
 def test_reading_while_it_works(guest):

@@ -223,7 +223,6 @@ struct page *balloon_blocks_take_any(struct virtio_balloon *vb)
 unsigned long balloon_blocks_release(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	unsigned long freed = 0;
-	struct page *block;
 
 	atomic_inc(&vb->pages.nr_leaving);
 	while (freed < nr_pages) {

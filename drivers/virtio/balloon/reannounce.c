@@ -181,7 +181,8 @@ bool balloon_reannounce_step(struct virtio_balloon *vb)
 		ra->stirred_at = jiffies;
 		return rc > 0;
 	}
-	if (reannounce_missed(vb) && time_before(jiffies, ra->stirred_at + BALLOON_REANNOUNCE_PATIENCE))
+	if (reannounce_missed(vb) &&
+	    time_before(jiffies, ra->stirred_at + BALLOON_REANNOUNCE_PATIENCE))
 		return false;
 	ra->ended = true;
 	ra->ended_at = jiffies;

@@ -103,8 +103,8 @@ static long aside(struct host *h)
 
 	if (host_debugfs(h, "size", text, sizeof(text)) < 0)
 		return -1;
-	line = strstr(text, "aside_bytes ");
-	return line ? atol(line + strlen("aside_bytes ")) / HOST_PAGE : -1;
+	line = strstr(text, "reannounced_bytes ");
+	return line ? atol(line + strlen("reannounced_bytes ")) / HOST_PAGE : -1;
 }
 
 static bool is_aside(struct host *h, void *arg)
