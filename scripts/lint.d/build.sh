@@ -7,6 +7,8 @@ for series in "${all_series[@]}"; do
 	checks+=("w1-$series check_w1 $series")
 	plants+=("w1-$series plant_unused" "w1-$series plant_unprototyped")
 done
+checks+=("layers check_layers 7.2")
+plants+=("layers plant_call_up" "layers plant_include_up")
 # From 6.7 on W=1 of an external module runs kernel-doc, until 6.15.
 plants+=("w1-6.12 plant_undocumented")
 for series in 6.1 7.2; do
@@ -140,4 +142,31 @@ plant_clang_only()
 	}
 	END
 	echo "self-assign"
+}
+
+# No file of the driver calls one above it. The objects are those of W=1.
+check_layers()
+{
+	local series=$1 root tree
+
+	machine_needs binutils
+	root=$(info_get "$series" root)
+	build_tree "layers-$series"
+	in_root_with "$root" "$tree" /src -- nice make --no-print-directory -j"$(nproc)" \
+		-C "$(info_get "$series" kdir)" M=/src modules
+	scripts/lint.d/layers "$tree/drivers/virtio/balloon"
+	build_tree_passed
+}
+
+plant_call_up()
+{
+	sed -i '/^void balloon_queues_reset_counts/,/^{/s/^{/{\n\tballoon_size_start(vb);/' \
+		drivers/virtio/balloon/queue.c
+	echo "queue.c uses balloon_size_start of size.c"
+}
+
+plant_include_up()
+{
+	sed -i '0,/^#include "/s/^#include "/#include "size.h"\n&/' drivers/virtio/balloon/batch.h
+	echo "batch.h includes size.h"
 }

@@ -42,6 +42,16 @@ enum balloon_event {
 	BALLOON_EVENT_NR
 };
 
+/* The queues in the order of the specification, 5.5.2. */
+enum balloon_queue_id {
+	BALLOON_QUEUE_INFLATE,
+	BALLOON_QUEUE_DEFLATE,
+	BALLOON_QUEUE_STATS,
+	BALLOON_QUEUE_HINT,
+	BALLOON_QUEUE_REPORTING,
+	BALLOON_QUEUE_NR
+};
+
 /* Why the balloon is where it is. */
 enum balloon_size_state {
 	BALLOON_SIZE_IDLE,

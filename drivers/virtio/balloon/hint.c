@@ -156,9 +156,12 @@ static void hint_forget_named(struct balloon_hint *hint, bool report)
 {
 	struct virtio_balloon *vb = hint_vb(hint);
 
-	if (vb->reporting.named)
-		balloon_reporting_forget(vb, report);
+	if (!vb->reporting.named)
+		return;
+	balloon_reporting_forget(vb);
 	WRITE_ONCE(vb->reporting.named, false);
+	if (report)
+		balloon_pace_begin(vb, false);
 }
 
 static void hint_end(struct balloon_hint *hint, bool done)
@@ -199,7 +202,7 @@ static void hint_begin_migration(struct balloon_hint *hint)
 	hint->first_round = hint->nr_rounds + 1;
 	hint->nr_before = READ_ONCE(vb->reporting.hints.pages);
 	if (!holding)
-		balloon_reporting_forget(vb, false);
+		balloon_reporting_forget(vb);
 }
 
 static void hint_begin_round(struct balloon_hint *hint, u32 id)
@@ -275,6 +278,12 @@ static bool hint_send(struct balloon_hint *hint, u32 id)
 	return true;
 }
 
+static void hint_begin_passes(struct virtio_balloon *vb)
+{
+	balloon_reporting_hint(vb, true);
+	balloon_pace_begin(vb, true);
+}
+
 static bool hint_start_round(struct balloon_hint *hint)
 {
 	struct virtio_balloon *vb = hint_vb(hint);
@@ -289,7 +298,7 @@ static bool hint_start_round(struct balloon_hint *hint)
 		WRITE_ONCE(hint->state, BALLOON_HINT_FILLING);
 	} else {
 		WRITE_ONCE(vb->reporting.named, true);
-		balloon_reporting_hint(vb, true);
+		hint_begin_passes(vb);
 		WRITE_ONCE(hint->state, BALLOON_HINT_NAMING);
 	}
 	return true;
@@ -317,7 +326,7 @@ static bool hint_named(struct balloon_hint *hint)
 		return false;
 	if (READ_ONCE(vb->reporting.refused) && !balloon_work_interrupted(&hint->work)) {
 		/* Something could not be hinted yet. */
-		balloon_reporting_hint(vb, true);
+		hint_begin_passes(vb);
 		return false;
 	}
 	hint_end_round(hint);

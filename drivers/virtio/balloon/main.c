@@ -36,7 +36,7 @@ static const struct balloon_part balloon_parts[] = {
 #ifdef CONFIG_PAGE_REPORTING
 	PART(reporting, BALLOON_ALWAYS, INIT(reporting), START(reporting), STOP(reporting),
 	     RELEASE(reporting)),
-	PART(pace, VIRTIO_BALLOON_F_REPORTING, INIT(pace), START(pace), STOP(pace)),
+	PART(pace, BALLOON_ALWAYS, INIT(pace), START(pace), STOP(pace)),
 #endif
 	PART(hint, VIRTIO_BALLOON_F_FREE_PAGE_HINT, INIT(hint), START(hint), STOP(hint),
 	     RELEASE(hint), EXIT(hint)),

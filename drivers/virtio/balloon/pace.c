@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When free memory is reported (VIRTIO 1.3, 5.5.6.7).
+ * When the kernel shows free memory to the driver (reporting.c), and that is reported.
  *
  * The kernel reports a sixteenth of what is free 2 s after memory was freed, and so on
  * every 2 s. A guest that has freed memory and leaves it alone gives it back at once; one
@@ -11,6 +11,12 @@
  * free memory has to stand still for twice as long the next time, up to the kernel's 2 s.
  *
  * The tick wakes no processor that is idle: then the kernel's own timer does it.
+ *
+ * The kernel's worker is a delayed work item in a structure of ours, so it can be run at
+ * once. One pass of it brings a sixteenth of each free list, so one follows the other until
+ * a pass brings nothing. Nobody waits for a pass: a work item looks whether it is over.
+ * That needs no dependency between workqueues, and whatever stops the driver finds nothing
+ * that sleeps. Hints need passes, too (hint.c).
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -27,6 +33,14 @@
 /* A change of free memory below this would not fill a buffer. */
 #define BALLOON_PACE_SETTLED	\
 	((unsigned long)PAGE_REPORTING_CAPACITY << BALLOON_BLOCK_ORDER_MIN)
+
+/* Twice as many passes as it takes to show all memory, if meanwhile more is freed. */
+#define BALLOON_PACE_PASSES	32
+/*
+ * Who waits for everything to be reported does so for less than the 120 s after which the
+ * kernel calls a task hung: unbinding waits for him.
+ */
+#define BALLOON_PACE_NOW	(100 * HZ)
 
 /* Milliseconds, or -1: by what the guest does. */
 static int balloon_report_delay = -1;
@@ -56,6 +70,116 @@ static const struct kernel_param_ops balloon_report_delay_ops = {
 module_param_cb(report_delay, &balloon_report_delay_ops, NULL, 0644);
 MODULE_PARM_DESC(report_delay,
 		 "Milliseconds from when memory is freed to when some of it is reported to the host; 'auto' (default): at once when the guest leaves it alone, and at the kernel's pace when it is used again and again");
+
+/* Whether the kernel's worker runs or is about to; not if only its timer does. */
+static bool pace_pass_under_way(struct balloon_reporting *reporting)
+{
+	unsigned int busy = work_busy(&reporting->info.work.work);
+
+	return (busy & WORK_BUSY_RUNNING) ||
+	       ((busy & WORK_BUSY_PENDING) && !timer_pending(&reporting->info.work.timer));
+}
+
+/* Whether the kernel's worker waits for a host that does not answer. */
+static bool pace_stuck(struct balloon_reporting *reporting)
+{
+	struct balloon_queue *queue;
+
+	if (!READ_ONCE(reporting->nr_busy))
+		return false;
+	queue = READ_ONCE(reporting->to)->stream.queue;
+	return balloon_queue_silent(queue) || balloon_queue_broken(queue);
+}
+
+static void pace_pass(struct work_struct *work)
+{
+	struct balloon_reporting *reporting = container_of(to_delayed_work(work),
+							   struct balloon_reporting,
+							   pass.work);
+
+	mutex_lock(&reporting->gate);
+	if (pace_stuck(reporting))
+		WRITE_ONCE(reporting->passes_left, 0);
+	if (reporting->passes_left && !pace_pass_under_way(reporting)) {
+		WRITE_ONCE(reporting->passes_left,
+			   reporting->nr_pass ? reporting->passes_left - 1 : 0);
+		WRITE_ONCE(reporting->nr_pass, 0);
+		if (reporting->passes_left)
+			mod_delayed_work(reporting->wq, &reporting->info.work, 0);
+	}
+	if (reporting->passes_left)
+		balloon_work_plan(&reporting->pass, 1);
+	mutex_unlock(&reporting->gate);
+}
+
+/* Runs passes from now on until one brings nothing. The gate is held. */
+static void pace_begin(struct balloon_reporting *reporting)
+{
+	struct balloon_reporting_queue *to = reporting->hinting ? &reporting->hints :
+								  &reporting->reports;
+
+	balloon_work_start(&reporting->pass);
+	if (!reporting->registered || !reporting->running || reporting->held || !to->nr_sg ||
+	    !balloon_work_running(&reporting->pass))
+		return;
+	WRITE_ONCE(reporting->refused, false);
+	/* As if one had brought something. */
+	WRITE_ONCE(reporting->nr_pass, 1);
+	WRITE_ONCE(reporting->passes_left, BALLOON_PACE_PASSES + 1);
+	balloon_work_kick(&reporting->pass);
+}
+
+/**
+ * balloon_pace_begin() - have the kernel show what is free, now
+ * @vb: the balloon
+ * @hint: for hints; else for reports, unless there is a round of hints
+ *
+ * Context: may sleep for a moment.
+ */
+void balloon_pace_begin(struct virtio_balloon *vb, bool hint)
+{
+	struct balloon_reporting *reporting = &vb->reporting;
+
+	mutex_lock(&reporting->gate);
+	if (reporting->hinting == hint)
+		pace_begin(reporting);
+	mutex_unlock(&reporting->gate);
+}
+
+/**
+ * balloon_pace_now() - report everything that is free
+ * @vb: the balloon
+ *
+ * Returns when the host has it.
+ *
+ * Context: may sleep, for BALLOON_PACE_NOW at most, and for BALLOON_SILENCE after the
+ *	    last answer.
+ * Return: 0; -EOPNOTSUPP without a reporting queue; -EBUSY during a migration with hints,
+ *	   or when something could not be sent; -ETIMEDOUT if the host does not answer;
+ *	   -EINTR for a signal.
+ */
+int balloon_pace_now(struct virtio_balloon *vb)
+{
+	struct balloon_reporting *reporting = &vb->reporting;
+	unsigned long end = jiffies + BALLOON_PACE_NOW;
+	u64 nr_refused = READ_ONCE(reporting->nr_refused);
+
+	if (!reporting->registered || !reporting->reports.nr_sg)
+		return -EOPNOTSUPP;
+	balloon_pace_begin(vb, false);
+	while (READ_ONCE(reporting->passes_left) && !READ_ONCE(reporting->hinting)) {
+		if (time_after(jiffies, end))
+			return -ETIMEDOUT;
+		if (schedule_timeout_interruptible(1) && signal_pending(current))
+			return -EINTR;
+	}
+	if (pace_stuck(reporting))
+		return -ETIMEDOUT;
+	/* What is hinted is not shown again before the migration is over. */
+	return READ_ONCE(reporting->named) || READ_ONCE(reporting->held) ||
+	       !READ_ONCE(reporting->running) ||
+	       READ_ONCE(reporting->nr_refused) != nr_refused ? -EBUSY : 0;
+}
 
 /* Passes have ended: was it worth it? */
 static void pace_judge(struct balloon_pace *pace, u64 nr_reported)
@@ -109,7 +233,7 @@ static void pace_adapt(struct virtio_balloon *vb)
 	if (!passing && pace->is_default && timer_pending(timer) &&
 	    time_before_eq(timer->expires, jiffies + BALLOON_PACE_KERNEL) &&
 	    pace->nr_settled >= pace->patience) {
-		balloon_reporting_begin_passes(vb);
+		balloon_pace_begin(vb, false);
 		pace->passing = true;
 	}
 }
@@ -131,7 +255,7 @@ static void pace_tick(struct work_struct *work)
 }
 
 /**
- * balloon_pace_init() - prepare the tick
+ * balloon_pace_init() - prepare the work items
  * @vb: the balloon
  *
  * Context: probe.
@@ -139,6 +263,7 @@ static void pace_tick(struct work_struct *work)
  */
 int balloon_pace_init(struct virtio_balloon *vb)
 {
+	balloon_work_init(&vb->reporting.pass, vb->wq, pace_pass);
 	balloon_work_init(&vb->pace.tick, vb->wq, pace_tick);
 	/* An idle processor is not woken for it. */
 	INIT_DEFERRABLE_WORK(&vb->pace.tick.work, pace_tick);
@@ -176,4 +301,5 @@ int balloon_pace_start(struct virtio_balloon *vb)
 void balloon_pace_stop(struct virtio_balloon *vb)
 {
 	balloon_work_stop(&vb->pace.tick);
+	balloon_work_stop(&vb->reporting.pass);
 }

@@ -41,6 +41,17 @@ struct balloon_pace {
 int balloon_pace_init(struct virtio_balloon *vb);
 int balloon_pace_start(struct virtio_balloon *vb);
 void balloon_pace_stop(struct virtio_balloon *vb);
+void balloon_pace_begin(struct virtio_balloon *vb, bool hint);
+int balloon_pace_now(struct virtio_balloon *vb);
+#else
+static inline void balloon_pace_begin(struct virtio_balloon *vb, bool hint)
+{
+}
+
+static inline int balloon_pace_now(struct virtio_balloon *vb)
+{
+	return -EOPNOTSUPP;
+}
 #endif
 
 #endif /* BALLOON_PACE_H */

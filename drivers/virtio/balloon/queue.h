@@ -11,21 +11,12 @@
 #include <linux/virtio.h>
 #include <linux/wait.h>
 
+#include "events.h"
 #include "histogram.h"
 #include "work.h"
 
 struct virtio_balloon;
 struct balloon_stream;
-
-/* The queues in the order of the specification, 5.5.2. */
-enum balloon_queue_id {
-	BALLOON_QUEUE_INFLATE,
-	BALLOON_QUEUE_DEFLATE,
-	BALLOON_QUEUE_STATS,
-	BALLOON_QUEUE_HINT,
-	BALLOON_QUEUE_REPORTING,
-	BALLOON_QUEUE_NR
-};
 
 /* A host that has completed nothing for longer than this is called silent. */
 #define BALLOON_SILENCE		(10 * HZ)

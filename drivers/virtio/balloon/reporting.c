@@ -18,12 +18,6 @@
  * because it waits for its worker. Nothing is posted when the driver is stopped or the
  * system is about to sleep.
  *
- * The pace is the driver's. The kernel's worker is a delayed work item in a structure of
- * ours, so it can be run at once. One pass brings a sixteenth of each free list, so one
- * follows the other until a pass brings nothing. Nobody waits for a pass: a work item
- * looks whether it is over. That needs no dependency between workqueues, and whatever
- * stops the driver finds nothing that sleeps.
- *
  * The queues have other users, see discard.c and hint.c. A buffer leaves half of the
  * ring to them. When they fill it a buffer waits for a moment, and is refused then.
  */
@@ -41,14 +35,6 @@
 #define BALLOON_REPORTING_RETRY		(HZ / 50 ?: 1)
 /* The kernel gets its blocks back if there is none for so long. */
 #define BALLOON_REPORTING_ROOM		HZ
-/*
- * Who waits for everything to be reported does so for less than the 120 s after which the
- * kernel calls a task hung: unbinding waits for him.
- */
-#define BALLOON_REPORTING_NOW		(100 * HZ)
-/* Twice as many passes as it takes to show all memory, if meanwhile more is freed. */
-#define BALLOON_REPORTING_PASSES	32
-
 static struct virtio_balloon *reporting_vb(struct balloon_reporting *reporting)
 {
 	return container_of(reporting, struct virtio_balloon, reporting);
@@ -218,115 +204,6 @@ static int reporting_report(struct page_reporting_dev_info *info,
 	return err;
 }
 
-/* Whether the kernel's worker runs or is about to; not if only its timer does. */
-static bool reporting_under_way(struct balloon_reporting *reporting)
-{
-	unsigned int busy = work_busy(&reporting->info.work.work);
-
-	return (busy & WORK_BUSY_RUNNING) ||
-	       ((busy & WORK_BUSY_PENDING) && !timer_pending(&reporting->info.work.timer));
-}
-
-/* Whether the kernel's worker waits for a host that does not answer. */
-static bool reporting_stuck(struct balloon_reporting *reporting)
-{
-	struct balloon_queue *queue;
-
-	if (!READ_ONCE(reporting->nr_busy))
-		return false;
-	queue = READ_ONCE(reporting->to)->stream.queue;
-	return balloon_queue_silent(queue) || balloon_queue_broken(queue);
-}
-
-static void reporting_pass(struct work_struct *work)
-{
-	struct balloon_reporting *reporting = container_of(to_delayed_work(work),
-							   struct balloon_reporting,
-							   pass.work);
-
-	mutex_lock(&reporting->gate);
-	if (reporting_stuck(reporting))
-		WRITE_ONCE(reporting->passes_left, 0);
-	if (reporting->passes_left && !reporting_under_way(reporting)) {
-		WRITE_ONCE(reporting->passes_left,
-			   reporting->nr_pass ? reporting->passes_left - 1 : 0);
-		WRITE_ONCE(reporting->nr_pass, 0);
-		if (reporting->passes_left)
-			mod_delayed_work(reporting->wq, &reporting->info.work, 0);
-	}
-	if (reporting->passes_left)
-		balloon_work_plan(&reporting->pass, 1);
-	mutex_unlock(&reporting->gate);
-}
-
-/* Runs passes from now on until one brings nothing. The gate is held. */
-static void reporting_begin(struct balloon_reporting *reporting)
-{
-	struct balloon_reporting_queue *to = reporting->hinting ? &reporting->hints :
-								  &reporting->reports;
-
-	if (!reporting->registered || !reporting->running || reporting->held || !to->nr_sg ||
-	    !balloon_work_running(&reporting->pass))
-		return;
-	WRITE_ONCE(reporting->refused, false);
-	/* As if one had brought something. */
-	WRITE_ONCE(reporting->nr_pass, 1);
-	WRITE_ONCE(reporting->passes_left, BALLOON_REPORTING_PASSES + 1);
-	balloon_work_kick(&reporting->pass);
-}
-
-/**
- * balloon_reporting_begin_passes() - report what is free
- * @vb: the balloon
- *
- * Context: may sleep for a moment.
- */
-void balloon_reporting_begin_passes(struct virtio_balloon *vb)
-{
-	struct balloon_reporting *reporting = &vb->reporting;
-
-	mutex_lock(&reporting->gate);
-	if (!reporting->hinting)
-		reporting_begin(reporting);
-	mutex_unlock(&reporting->gate);
-}
-
-/**
- * balloon_reporting_now() - report everything that is free
- * @vb: the balloon
- *
- * Returns when the host has it.
- *
- * Context: may sleep, for BALLOON_REPORTING_NOW at most, and for BALLOON_SILENCE after the
- *	    last answer.
- * Return: 0; -EOPNOTSUPP without a reporting queue; -EBUSY during a migration with hints,
- *	   or when something could not be sent; -ETIMEDOUT if the host does not answer;
- *	   -EINTR for a signal.
- */
-int balloon_reporting_now(struct virtio_balloon *vb)
-{
-	struct balloon_reporting *reporting = &vb->reporting;
-
-	unsigned long end = jiffies + BALLOON_REPORTING_NOW;
-	u64 nr_refused = READ_ONCE(reporting->nr_refused);
-
-	if (!reporting->registered || !reporting->reports.nr_sg)
-		return -EOPNOTSUPP;
-	balloon_reporting_begin_passes(vb);
-	while (READ_ONCE(reporting->passes_left) && !READ_ONCE(reporting->hinting)) {
-		if (time_after(jiffies, end))
-			return -ETIMEDOUT;
-		if (schedule_timeout_interruptible(1) && signal_pending(current))
-			return -EINTR;
-	}
-	if (reporting_stuck(reporting))
-		return -ETIMEDOUT;
-	/* What is hinted is not shown again before the migration is over. */
-	return READ_ONCE(reporting->named) || READ_ONCE(reporting->held) ||
-	       !READ_ONCE(reporting->running) ||
-	       READ_ONCE(reporting->nr_refused) != nr_refused ? -EBUSY : 0;
-}
-
 /**
  * balloon_reporting_no_hints() - why blocks that are free cannot be hinted
  * @vb: the balloon
@@ -348,18 +225,15 @@ const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
 /**
  * balloon_reporting_forget() - have everything that is free shown again
  * @vb: the balloon
- * @report: to be reported, now; else to be hinted, soon
  *
  * Context: may sleep; a walk over the blocks of all memory.
  */
-void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
+void balloon_reporting_forget(struct virtio_balloon *vb)
 {
 	struct balloon_reporting *reporting = &vb->reporting;
 
 	WRITE_ONCE(reporting->notes, reporting->notes + 1);
 	balloon_compat_forget_reported(reporting->order);
-	if (report)
-		balloon_reporting_begin_passes(vb);
 }
 
 /**
@@ -367,8 +241,8 @@ void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
  * @vb: the balloon
  * @hint: which
  *
- * At its beginning passes begin, and what is under way does not count for it. After the
- * end nothing is posted to the hint queue.
+ * What is under way at its beginning does not count for it. After its end nothing is
+ * posted to the hint queue.
  *
  * Context: may sleep for a moment.
  */
@@ -380,10 +254,8 @@ void balloon_reporting_hint(struct virtio_balloon *vb, bool hint)
 	if (reporting->hinting)
 		WRITE_ONCE(reporting->passes_left, 0);
 	WRITE_ONCE(reporting->hinting, hint);
-	if (hint) {
+	if (hint)
 		WRITE_ONCE(reporting->notes, reporting->notes + 1);
-		reporting_begin(reporting);
-	}
 	mutex_unlock(&reporting->gate);
 }
 
@@ -406,7 +278,6 @@ int balloon_reporting_init(struct virtio_balloon *vb)
 	struct balloon_reporting *reporting = &vb->reporting;
 
 	mutex_init(&reporting->gate);
-	balloon_work_init(&reporting->pass, vb->wq, reporting_pass);
 	reporting_init_queue(vb, &reporting->reports, VIRTIO_BALLOON_F_REPORTING,
 			     BALLOON_QUEUE_REPORTING);
 	reporting_init_queue(vb, &reporting->hints, VIRTIO_BALLOON_F_FREE_PAGE_HINT,
@@ -477,7 +348,6 @@ int balloon_reporting_start(struct virtio_balloon *vb)
 			 err == -EBUSY ? "another one has it already" :
 			 err == -ENOSPC ? "its ring has room for one block only" :
 			 "the kernel refuses", err);
-	balloon_work_start(&reporting->pass);
 	return 0;
 }
 
@@ -493,7 +363,6 @@ void balloon_reporting_stop(struct virtio_balloon *vb)
 {
 	struct balloon_reporting *reporting = &vb->reporting;
 
-	balloon_work_stop(&reporting->pass);
 	mutex_lock(&reporting->gate);
 	WRITE_ONCE(reporting->running, false);
 	WRITE_ONCE(reporting->passes_left, 0);

@@ -50,8 +50,8 @@ struct balloon_reporting_queue {
  * @hinting: blocks go to the hint queue
  * @named: what was free was hinted, and the notes are not erased since; hint.c's
  * @command_changed: the device may have another command than the one that is hinted for; hint.c's
- * @pass: runs passes
- * @passes_left: as many at most, until one brings nothing
+ * @pass: runs passes; pace.c's
+ * @passes_left: as many at most, until one brings nothing; likewise
  * @refused: blocks were not sent since passes began; the kernel's worker
  * @nr_pass: pages that this one has brought; the kernel's worker, or nobody's
  * @order: the smallest blocks that the kernel has shown so far; likewise
@@ -94,12 +94,10 @@ void balloon_reporting_stop(struct virtio_balloon *vb);
 void balloon_reporting_release(struct virtio_balloon *vb);
 void balloon_reporting_hold(struct virtio_balloon *vb, bool hold);
 bool balloon_reporting_completed(struct virtio_balloon *vb, unsigned long timeout);
-int balloon_reporting_now(struct virtio_balloon *vb);
-void balloon_reporting_begin_passes(struct virtio_balloon *vb);
 
 int balloon_reporting_register(struct virtio_balloon *vb);
 const char *balloon_reporting_no_hints(struct virtio_balloon *vb);
-void balloon_reporting_forget(struct virtio_balloon *vb, bool report);
+void balloon_reporting_forget(struct virtio_balloon *vb);
 void balloon_reporting_hint(struct virtio_balloon *vb, bool hint);
 #else
 static inline void balloon_reporting_release(struct virtio_balloon *vb)
@@ -115,11 +113,6 @@ static inline bool balloon_reporting_completed(struct virtio_balloon *vb, unsign
 	return true;
 }
 
-static inline int balloon_reporting_now(struct virtio_balloon *vb)
-{
-	return -EOPNOTSUPP;
-}
-
 static inline int balloon_reporting_register(struct virtio_balloon *vb)
 {
 	return -EOPNOTSUPP;
@@ -130,7 +123,7 @@ static inline const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
 	return "the kernel has no free page reporting";
 }
 
-static inline void balloon_reporting_forget(struct virtio_balloon *vb, bool report)
+static inline void balloon_reporting_forget(struct virtio_balloon *vb)
 {
 }
 

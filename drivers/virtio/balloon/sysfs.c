@@ -85,7 +85,7 @@ static ssize_t report_now_store(struct device *dev, struct device_attribute *att
 				const char *buf, size_t count)
 {
 	ssize_t ret = asked(buf, count);
-	int err = ret < 0 ? 0 : balloon_reporting_now(balloon_of(dev));
+	int err = ret < 0 ? 0 : balloon_pace_now(balloon_of(dev));
 
 	return err ? err : ret;
 }

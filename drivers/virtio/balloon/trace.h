@@ -13,7 +13,6 @@
 #include <linux/tracepoint.h>
 
 #include "events.h"
-#include "queue.h"
 
 #define BALLOON_TRACE_QUEUES	\
 	EM(BALLOON_QUEUE_INFLATE, "inflate")	\
