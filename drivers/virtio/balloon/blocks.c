@@ -9,7 +9,7 @@
  * because the allocator takes a page with a type for a broken one.
  *
  * Nobody asks before virtio-mem unplugs or CMA allocates: those fail on ranges that have
- * a block in them. Memory offlining does, see hotplug.c.
+ * a block in them. Memory offlining does, see device.c.
  */
 #include <linux/mm.h>
 #include <linux/vmstat.h>

@@ -26,8 +26,8 @@ struct virtio_balloon;
  * @nr_blocks: how many there are
  * @round: what blocks are marked with that enter or come back now
  * @nr_pages: pages of all blocks
- * @memory_nb: hears of memory that goes offline; hotplug.c's
- * @leaving: some is going offline now; hotplug.c's, read by anybody
+ * @memory_nb: hears of memory that goes offline; device.c's
+ * @leaving: some is going offline now; device.c's, read by anybody
  */
 struct balloon_blocks {
 	spinlock_t lock;

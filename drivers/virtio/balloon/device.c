@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The life of a device: in which order the parts of the driver come up and go down, and
- * what leaves the balloon when the driver or the device goes. It knows nothing of what the
- * parts do.
+ * what leaves the balloon when the driver or the device goes.
  *
  * Only a device that was reset can be trusted to discard nothing any more: what it has not
  * acknowledged is free after that and not before.
@@ -247,7 +246,7 @@ void balloon_device_release(struct virtio_balloon *vb)
 	unsigned long nr = balloon_actual(vb);
 
 	balloon_blocks_release(vb, ULONG_MAX);
-	balloon_pages_release(vb);
+	balloon_pages_empty(vb);
 	if (!nr)
 		return;
 	balloon_event(vb, BALLOON_EVENT_RELEASE, nr, 0);

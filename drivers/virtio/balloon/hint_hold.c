@@ -227,7 +227,7 @@ int balloon_held_step(struct balloon_hint *hint)
 	if (!nr_blocks)
 		return balloon_work_interrupted(&hint->work) ? 0 : -ENOENT;
 	/* The host hears first of what was deflated meanwhile, and may be among the blocks. */
-	if (balloon_pages_deflate_unacked(queue->vb)) {
+	if (balloon_pages_deflate_unacked(queue->vb) || balloon_queue_broken(queue)) {
 		held_keep(held, false);
 		return -EAGAIN;
 	}

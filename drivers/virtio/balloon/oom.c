@@ -43,7 +43,9 @@ static unsigned long oom_completions(struct virtio_balloon *vb)
 /* Takes up to @nr_pages out of the balloon, as long as that needs no answer. */
 static void oom_deflate(struct virtio_balloon *vb, long nr_pages)
 {
-	while (nr_pages > 0) {
+	/* What the host has to be told first is of no use on a broken queue. */
+	while (nr_pages > 0 && !(balloon_must_tell_host(vb) &&
+				 balloon_queue_broken(&vb->queues[BALLOON_QUEUE_DEFLATE]))) {
 		long nr = balloon_pages_deflate_batch(vb, &vb->pages.oom, nr_pages);
 
 		if (nr <= 0)

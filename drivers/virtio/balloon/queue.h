@@ -97,7 +97,8 @@ enum balloon_arm {
  * @streams: the users; filled before the queue is first created
  * @nr_streams: how many
  * @pending: posted requests that found no room in the ring, in their order; guarded by @lock
- * @unkicked: some of them were put there since the last kick; guarded by @lock
+ * @stopped: nothing is put into the ring; queue_watch.c's; guarded by @lock
+ * @unkicked: pending requests were put there since the last kick; guarded by @lock
  * @nr_in_flight: requests the host has; guarded by @lock
  * @nr_4k: units of 4096 bytes that they name; guarded by @lock
  * @progress: jiffies of the last completion, or of the first request after a rest; guarded
@@ -122,6 +123,7 @@ struct balloon_queue {
 	struct balloon_stream *streams[BALLOON_QUEUE_STREAMS];
 	unsigned int nr_streams;
 	struct list_head pending;
+	bool stopped;
 	bool unkicked;
 	unsigned int nr_in_flight;
 	unsigned long nr_4k;

@@ -9,7 +9,7 @@
  * An answer may be there that nobody has asked an interrupt for, so each look takes
  * answers in. QEMU may miss a hint that comes while it turns its notifications on: the
  * host is notified again at each look before it is called silent. Then the users of the
- * queue are notified, for those who do not want to wait any longer. A guest that was
+ * queue that have a work item are kicked: they may not want to wait any longer. A guest that was
  * stopped sees jiffies leap, so the looks count, and not the time.
  */
 #include "balloon.h"
@@ -109,9 +109,9 @@ static bool queue_look(struct balloon_queue *queue)
 		balloon_queue_poll(queue);
 	spin_lock_irqsave(&queue->lock, flags);
 	broken = queue->vq && virtqueue_is_broken(queue->vq);
-	nr = queue->nr_in_flight;
+	nr = queue->nr_in_flight + !list_empty(&queue->pending);
 	nr_4k = queue->nr_4k;
-	progress = !nr || queue->progress != queue->looked;
+	progress = !queue->nr_in_flight || queue->progress != queue->looked;
 	queue->looked = queue->progress;
 	spin_unlock_irqrestore(&queue->lock, flags);
 
@@ -159,31 +159,45 @@ void balloon_watch_init(struct virtio_balloon *vb)
 	balloon_work_init(&vb->watch, vb->wq, watch_work);
 }
 
+static void watch_stop_queues(struct virtio_balloon *vb, bool stop)
+{
+	struct balloon_queue *queue;
+	unsigned long flags;
+
+	for (queue = vb->queues; queue < vb->queues + BALLOON_QUEUE_NR; queue++) {
+		spin_lock_irqsave(&queue->lock, flags);
+		queue->stopped = stop;
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
+}
+
 /**
- * balloon_watch_start() - look from now on
+ * balloon_watch_start() - let the queues run, and look from now on
  * @vb: the balloon
  *
- * Something may be in flight, if the device was not reset meanwhile.
+ * Something may be in flight or pending, if the device was not reset meanwhile.
  *
- * Context: after DRIVER_OK.
+ * Context: after DRIVER_OK, before all other parts.
  * Return: 0.
  */
 int balloon_watch_start(struct virtio_balloon *vb)
 {
+	watch_stop_queues(vb, false);
 	balloon_work_start(&vb->watch);
 	balloon_work_plan(&vb->watch, BALLOON_WATCH_TICK);
 	return 0;
 }
 
 /**
- * balloon_watch_stop() - look no more
+ * balloon_watch_stop() - look no more, and put nothing pending into a ring
  * @vb: the balloon
  *
- * Context: may sleep.
+ * Context: all other parts are stopped; may sleep.
  */
 void balloon_watch_stop(struct virtio_balloon *vb)
 {
 	balloon_work_stop(&vb->watch);
+	watch_stop_queues(vb, true);
 }
 
 /**

@@ -3,7 +3,7 @@
  * The balloon follows its target.
  *
  * One work item does all of it: it takes in what the host acknowledged, reads
- * the target if that changed, posts batches until the ring is full or the target
+ * the target if that changed, posts batches until none is free or the target
  * is reached, and ends. It never waits for the host: the interrupt for most of
  * what is in flight runs it again, and so does a tick once a second in case that
  * does not come. A host that never answers therefore costs nothing but the
