@@ -28,7 +28,7 @@ _balloonstat()
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$("$program" --help 2>/dev/null |
-			sed -n '/^  -/p' | grep -oE -- '(^  |, )--?[a-z][a-z-]*' | tr -d ' ,')" -- "$word")
+			sed -n '/^  -/p' | grep -oE -- '(^  |, )--?[A-Za-z][a-z-]*' | tr -d ' ,')" -- "$word")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "$(_balloonstat_devices)" -- "$word")
 	fi
