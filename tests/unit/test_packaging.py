@@ -17,6 +17,7 @@ import pytest
 from lab import SERIES, Kernel
 from lab.paths import KERNELS, REPO
 from suite import roots, sources
+from suite.commands import Commands
 from suite.sources import MAIN, version
 
 NAME = "virtio-balloon-oot"
@@ -285,35 +286,9 @@ def test_checksums(unpacked):
 
 # -- scripts --
 
-class Commands:
-    """Commands made up: each notes how it was called, and answers."""
-
-    def __init__(self, path):
-        self.path = path
-        self.log = path / "log"
-        self.log.touch()
-
-    def add(self, name, answer=""):
-        path = self.path / name
-        path.write_text(f'#!/bin/sh\necho "{name} $*" >>{self.log}\n{answer}\n')
-        path.chmod(0o755)
-
-    def run(self, *command, **environment):
-        done = run(*command, check=False,
-                   env={"PATH": f"{self.path}:/usr/bin:/bin", **environment})
-        assert not done.returncode, done.stderr
-        return done
-
-    @property
-    def calls(self):
-        return self.log.read_text().splitlines()
-
-
 @pytest.fixture
 def commands(tmp_path):
-    path = tmp_path / "commands"
-    path.mkdir()
-    return Commands(path)
+    return Commands(tmp_path / "commands")
 
 
 def test_maintainer_scripts_are_sound(unpacked):
