@@ -106,6 +106,13 @@ def test_all_kernels_without(machine):
     assert "6.1.0-55" not in said and "6.1.0-56" not in said
 
 
+def test_kernel_with_a_driver_built_in(machine):
+    """Headers would not help."""
+    (machine.kernel(CLOUD) / "modules.builtin").write_text(
+        "kernel/drivers/virtio/virtio_balloon.ko\n")
+    assert machine.run() == machine.run(CLOUD) == ""
+
+
 def test_no_kernel_at_all(machine):
     assert machine.run() == ""
 

@@ -247,12 +247,12 @@ def test_rpm_is_removed(scripts):
 ABUILD = """
 set -e
 amove() {
-	for pattern; do
-		(cd "$pkgdir" && find $pattern -type f) | while read -r file; do
-			mkdir -p "$subpkgdir/${file%/*}"
-			mv "$pkgdir/$file" "$subpkgdir/$file"
-		done
-	done
+    for pattern; do
+        (cd "$pkgdir" && find $pattern -type f) | while read -r file; do
+            mkdir -p "$subpkgdir/${file%/*}"
+            mv "$pkgdir/$file" "$subpkgdir/$file"
+        done
+    done
 }
 srcdir=$1/srcdir pkgdir=$1/main subpkgdir=$1/src
 . "$2"
