@@ -35,7 +35,7 @@ module_version() { "$repo/scripts/version"; }
 package_name() { sed -n 's/^PACKAGE_NAME="\(.*\)"$/\1/p' "$repo/packaging/dkms.conf"; }
 maintainer()
 {
-	echo "${DEBFULLNAME:-The virtio_balloon out-of-tree project} <${DEBEMAIL:-root@localhost}>"
+	echo "${DEBFULLNAME:-The virtio_balloon out-of-tree project} <${DEBEMAIL:-root@localhost.localdomain}>"
 }
 
 # The time of the last change, for what has to have one.

@@ -96,6 +96,13 @@ def test_nothing_is_left_to_fill_in(made):
         assert not re.search("@[A-Z_0-9]+@", (made.directory / name).read_text()), name
 
 
+def test_maintainer_is_an_address(made):
+    """As abuild wants it, which refuses the file otherwise."""
+    maintainer, = re.findall(r"^# Maintainer: (.*)$", (made.directory / "APKBUILD").read_text(),
+                             re.M)
+    assert re.fullmatch(r"\S.* <\S+@\S+\.\S+>", maintainer)
+
+
 def test_tarball_makes_no_tarball(made, tmp_path):
     """It says so, and that the version of what it makes is still right."""
     run("tar", "-C", tmp_path, "-xf", made.path("source"))
