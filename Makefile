@@ -12,9 +12,21 @@ PREFIX ?= /usr/local
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall deb dkms-install dkms-uninstall demo check \
-	check-debug check-install conformance fuzz soak faults bench lint docs unit guest \
-	kselftest-install setup fetch clean distclean
+# For packages and images: DESTDIR comes before every path, INSTALL_MOD_PATH before those
+# of modules alone ($(DESTDIR)/usr where a distribution has /usr/lib/modules only).
+DESTDIR ?=
+INSTALL_MOD_PATH ?= $(DESTDIR)
+DOCDIR ?= $(PREFIX)/share/doc/virtio-balloon-oot
+MODULES = $(INSTALL_MOD_PATH)/lib/modules/$(KVER)
+TOOLS = $(DESTDIR)$(PREFIX)
+COMPLETION = $(TOOLS)/share/bash-completion/completions/balloonstat
+MANUAL := $(wildcard Documentation/*.[1-8])
+DOCUMENTS := CHANGELOG.md SECURITY.md Documentation/install.rst Documentation/admin-guide.rst \
+	packaging/modprobe.d/virtio_balloon.conf
+
+.PHONY: all help modules install install-tools uninstall uninstall-tools depmod deb dist \
+	packages dkms-install dkms-uninstall demo check check-debug check-install conformance \
+	fuzz soak faults bench lint docs unit guest kselftest-install setup fetch clean distclean
 
 all: modules
 
@@ -25,9 +37,14 @@ help:
 	@echo '    KDIR=DIR         for the kernel whose headers are in DIR'
 	@echo '  install        install it for the running kernel, into updates/, and balloonstat'
 	@echo '    KVER=RELEASE     for another kernel that is installed here'
+	@echo '    DESTDIR=DIR      into an image or a package;  PREFIX=, INSTALL_MOD_PATH=, DOCDIR='
+	@echo '  install-tools  balloonstat, its manual and documents only'
 	@echo '  uninstall      remove it again: modprobe takes the in-tree driver'
-	@echo '  deb            a Debian package that builds it for each kernel (DKMS);  DIR=path'
-	@echo '  dkms-install   the same on other distributions;  dkms-uninstall'
+	@echo '  dkms-install   give the source to DKMS, which builds it for each kernel;'
+	@echo '                 dkms-uninstall'
+	@echo '  deb            a Debian package that does so;  DIR=path'
+	@echo '  packages       deb, RPM, Arch and Alpine packages;  DIR=path'
+	@echo '  dist           a tarball of the sources, with what builds packages of it'
 	@echo
 	@echo 'Seeing it work (root on a Debian machine; both do their own set-up)'
 	@echo '  demo           boot a guest and watch its balloon;  K=7.2'
@@ -62,9 +79,9 @@ modules:
 else
 modules:
 	@test -e $(KDIR)/Makefile || { \
-	  echo 'No kernel headers in $(KDIR).'; \
-	  echo 'Install them (Debian: apt install linux-headers-$(KVER)), name others'; \
-	  echo 'with KDIR=, or build for a fetched kernel: make K=6.1, K=6.12 or K=7.2'; \
+	  echo 'No kernel headers in $(KDIR). To install them:'; \
+	  scripts/headers --command $(KVER); \
+	  echo 'KDIR= names others; make K=6.1, K=6.12 or K=7.2 builds for a fetched kernel.'; \
 	  exit 1; }
 	@scripts/stale $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
@@ -79,20 +96,36 @@ install:
 else
 install: modules
 	@scripts/fits $(MODULE) $(KDIR) $(KVER)
-	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
-	@# Without a System.map, as with a distribution's headers, kbuild leaves it out.
-	depmod $(KVER)
-	install -D -m 755 scripts/balloonstat $(PREFIX)/bin/balloonstat
-	install -D -m 644 Documentation/balloonstat.8 $(PREFIX)/share/man/man8/balloonstat.8
-	@scripts/installed $(KVER)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates \
+		INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) modules_install
+	@$(MAKE) --no-print-directory depmod install-tools
+	@scripts/installed $(KVER) $(INSTALL_MOD_PATH)
 endif
 
-uninstall:
-	rm -f /lib/modules/$(KVER)/updates/$(MODULE)* \
-	      /lib/modules/$(KVER)/updates/virtio_balloon.ko* \
-	      $(PREFIX)/bin/balloonstat $(PREFIX)/share/man/man8/balloonstat.8
-	depmod $(KVER)
-	@scripts/installed $(KVER)
+# Without a System.map, as with a distribution's headers, kbuild leaves it out. A package
+# has none of the kernel's own modules: depmod is run where it is installed.
+depmod:
+	@if [ -z '$(INSTALL_MOD_PATH)' ] || [ -e $(MODULES)/modules.builtin ]; then \
+		echo 'depmod $(KVER)'; depmod -b '$(or $(INSTALL_MOD_PATH),/)' $(KVER); fi
+
+install-tools:
+	install -D -m 755 scripts/balloonstat $(TOOLS)/bin/balloonstat
+	sed -i "s/@VERSION@/$$(scripts/version)/" $(TOOLS)/bin/balloonstat
+	for page in $(MANUAL); do \
+		install -D -m 644 -t $(TOOLS)/share/man/man$${page##*.} $$page || exit; done
+	install -D -m 644 packaging/balloonstat.bash $(COMPLETION)
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR) $(DOCUMENTS)
+
+uninstall: uninstall-tools
+	rm -f $(MODULES)/updates/$(MODULE)* $(MODULES)/updates/virtio_balloon.ko*
+	@$(MAKE) --no-print-directory depmod
+	@scripts/installed $(KVER) $(INSTALL_MOD_PATH)
+
+uninstall-tools:
+	rm -f $(TOOLS)/bin/balloonstat $(COMPLETION) \
+		$(foreach page,$(MANUAL),$(TOOLS)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+		$(addprefix $(DESTDIR)$(DOCDIR)/,$(notdir $(DOCUMENTS)))
+	[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)
 
 # KDIR= only if it was given: without it no kernel is needed.
 kselftest-install:
@@ -102,6 +135,12 @@ kselftest-install:
 
 deb:
 	@scripts/deb $(DIR)
+
+dist:
+	@scripts/dist $(DIR)
+
+packages:
+	@scripts/packages $(DIR)
 
 dkms-install:
 	@scripts/dkms install $(KVER)

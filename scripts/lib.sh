@@ -29,10 +29,20 @@ is_series()
 	return 1
 }
 
-# The driver's version, of which there is this one place.
-module_version()
+module_version() { "$repo/scripts/version"; }
+
+# What the packages have in common.
+package_name() { sed -n 's/^PACKAGE_NAME="\(.*\)"$/\1/p' "$repo/packaging/dkms.conf"; }
+maintainer()
 {
-	sed -n 's/^MODULE_VERSION("\(.*\)");$/\1/p' "$repo/drivers/virtio/balloon/main.c"
+	echo "${DEBFULLNAME:-The virtio_balloon out-of-tree project} <${DEBEMAIL:-root@localhost.localdomain}>"
+}
+
+# The time of the last change, for what has to have one.
+last_change()
+{
+	git -C "$repo" -c safe.directory="$repo" log -1 --format=%ct 2>/dev/null ||
+		stat -c %Y "$repo/Kbuild"
 }
 
 # The Debian suite in whose root a series is built. Newer kernels need newer

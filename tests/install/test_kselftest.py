@@ -7,6 +7,7 @@ own balloon, and such that play the host. With --full the kernel's own driver, t
 
 import re
 import subprocess
+from dataclasses import dataclass
 
 import pytest
 
@@ -60,15 +61,37 @@ def run(guest, arguments):
     return done
 
 
+@dataclass
+class Done:
+    status: int
+    out: str
+
+
+def run_while(guest, arguments, host_acts):
+    """Begin, have the host do something, and wait for the end."""
+    guest.check(f"cd {FILES}/balloon-tests && {{ ./run_kselftest.sh {arguments} >/run/out 2>&1; "
+                "echo $? >/run/status; } </dev/null >/dev/null 2>&1 &")
+    guest.wait_for(lambda: "waits for the host" in guest.sh("cat /run/out").out, 60,
+                   "the tests to wait for the host")
+    host_acts()
+    guest.wait_for(lambda: guest.sh("test -s /run/status").ok, RUN_TIMEOUT, "the tests to end")
+    done = Done(int(guest.check("cat /run/status")), guest.check("cat /run/out"))
+    print(done.out)
+    return done
+
+
 @pytest.mark.parametrize("driver", (pytest.param("in-tree", marks=pytest.mark.rare), "ours"))
 def test_folder_runs_by_itself(debian, driver, record_property):
     if driver == "ours":
         debian.check(INSTALL, RUN_TIMEOUT)
     # As a guest that has run for a while: balloon pages move up only.
     debian.check(f"cp {FILES}/hog /usr/bin/")
-    with hog.pieces(debian):
-        debian.resize(full_size(debian) - GIVEN)
-    own = run(debian, "-c balloon")
+
+    def inflate():
+        with hog.pieces(debian):
+            debian.resize(full_size(debian) - GIVEN)
+
+    own = run_while(debian, "-c balloon -w", inflate)
     debian.resize(full_size(debian))
     host = run(debian, HOST_TESTS[driver])
     for done in (own, host):

@@ -8,6 +8,7 @@ the initramfs loads the driver, in trixie udev does. With --full all of it is do
 guest that runs, too, where a build takes minutes.
 """
 
+import re
 import subprocess
 
 import pytest
@@ -17,8 +18,8 @@ from lab.paths import REPO
 from suite import guests, sources
 from suite.debian import FILES, InChroot, InGuest, pristine
 
-PARTS = ("Makefile", "Kbuild", "COPYING", "drivers", "include", "packaging", "scripts",
-         "Documentation")
+PARTS = ("Makefile", "Kbuild", "COPYING", "CHANGELOG.md", "SECURITY.md", "drivers", "include",
+         "packaging", "scripts", "Documentation")
 NEWER = "99.0"
 PACKAGE = "virtio-balloon-oot-dkms"
 # Emulated, and a shared machine.
@@ -80,10 +81,26 @@ def check_loaded(guest, version=None):
 
 
 def check_tool(system, there):
-    """Whether balloonstat can be called, and its manual be read."""
-    for path in ("bin/balloonstat", "share/man/man8/balloonstat.8"):
+    """Whether balloonstat can be called, its manual be read, and its options be completed."""
+    for path in ("bin/balloonstat", "share/man/man8/balloonstat.8",
+                 "share/bash-completion/completions/balloonstat",
+                 "share/doc/virtio-balloon-oot/virtio_balloon.conf"):
         found = system.check(f"ls /usr/local/{path} 2>/dev/null || true")
         assert bool(found.strip()) == there, path
+
+
+def check_headers_by_name(system, version):
+    """Those that are named for this kernel are those that are installed; with them hidden,
+    the package says so.
+    """
+    build = "/lib/modules/$(cd /lib/modules; echo *)/build"
+    headers = f"/usr/src/virtio-balloon-oot-{version}/headers"
+    assert not system.check(headers)
+    said = system.check(f"mv {build} {build}.hidden; {headers}; mv {build}.hidden {build}")
+    named = re.findall(r"^  apt install (\S+)$", said, re.M)
+    assert len(named) == 2 and named[1].startswith("linux-headers-cloud-"), said
+    for package in named:
+        assert "install ok installed" in system.check(f"dpkg -s {package}")
 
 
 def apt(system, *arguments):
@@ -98,6 +115,7 @@ def test_package(system):
 
     apt(system, "install", f"{FILES}/{PACKAGE}_{version}_all.deb")
     check_picked(system, OURS, version)
+    check_headers_by_name(system, version)
     check_loaded(system.restart(), version)
 
     apt(system, "install", f"{FILES}/{PACKAGE}_{NEWER}_all.deb")

@@ -169,8 +169,9 @@ class Place:
         self.path = path
         self.bin = path / "bin"
         self.proc = path / "proc"
+        self.device = path / "sys/bus/virtio/devices/virtio0/device"
         self.shell = ["sh"] if shell == "sh" else ["busybox", "sh"]
-        for directory in (self.bin, self.proc / "sys/kernel"):
+        for directory in (self.bin, self.proc / "sys/kernel", self.device.parent):
             directory.mkdir(parents=True)
         if shell == "busybox":
             subprocess.run(["busybox", "--install", "-s", self.bin], check=True)
@@ -178,12 +179,19 @@ class Place:
         self.list = path / "kselftest-list.txt"
         self.command("id", "echo ${FAKE_UID:-0}")
         self.command("modprobe", "exit 1")
-        (self.proc / "vmstat").write_text("balloon_inflate 7\nballoon_deflate 7\n")
+        self.device.write_text("0x0005\n")
+        self.inflate(0)
         (self.proc / "swaps").write_text("Filename\n")
         (self.proc / "sys/kernel/tainted").write_text("4096\n")
         hanging = {name: fake for name, fake in fakes.items() if name == "hangs"}
         self.add("balloon", {name: fakes[name] for name in fakes if name not in hanging})
         self.add("hanging", hanging, LIMIT)
+
+    def inflate(self, pages):
+        """The kernel's counters, as one can read them at any moment."""
+        new = self.proc / "vmstat.new"
+        new.write_text(f"balloon_inflate {7 + pages}\nballoon_deflate 7\n")
+        new.rename(self.proc / "vmstat")
 
     def command(self, name, script):
         """A command of the guest, instead of this machine's; busybox takes its own."""
@@ -206,6 +214,7 @@ class Place:
     def start(self, *arguments, **environment):
         path = self.bin if self.shell != ["sh"] else f"{self.bin}:{os.environ['PATH']}"
         env = {"PATH": str(path), "KSELFTEST_PROC": str(self.proc),
+               "KSELFTEST_SYS": str(self.path / "sys"),
                "TAINTED": str(self.proc / "sys/kernel/tainted"),
                "CHILD": str(self.path / "child"), "ORPHAN": str(self.path / "orphan"),
                **environment}
@@ -363,6 +372,7 @@ def test_timeout_of_ones_own(place):
 @pytest.mark.parametrize("arguments, word", (
     (("-t", "no_such"), "no_such"), (("-t", "balloon-host:passes"), "balloon-host:passes"),
     (("-c", "ball"), "ball"), (("-o", "soon"), "-o"), (("passes",), "passes"),
+    (("-W", "0"), "-W"), (("-W", "soon"), "-W"),
     (("-x",), "usage")))
 def test_misuse(place, arguments, word):
     done = place.run(*arguments)
@@ -460,7 +470,7 @@ def test_module_that_is_refused(place):
 
 
 def test_balloon_that_is_not_empty(place):
-    (place.proc / "vmstat").write_text("balloon_inflate 9\nballoon_deflate 7\n")
+    place.inflate(2)
     result, why = host_result(place)
     assert result == "skip" and "own balloon" in why
 
@@ -471,3 +481,106 @@ def test_guest_that_would_hibernate(place):
     (place.proc / "swaps").write_text("Filename\n/dev/vdb\n")
     result, why = host_result(place)
     assert result == "skip" and "swapoff" in why
+
+
+# -- what it says of its host, and how it waits for it --
+
+HOST_TEST = {"plays": Fake("echo 1..1; echo ok 1 played", "pass")}
+
+
+def comments(out):
+    """What is said before the first test."""
+    lines = out.splitlines()
+    return "\n".join(line for line in lines[:lines.index("# selftests: balloon: passes")])
+
+
+def test_says_first_what_the_host_has_to_do(place):
+    said = comments(place.run("-t", "passes").out)
+    assert "# balloon needs a balloon device that the host has inflated" in said
+    assert "here: 0 pages are in the balloon" in said and "-w" in said
+    assert "balloon-host" not in said
+
+
+def test_says_that_all_is_well(place):
+    place.inflate(25600)
+    said = comments(place.run("-t", "passes").out)
+    assert "here: 25600 pages are in the balloon" in said and "skipped" not in said
+
+
+def test_says_that_there_is_no_device(place):
+    place.device.write_text("0x0001\n")
+    done = place.run("-t", "passes", "-w")
+    assert "here: no balloon device" in comments(done.out)
+    assert done.results["passes"] == ("pass", None)
+
+
+def test_both_collections_say_what_they_need(place):
+    place.add("balloon-host", HOST_TEST)
+    place.inflate(3)
+    said = comments(place.run("-t", "passes", "-c", "balloon-host").out)
+    assert "# balloon needs" in said and "# balloon-host needs" in said
+    assert said.count("-w") == 1
+
+
+def read_until(process, text):
+    """The lines up to the one with the text."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError(f"no '{text}' in {lines}")
+
+
+@pytest.mark.usefixtures("no_host")
+def test_waits_for_the_host(place):
+    """Until it has inflated the balloon, and then has deflated it again."""
+    place.add("balloon-host", HOST_TEST)
+    with place.start("-t", "passes", "-c", "balloon-host", "-w") as process:
+        try:
+            said = read_until(process, "waits for the host to inflate")
+            assert "selftests: balloon: passes" not in said
+            place.inflate(1000)
+            read_until(process, "balloon begins: 1000 pages")
+            read_until(process, "balloon-host waits for the host to deflate")
+            place.inflate(0)
+            read_until(process, "balloon-host begins: 0 pages")
+            process.communicate(timeout=TIMEOUT)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+
+
+def test_waits_until_the_host_is_done(place):
+    """A balloon that still grows is not begun with."""
+    place.inflate(1)
+    longest, last = 0, time.monotonic()
+    with place.start("-t", "passes", "-w") as process:
+        try:
+            for pages in range(2, 8):
+                place.inflate(pages)
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+                time.sleep(0.5)
+            said = read_until(process, "balloon begins")
+            process.communicate(timeout=TIMEOUT)
+        finally:
+            process.kill()
+    if longest > 1:
+        pytest.skip(f"this machine is too busy: the balloon did not grow for {longest:.1f} s")
+    assert "balloon begins: 7 pages" in said
+
+
+def test_waits_no_longer_than_wanted(place):
+    begun = time.monotonic()
+    done = place.run("-t", "passes", "-W", "2")
+    assert time.monotonic() - begun >= 1
+    assert "goes on after 2 s: the host has not done it" in done.out
+    assert done.results["passes"] == ("pass", None)
+
+
+def test_interrupted_while_it_waits(place):
+    with place.start("-t", "passes", "-w") as process:
+        read_until(process, "waits for the host")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1 and out.endswith("Bail out! interrupted\n")

@@ -16,7 +16,8 @@ import pytest
 
 from lab import SERIES, Kernel
 from lab.paths import KERNELS, REPO
-from suite import roots
+from suite import roots, sources
+from suite.commands import Commands
 from suite.sources import MAIN, version
 
 NAME = "virtio-balloon-oot"
@@ -24,8 +25,9 @@ PACKAGE = f"{NAME}-dkms"
 VERSION = version()
 DRIVER = MAIN.parent
 # Of the source tree, what is no source.
-HELPERS = {"dkms.conf", "refresh-initramfs", "installed"}
-SOURCE_PARTS = ("Makefile", "Kbuild", "drivers", "include", "packaging", "scripts", "Documentation")
+HELPERS = {"dkms.conf", "refresh-initramfs", "installed", "headers", "VERSION"}
+SOURCE_PARTS = ("Makefile", "Kbuild", "drivers", "include", "packaging", "scripts",
+                "Documentation", "CHANGELOG.md", "SECURITY.md")
 SIZE = 1 << 20
 BUILD_TIMEOUT = 230
 RELEASE = "6.1.0-1-test"
@@ -129,8 +131,7 @@ def checkout():
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
         path.chmod(0o777)
-        for part in SOURCE_PARTS:
-            run("cp", "-r", REPO / part, path)
+        sources.copy(path, SOURCE_PARTS)
         yield path
 
 
@@ -228,11 +229,18 @@ def test_description(unpacked):
 
 
 def test_version_has_one_place():
-    """No script or template repeats it."""
-    for directory in ("scripts", "packaging"):
+    """No script, template or source repeats it."""
+    number = re.match(r"\d+\.\d+\.\d+", VERSION)[0]
+    for directory in ("scripts", "packaging", "drivers"):
         for path in (REPO / directory).rglob("*"):
-            if path.is_file():
-                assert VERSION not in path.read_text(), path
+            if path.is_file() and not path.suffix == ".pyc":
+                assert number.encode() not in path.read_bytes(), path
+
+
+def test_version_reaches_all(unpacked, tree):
+    assert (tree / "VERSION").read_text() == f"{VERSION}\n"
+    said = run(unpacked / "usr/bin/balloonstat", "--version").stdout
+    assert said == f"balloonstat {VERSION}\n"
 
 
 def test_placeholders_are_gone(unpacked):
@@ -242,12 +250,12 @@ def test_placeholders_are_gone(unpacked):
 
 
 def test_owners_and_modes(package):
-    programs = {"refresh-initramfs", "installed", "balloonstat"}
+    programs = {"refresh-initramfs", "installed", "headers", "bin/balloonstat"}
     for line in run("dpkg-deb", "--contents", package).stdout.splitlines():
         mode, owner, *_, path = line.split()
         assert owner == "root/root", line
         directory = path.endswith("/")
-        executable = directory or Path(path).name in programs
+        executable = directory or path.endswith(tuple(programs))
         assert mode == ("d" if directory else "-") + ("rwxr-xr-x" if executable
                                                       else "rw-r--r--"), line
 
@@ -258,7 +266,9 @@ def test_documents(unpacked):
     change = run("gzip", "-dc", doc / "changelog.gz").stdout
     assert change.startswith(f"{PACKAGE} ({VERSION}) ")
     assert re.search(r"^ -- .+ <\S+>  \w{3}, \d\d \w{3} \d{4} ", change, re.M)
-    assert (doc / "install.rst").exists()
+    for name in ("Documentation/install.rst", "Documentation/admin-guide.rst", "CHANGELOG.md",
+                 "SECURITY.md"):
+        assert (doc / Path(name).name).read_bytes() == (REPO / name).read_bytes()
 
 
 def test_tools(unpacked):
@@ -276,35 +286,9 @@ def test_checksums(unpacked):
 
 # -- scripts --
 
-class Commands:
-    """Commands made up: each notes how it was called, and answers."""
-
-    def __init__(self, path):
-        self.path = path
-        self.log = path / "log"
-        self.log.touch()
-
-    def add(self, name, answer=""):
-        path = self.path / name
-        path.write_text(f'#!/bin/sh\necho "{name} $*" >>{self.log}\n{answer}\n')
-        path.chmod(0o755)
-
-    def run(self, *command, **environment):
-        done = run(*command, check=False,
-                   env={"PATH": f"{self.path}:/usr/bin:/bin", **environment})
-        assert not done.returncode, done.stderr
-        return done
-
-    @property
-    def calls(self):
-        return self.log.read_text().splitlines()
-
-
 @pytest.fixture
 def commands(tmp_path):
-    path = tmp_path / "commands"
-    path.mkdir()
-    return Commands(path)
+    return Commands(tmp_path / "commands")
 
 
 def test_maintainer_scripts_are_sound(unpacked):
@@ -336,10 +320,54 @@ def test_prerm_of_a_failed_upgrade(unpacked, commands):
     assert not commands.calls
 
 
-def test_postinst_calls_dkms(unpacked):
-    """The path is fixed: it is in the package dkms."""
+@pytest.fixture
+def postinst(unpacked, commands, tmp_path):
+    """It, with what it calls by path among the commands that are made up."""
     text = (unpacked / "DEBIAN/postinst").read_text()
-    assert f"/usr/lib/dkms/common.postinst {NAME} {VERSION} " in text
+    script = tmp_path / "postinst"
+    script.write_text(text.replace("/usr/lib/dkms/common.postinst", "common.postinst")
+                      .replace(f"/usr/src/{NAME}-{VERSION}", str(commands.path)))
+    script.chmod(0o755)
+    for name in ("common.postinst", "headers", "installed"):
+        commands.add(name)
+    return script
+
+
+BUILDS = [f"common.postinst {NAME} {VERSION} /usr/share/{PACKAGE}  {{}}", "headers ",
+          "installed "]
+
+
+@pytest.mark.parametrize("action", ("configure", "abort-upgrade", "abort-remove",
+                                    "abort-deconfigure"))
+def test_postinst_builds(postinst, commands, action):
+    """Also when dpkg has given up what the prerm script had begun."""
+    commands.add("dkms", f"echo {NAME}/{VERSION}: added")
+    commands.run(postinst, action, "0.0.9")
+    assert commands.calls == [f"dkms status -m {NAME}",
+                              *(call.format("0.0.9") for call in BUILDS)]
+
+
+def test_postinst_leaves_no_other_version(postinst, commands):
+    """Not even what "make dkms-install" has left, on two kernels."""
+    commands.add("dkms", f"test $1 = remove || for kernel in {RELEASE} other; do "
+                         f"echo {NAME}/0.0.9, $kernel, x86_64: installed; done")
+    commands.run(postinst, "configure", "")
+    assert commands.calls[:2] == [f"dkms status -m {NAME}",
+                                  f"dkms remove -m {NAME} -v 0.0.9 --all"]
+    assert commands.calls[2:] == [call.format("") for call in BUILDS]
+
+
+def test_postinst_with_a_version_that_cannot_be_removed(postinst, commands):
+    commands.add("dkms", f"test $1 != remove && echo {NAME}/0.0.9: broken")
+    done = commands.run(postinst, "configure", "")
+    assert f"dkms remove -m {NAME} -v 0.0.9 --all" in done.stderr
+    assert len(commands.calls) == 5
+
+
+def test_postinst_and_a_driver_built_in(postinst, commands):
+    commands.add("installed", "exit 1")
+    commands.add("dkms")
+    commands.run(postinst, "configure", "")
 
 
 OURS = "usr/lib/modules/x/updates/dkms/virtio_balloon.ko.xz"

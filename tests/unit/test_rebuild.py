@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Shows that "make" builds for the kernel it was told, and installs for no other.
+"""Shows that "make" builds for the kernel it was told, and installs for no other, below
+the directories that it was told.
 
 Two kernels one after the other in the same tree, whose commands are the same and whose
 headers are older than any object, as with two flavours of a distribution's kernel.
@@ -15,15 +16,20 @@ import pytest
 
 from lab import Kernel
 from lab.paths import KERNELS, REPO
-from suite import roots
+from suite import roots, sources
 
 # Its headers are in one directory for all flavours, and one for each.
 SERIES = "6.12"
 OTHER = "6.12.0-other-flavour"
 DRIVER = "drivers/virtio/balloon"
 MODULE = f"{DRIVER}/virtio_balloon.ko"
-SOURCE = '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n'
+SOURCE = ('#include <linux/module.h>\nMODULE_LICENSE("GPL");\n'
+          'MODULE_VERSION(BALLOON_VERSION);\n')
+# What else the tree has of the project.
+PARTS = ("Makefile", "Kbuild", "scripts", "packaging", "Documentation", "CHANGELOG.md",
+         "SECURITY.md")
 RELEASE = "6.1.0-1-test"
+VERSION = "9.8.7+6.gabcdef0"
 
 
 def run(*command, **options):
@@ -39,15 +45,13 @@ def vermagic(module):
 def tree(tmp_path):
     """What make needs, with a driver that is built in no time."""
     path = tmp_path / "tree"
-    for directory in (DRIVER, "include", "scripts"):
+    sources.copy(path, PARTS, VERSION)
+    for directory in (DRIVER, "include"):
         (path / directory).mkdir(parents=True)
-    for name in ("Makefile", "Kbuild"):
-        shutil.copy(REPO / name, path)
-    for name in ("stale", "fits", "installed"):
-        if (REPO / "scripts" / name).exists():
-            shutil.copy(REPO / "scripts" / name, path / "scripts")
+    kbuild = (REPO / DRIVER / "Kbuild").read_text()
+    version = re.search(r"^balloon-top :=(.*\n)+?CFLAGS_main.o.*\n", kbuild, re.M)[0]
     (path / DRIVER / "Kbuild").write_text("obj-m := virtio_balloon.o\n"
-                                          "virtio_balloon-y := main.o\n")
+                                          f"virtio_balloon-y := main.o\n{version}")
     (path / DRIVER / "main.c").write_text(SOURCE)
     return path
 
@@ -94,6 +98,56 @@ def test_other_kernels_module_is_not_installed(kernels, tree):
     assert done.returncode, done.stdout
     assert f"is for kernel {release} and would be installed for {OTHER}" in done.stdout
     assert not (tree / "root").exists() and not (tree / "usr").exists()
+
+
+# Its modules are not compressed, for which a build root would need more tools.
+PLAIN = "6.1"
+
+
+@pytest.fixture
+def make(tree):
+    """A function that calls make in a build root, for a kernel there."""
+    if os.getuid():
+        pytest.skip("needs root, to enter a build root")
+    if not (KERNELS / PLAIN / "info.json").exists():
+        pytest.skip(f"no kernel {PLAIN} in the lab")
+    kernel = Kernel(PLAIN)
+
+    def call(target, **variables):
+        done = roots.run(kernel.root, {tree: "/src"}, "make", "-C", "/src", target,
+                         f"KDIR={kernel.kdir}", f"KVER={kernel.release}",
+                         *(f"{name}={value}" for name, value in variables.items()))
+        assert not done.returncode, done.stdout
+        return kernel.release, done.stdout
+    return call
+
+
+def test_install_into_a_package(make, tree):
+    """Nothing outside of it is touched, and depmod is left to who installs it."""
+    release, said = make("install", DESTDIR="/src/stage", PREFIX="/usr",
+                         INSTALL_MOD_PATH="/src/stage/usr")
+    stage = tree / "stage"
+    module, = (stage / f"usr/lib/modules/{release}/updates").rglob("*.ko")
+    assert {path.name for path in (stage / "usr").iterdir()} == {"bin", "lib", "share"}
+    assert not list(stage.rglob("modules.dep"))
+    assert f"run there: depmod {release}" in said
+    assert f"version={VERSION}\0".encode() in module.read_bytes()
+
+
+def test_install_into_an_image(make, tree):
+    """modprobe there takes ours at once, and the kernel's own again after "uninstall"."""
+    release = Kernel(PLAIN).release
+    modules = tree / f"image/lib/modules/{release}"
+    own = modules / "kernel/drivers/virtio/virtio_balloon.ko"
+    own.parent.mkdir(parents=True)
+    for name in ("modules.builtin", "modules.order"):
+        (modules / name).touch()
+    _, said = make("install", DESTDIR="/src/image")
+    assert f"takes /src/image/lib/modules/{release}/updates/" in said
+    shutil.copy(tree / MODULE, own)
+    _, said = make("uninstall", DESTDIR="/src/image")
+    assert f"takes the in-tree driver, /src/image/lib/modules/{release}/kernel/" in said
+    assert not [path for path in (tree / "image/usr").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("command", ("make install K=6.1", "make K=7.2 install"))

@@ -219,5 +219,5 @@ module_exit(balloon_unload);
 
 MODULE_DESCRIPTION("Virtio memory balloon driver");
 MODULE_AUTHOR("The virtio_balloon out-of-tree project");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION(BALLOON_VERSION);
 MODULE_LICENSE("GPL");

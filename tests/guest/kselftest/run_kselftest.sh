@@ -5,7 +5,8 @@
 # shell and what busybox has, and prints KTAP: each program is one result, its own
 # results are nested in it.
 #
-# KSELFTEST_PROC names a directory to look at instead of /proc, for its own tests.
+# KSELFTEST_PROC and KSELFTEST_SYS name directories to look at instead of /proc and /sys,
+# for its own tests.
 set -u
 # The patterns below are for names of tests, not of files.
 set -f
@@ -13,10 +14,13 @@ set -f
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 list=$here/kselftest-list.txt
 proc=${KSELFTEST_PROC:-/proc}
+sys=${KSELFTEST_SYS:-/sys}
 # A bad page, an oops, a warning, a lockup: bits 5, 7, 9 and 14.
 taints=$((0x42a0))
 # How long a program that was killed may take to end, in seconds.
 patience=10
+# How long the size of a balloon has to stay the same until the host is done with it.
+settled=2
 # What programs say of a guest in which nothing else can be judged.
 damage='cannot be killed|an earlier case damaged the guest'
 # Programs call modprobe, which a minimal PATH does not find.
@@ -25,7 +29,8 @@ PATH=${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin
 usage()
 {
 	cat <<-END
-	usage: run_kselftest.sh [-l] [-t TEST]... [-c COLLECTION]... [-o SECONDS] [-h]
+	usage: run_kselftest.sh [-l] [-t TEST]... [-c COLLECTION]... [-o SECONDS]
+	                        [-w | -W SECONDS] [-h]
 
 	Runs test programs and prints their results as KTAP; without -t and -c all.
 
@@ -34,16 +39,24 @@ usage()
 	  -l             list them and run nothing
 	  -o SECONDS     time for each, instead of what its collection's file
 	                 "settings" has; 0: as long as it takes
+	  -w             before each collection, wait until its host has done what
+	                 the collection needs, as long as it takes
+	  -W SECONDS     the same, for so long at most
 	  -h             this
 
-	  balloon        needs a balloon device of the guest's own; much of it is
-	                 skipped unless the host has inflated that balloon
-	  balloon-host   plays the host itself, with balloon_host.ko; the guest's own
-	                 balloon has to be empty
+	The collections, and what has to be true for them; what is not so is skipped:
 
-	Take a guest that may be lost: drivers are unloaded, memory is made short, and a
-	faulty driver hangs. The exit status is 0 if something passed and nothing failed,
-	1 if something failed, 2 if nothing could be begun, 4 if all was skipped.
+	  balloon        The guest has a balloon device, and its host has inflated the
+	                 balloon, say by 100 MiB. QEMU: "balloon MIB" in its monitor,
+	                 where MIB is what the guest keeps. libvirt: virsh setmem.
+	                 Firecracker: PATCH /balloon
+	  balloon-host   Plays the host itself. balloon_host.ko was installed with
+	                 KDIR= or K= for this kernel, the guest's own balloon is empty,
+	                 and there is no swap if the kernel cannot test its suspend
+
+	Use a disposable guest: drivers are unloaded, memory is made short, and a faulty
+	driver hangs. The exit status is 0 if something passed and nothing failed, 1 if
+	something failed, 2 if nothing could be begun, 4 if all was skipped.
 	END
 }
 
@@ -86,7 +99,7 @@ selected()
 
 parse_arguments()
 {
-	while getopts t:c:o:lh option; do
+	while getopts t:c:o:W:wlh option; do
 		case $option in
 		t)
 			case $OPTARG in
@@ -100,6 +113,13 @@ parse_arguments()
 			'' | *[!0-9]*) die "-o needs a number of seconds" ;;
 			esac
 			override=$OPTARG ;;
+		w)
+			wait_max=0 ;;
+		W)
+			case $OPTARG in
+			'' | *[!0-9]* | 0) die "-W needs a number of seconds, from 1 on" ;;
+			esac
+			wait_max=$OPTARG ;;
 		l)
 			list_only=1 ;;
 		h)
@@ -131,6 +151,75 @@ ballooned()
 	awk '$1 == "balloon_inflate" { n += $2 }
 	     $1 == "balloon_deflate" { n -= $2 }
 	     END { print n + 0 }' "$proc/vmstat"
+}
+
+has_balloon()
+{
+	set +f
+	grep -qsx 0x0005 "$sys"/bus/virtio/devices/*/device
+	found=$?
+	set -f
+	return $found
+}
+
+# Whether the host has done what the collection needs of it.
+host_is_ready()
+{
+	case $collection in
+	balloon) [ "$(ballooned)" -gt 0 ] ;;
+	balloon-host) [ "$(ballooned)" -eq 0 ] ;;
+	esac
+}
+
+# Say what has to be true for the collection, and what of it is so.
+say_needs()
+{
+	case $collection in
+	balloon)
+		echo "# balloon needs a balloon device that the host has inflated"
+		if has_balloon; then
+			echo "#   here: $(ballooned) pages are in the balloon"
+		else
+			echo "#   here: no balloon device; QEMU: -device virtio-balloon-pci"
+		fi ;;
+	balloon-host)
+		echo "# balloon-host needs balloon_host.ko for kernel $(uname -r), and the guest's" \
+			"own balloon empty"
+		echo "#   here: $(ballooned) pages are in the balloon" ;;
+	*)
+		return ;;
+	esac
+	host_is_ready && return
+	if [ -n "$wait_max" ]; then
+		echo "#   that is waited for"
+	else
+		echo "#   so much is skipped; with -w the host is waited for"
+	fi
+}
+
+# Wait until the host has done what the collection needs, and for a while nothing more.
+wait_for_host()
+{
+	case $collection in
+	balloon)
+		has_balloon || return 0
+		asked="inflate the balloon" ;;
+	balloon-host)
+		asked="deflate the balloon" ;;
+	*)
+		return 0 ;;
+	esac
+	begun=$(now) since=$(now) pages=$(ballooned)
+	host_is_ready || echo "# $collection waits for the host to $asked"
+	until host_is_ready && [ $(($(now) - since)) -ge "$settled" ]; do
+		if [ "$wait_max" -gt 0 ] && [ $(($(now) - begun)) -ge "$wait_max" ]; then
+			echo "# $collection goes on after $wait_max s: the host has not done it"
+			return 0
+		fi
+		nap
+		[ "$(ballooned)" -eq "$pages" ] || since=$(now) pages=$(ballooned)
+	done
+	echo "# $collection begins: $pages pages are in the balloon"
 }
 
 # Have /dev/balloon_host; sets why if there is none.
@@ -353,9 +442,15 @@ run_and_judge()
 	! grep -qE "$damage" "$tmp/log" || ruin="$test has left a driver that hangs"
 }
 
+# The collections that are to run, each once.
+collections() { echo "$entries" | sed 's/:.*//' | uniq; }
+
 run_entry()
 {
-	collection=${1%%:*}
+	if [ "$collection" != "${1%%:*}" ]; then
+		collection=${1%%:*}
+		[ -z "$wait_max" ] || wait_for_host
+	fi
 	test=${1#*:}
 	number=$((number + 1))
 	if [ -n "$ruin" ]; then
@@ -383,7 +478,7 @@ interrupted()
 
 main()
 {
-	wanted='' override='' list_only='' ruin=''
+	wanted='' override='' list_only='' ruin='' wait_max=''
 	number=0 passed=0 failed=0 skipped=0
 	cases_passed=0 cases_failed=0 cases_skipped=0
 
@@ -405,6 +500,10 @@ main()
 	echo "KTAP version 1"
 	echo "1..$(echo "$entries" | wc -l)"
 	echo "# kernel $(uname -r), driver $(modinfo -n virtio_balloon 2>/dev/null || echo unknown)"
+	for collection in $(collections); do
+		say_needs
+	done
+	collection=
 	for entry in $entries; do
 		run_entry "$entry"
 	done

@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The project's sources, and the version that they say they are."""
 
-import re
 import subprocess
 from pathlib import Path
 
 from lab.paths import REPO
 
 MAIN = Path("drivers/virtio/balloon/main.c")
-VERSION = re.compile(r'(?<=^MODULE_VERSION\(").*(?="\);$)', re.M)
 
 
-def version(directory=REPO):
-    return VERSION.search((directory / MAIN).read_text())[0]
+def version(*form, directory=REPO):
+    """With --arch or --alpine as these write it."""
+    return subprocess.run([directory / "scripts/version", *form], check=True,
+                          capture_output=True, text=True).stdout.strip()
 
 
 def copy(to, parts, other_version=None):
-    """Some of what lies at the top; with another version of the driver."""
-    to.mkdir()
+    """Some of what lies at the top, without git: with the version in a file."""
+    to.mkdir(exist_ok=True)
     subprocess.run(["cp", "-r", *(REPO / part for part in parts), to], check=True)
-    if other_version:
-        main = to / MAIN
-        main.write_text(VERSION.sub(other_version, main.read_text()))
+    (to / "VERSION").write_text(f"{other_version or version()}\n")
