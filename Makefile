@@ -82,7 +82,7 @@ install: modules
 	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
 	@# Without a System.map, as with a distribution's headers, kbuild leaves it out.
 	depmod $(KVER)
-	install -D -m 755 scripts/balloonstat $(PREFIX)/bin/balloonstat
+	scripts/one-file $(PREFIX)/bin/balloonstat
 	install -D -m 644 Documentation/balloonstat.8 $(PREFIX)/share/man/man8/balloonstat.8
 	@scripts/installed $(KVER)
 endif
