@@ -6,6 +6,7 @@ the driver's files in it, and going is removing it.
 """
 
 import atexit
+import difflib
 import functools
 import importlib.machinery
 import importlib.util
@@ -222,6 +223,16 @@ class Terminal:
         self.read()
         assert termios.tcgetattr(self.theirs) == self.settings, "the terminal is not as it was"
         return self.process.returncode
+
+
+def check_golden(text, golden, new):
+    """Compares a text with a file; a difference is left in the file new."""
+    head, expected = golden.read_text().split("\n", 1)
+    if text != expected:
+        new.write_text(f"{head}\n{text}")
+        diff = difflib.unified_diff(expected.splitlines(), text.splitlines(), "golden", "now",
+                                    lineterm="", n=1)
+        raise AssertionError("\n".join(diff) + f"\nif that is right: cp {new} {golden}")
 
 
 def abi_words(attribute):
