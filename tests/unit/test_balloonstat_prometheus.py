@@ -60,6 +60,10 @@ def guest(fake, module):
     fake.balloon("virtio0")
     fake.count(57)
     (fake.debugfs / "virtio0/totals").write_text(TOTALS)
+    with open(fake.debugfs / "virtio0/queues", "a") as queues:
+        queues.write("inflate_in_flight 1\ninflate_answers 56\ninflate_interrupts 2\n")
+    with open(fake.root / "proc/vmstat", "a") as vmstat:
+        vmstat.write("nr_balloon_pages 262144\n")
     (fake.module() / "version").write_text('1.2-"dirty"\\\n')
     fake.balloon("virtio1", debugfs=False, state="levitating")
     for name in ("in_flight", "report_state", "hint"):
