@@ -84,7 +84,7 @@ def parse_arguments():
     add("--debugfs", default="/sys/kernel/debug", metavar="DIR", help="for /sys/kernel/debug")
     add("--proc", default="/proc", metavar="DIR", help="for /proc")
     add("--kmsg", default="/dev/kmsg", metavar="FILE", help="for /dev/kmsg")
-    add("--version", action="version", version=f"balloonstat {VERSION}")
+    add("-V", "--version", action="version", version=f"balloonstat {VERSION}")
     args = parser.parse_intermixed_args()
     if args.output and not (args.prometheus or args.report):
         parser.error("--output goes with --prometheus or --report")
