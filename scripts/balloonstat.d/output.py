@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A text on standard output, or in a file that others read at any moment."""
 
+import errno
 import os
 import tempfile
 
 from reading import Nothing
+
+ADVICE = {
+    errno.ENOENT: ": make its directory first, or name another file",
+    errno.EACCES: ": run this as root, or name another file",
+    errno.EROFS: ": name another file; a service of systemd needs ReadWritePaths= for it",
+}
 
 
 def replace_file(path, text):
@@ -31,5 +38,5 @@ def put(text, path):
     try:
         replace_file(path, text)
     except OSError as error:
-        raise Nothing(f"cannot write {path}: {error.strerror}. Its directory has to exist, and "
-                      "this user has to be allowed to write there") from error
+        advice = ADVICE.get(error.errno, "")
+        raise Nothing(f"cannot write {path}: {error.strerror}{advice}") from error
