@@ -109,8 +109,7 @@ depmod:
 		echo 'depmod $(KVER)'; depmod -b '$(or $(INSTALL_MOD_PATH),/)' $(KVER); fi
 
 install-tools:
-	install -D -m 755 scripts/balloonstat $(TOOLS)/bin/balloonstat
-	sed -i "s/@VERSION@/$$(scripts/version)/" $(TOOLS)/bin/balloonstat
+	scripts/one-file $(TOOLS)/bin/balloonstat
 	for page in $(MANUAL); do \
 		install -D -m 644 -t $(TOOLS)/share/man/man$${page##*.} $$page || exit; done
 	install -D -m 644 packaging/balloonstat.bash $(COMPLETION)

@@ -6,7 +6,6 @@ The guest is a few directories with the driver's files in them. What the driver 
 say is read from the ABI document: a state without a sentence is a failure.
 """
 
-import ast
 import json
 import re
 import shutil
@@ -19,7 +18,7 @@ import pytest
 from lab.deadline import poll
 from lab.paths import REPO
 from suite.balloonstat import (
-    ATTRIBUTES, KIB, MIB, SCRIPT, TIMEOUT, abi_attributes, abi_words, columns, words)
+    ATTRIBUTES, KIB, MIB, TIMEOUT, abi_attributes, abi_words, columns, words)
 
 MANUAL = REPO / "Documentation/balloonstat.8"
 
@@ -316,20 +315,6 @@ def test_no_balloon(fake):
     assert "this guest has no balloon device" in fake.run(status=1).stderr
 
 
-@pytest.mark.parametrize("named", [[], ["virtio3"]])
-def test_driver_of_the_kernel(fake, named):
-    fake.device("virtio3", 5, "virtio_balloon")
-    said = fake.run(*named, status=1).stderr
-    assert "virtio3 is a balloon, but its driver, virtio_balloon, shows nothing" in said
-    assert "is not\nloaded" in said and "modinfo -n virtio_balloon" in said
-    assert "/sys/module/virtio_balloon/version" in said
-
-
-def test_no_driver(fake):
-    fake.device("virtio3", 5)
-    assert "virtio3 is a balloon without a driver" in fake.run(status=1).stderr
-
-
 def test_balloon_that_cannot_be_shown_beside_one_that_can(fake):
     fake.balloon("virtio0")
     fake.device("virtio3", 5)
@@ -445,17 +430,17 @@ def test_arguments(module, monkeypatch, arguments, expected):
     (["1", "2.5"], "INTERVAL and COUNT are numbers, not 1 2.5"),
     (["virtio0", "1", "2", "3"], "one argument too many: 3"),
     (["--once", "1"], "one argument too many: 1"),
+    (["--prometheus", "1"], "one argument too many: 1"),
+    (["--report", "1"], "one argument too many: 1"),
     (["--once", "--json"], "not allowed with argument"),
+    (["--prometheus", "--report"], "not allowed with argument"),
+    (["--once", "--output", "file"], "--output goes with --prometheus or --report"),
     (["--frobnicate"], "unrecognized arguments: --frobnicate"),
 ])
 def test_arguments_without_sense(fake, arguments, complaint):
     fake.balloon()
     done = fake.run(*arguments, status=2)
     assert complaint in done.stderr and not done.stdout
-
-
-def test_older_python_takes_it():
-    ast.parse(SCRIPT.read_text(), feature_version=(3, 9))
 
 
 # -- the manual --

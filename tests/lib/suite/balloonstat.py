@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A guest that is only files, and scripts/balloonstat looking at it.
+"""A guest that is only files, and balloonstat looking at it: the one file that users get.
 
 Its /sys, debugfs and /proc are directories below one: a balloon is a directory with
 the driver's files in it, and going is removing it.
 """
 
+import atexit
+import difflib
+import functools
 import importlib.machinery
 import importlib.util
 import os
@@ -14,12 +17,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 
 from lab.deadline import SCALE, poll
 from lab.paths import REPO
 
-SCRIPT = REPO / "scripts/balloonstat"
 ABI = REPO / "Documentation/ABI/testing/sysfs-virtio-balloon"
 KIB, MIB = 1 << 10, 1 << 20
 TIMEOUT = 30 * SCALE
@@ -37,12 +40,30 @@ ATTRIBUTES = {
 HINT = "state holding\nid 7\nheld_bytes 100663296\nrounds 3\nrelease_usecs_max 1250\n"
 COUNTERS = {"queues": "inflate_requests {}\ninflate_kicks 4\nstats_requests 9\n",
             "latency": "inflate_usecs_0 3\ninflate_usecs_512 {}\nstats_usecs_524288 9\n"}
+TOTALS = ("inflated_bytes 1610612736\ndeflated_bytes 536870912\noom_deflations 2\n"
+          "oom_bytes 33554432\npauses_floor 3\npauses_no_memory 4\npauses_oom 5\n"
+          "silent_episodes 6\nbroken_queues 7\nreports_bytes 2147483648\nhint_rounds 8\n"
+          "hint_bytes 1073741824\nresyncs 9\n")
+# With the bits of STATS_VQ, DEFLATE_ON_OOM, REPORTING and VERSION_1, and one without a name.
+FEATURES = "0110010100000000000000000000000010000000000000000000000000000000"
+MEMINFO = ("MemTotal:        2031616 kB\nMemFree:          123456 kB\n"
+           "MemAvailable:    1048576 kB\nBalloon:         1048576 kB\n")
 VMSTAT = "nr_free_pages 12345\nballoon_inflate 262144\nballoon_deflate 0\nballoon_migrate 9\n"
+
+
+@functools.cache
+def script():
+    """The path of balloonstat as it is installed, made once for all tests."""
+    directory = tempfile.mkdtemp(prefix="balloonstat-")
+    atexit.register(shutil.rmtree, directory)
+    path = os.path.join(directory, "balloonstat")
+    subprocess.run([REPO / "scripts/one-file", path], check=True, timeout=TIMEOUT)
+    return path
 
 
 def load():
     """The script as a module; it has no suffix."""
-    loader = importlib.machinery.SourceFileLoader("balloonstat", str(SCRIPT))
+    loader = importlib.machinery.SourceFileLoader("balloonstat", script())
     spec = importlib.util.spec_from_loader(loader.name, loader)
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
@@ -60,15 +81,26 @@ class Fake:
         self.devices.mkdir(parents=True)
         (root / "proc").mkdir()
         (root / "proc/vmstat").write_text(VMSTAT)
+        (root / "proc/meminfo").write_text(MEMINFO)
         self.roots = ["--sysfs", root / "sys", "--debugfs", root / "debug",
-                      "--proc", root / "proc"]
+                      "--proc", root / "proc", "--kmsg", root / "kmsg"]
 
     def device(self, name, kind, driver=None):
         (self.devices / name).mkdir()
         (self.devices / name / "device").write_text(f"{kind:#06x}\n")
+        (self.devices / name / "features").write_text(FEATURES + "\n")
         if driver:
             (self.drivers / driver).mkdir(parents=True, exist_ok=True)
             (self.devices / name / "driver").symlink_to(self.drivers / driver)
+
+    def module(self, **parameters):
+        """A driver that was loaded; one that is built in has none of this."""
+        directory = self.root / "sys/module/virtio_balloon"
+        (directory / "parameters").mkdir(parents=True)
+        (directory / "initstate").write_text("live\n")
+        for name, value in parameters.items():
+            (directory / "parameters" / name).write_text(f"{value}\n")
+        return directory
 
     def balloon(self, name="virtio0", debugfs=True, **changes):
         self.device(name, 5, "virtio_balloon")
@@ -94,7 +126,7 @@ class Fake:
 
     def command(self, *arguments):
         """Isolated from all but the standard library."""
-        return [sys.executable, "-I", "-S", SCRIPT, *self.roots, *arguments]
+        return [sys.executable, "-I", "-S", script(), *self.roots, *arguments]
 
     def run(self, *arguments, status=0, **environment):
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True,
@@ -109,7 +141,7 @@ class Fake:
 
     def watch(self, module, *devices):
         class Args:
-            sysfs, debugfs, proc = map(str, self.roots[1::2])
+            sysfs, debugfs, proc, kmsg = map(str, self.roots[1::2])
         return module.Watch(module.Source(Args), list(devices))
 
 
@@ -191,6 +223,16 @@ class Terminal:
         self.read()
         assert termios.tcgetattr(self.theirs) == self.settings, "the terminal is not as it was"
         return self.process.returncode
+
+
+def check_golden(text, golden, new):
+    """Compares a text with a file; a difference is left in the file new."""
+    head, expected = golden.read_text().split("\n", 1)
+    if text != expected:
+        new.write_text(f"{head}\n{text}")
+        diff = difflib.unified_diff(expected.splitlines(), text.splitlines(), "golden", "now",
+                                    lineterm="", n=1)
+        raise AssertionError("\n".join(diff) + f"\nif that is right: cp {new} {golden}")
 
 
 def abi_words(attribute):
