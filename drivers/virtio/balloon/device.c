@@ -244,7 +244,7 @@ void balloon_device_release(struct virtio_balloon *vb)
 	unsigned long nr = balloon_actual(vb);
 
 	balloon_blocks_release(vb, ULONG_MAX);
-	balloon_pages_release(vb);
+	balloon_pages_empty(vb);
 	if (!nr)
 		return;
 	balloon_event(vb, BALLOON_EVENT_RELEASE, nr, 0);

@@ -44,8 +44,11 @@ struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
 {
 	struct balloon_discards *discards = &vb->discards;
 
-	if (discards->open || list_empty(&discards->free))
-		return discards->open;
+	/* A full one is left when its queue is broken. */
+	if (discards->open)
+		return discard_full(vb, discards->open) ? NULL : discards->open;
+	if (list_empty(&discards->free))
+		return NULL;
 
 	discards->open = list_first_entry(&discards->free, struct balloon_discard, node);
 	list_del(&discards->open->node);
@@ -78,13 +81,16 @@ void balloon_discard_add(struct virtio_balloon *vb, struct page *page, unsigned 
  * balloon_discard_flush() - post the discard that is being filled
  * @vb: the balloon
  *
+ * It stays open if the queue is broken.
+ *
  * Context: the size worker.
  */
 void balloon_discard_flush(struct virtio_balloon *vb)
 {
 	struct balloon_discard *discard = vb->discards.open;
 
-	if (!discard || !discard->request.nr_sg)
+	if (!discard || !discard->request.nr_sg ||
+	    balloon_queue_broken(vb->discards.stream.queue))
 		return;
 	balloon_queue_post_blocks(&vb->discards.stream, &discard->request, discard->sg,
 				  discard->request.nr_sg, discard->request.nr_sg);

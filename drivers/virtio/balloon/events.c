@@ -91,7 +91,8 @@ static void event_show_value(struct seq_file *file, enum balloon_event event,
 	if (!name)
 		return;
 	if (event == BALLOON_EVENT_STATE)
-		seq_printf(file, " %s=%s", name, balloon_state_names[value]);
+		seq_printf(file, " %s=%s", name,
+			   value < BALLOON_SIZE_NR ? balloon_state_names[value] : "?");
 	else if (event == BALLOON_EVENT_UP)
 		seq_printf(file, " %s=%#llx", name, value);
 	else

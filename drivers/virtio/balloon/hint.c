@@ -288,7 +288,7 @@ static bool hint_start_round(struct balloon_hint *hint)
 {
 	struct virtio_balloon *vb = hint_vb(hint);
 
-	if (!hint_send(hint, hint->id))
+	if (balloon_queue_broken(hint->stream.queue) || !hint_send(hint, hint->id))
 		return false;
 	hint->sent = hint->id;
 	hint->nr_rounds++;
@@ -324,6 +324,9 @@ static bool hint_named(struct balloon_hint *hint)
 
 	if (READ_ONCE(vb->reporting.passes_left))
 		return false;
+	/* Read the command again before the round counts as complete. */
+	if (balloon_work_interrupted(&hint->work))
+		return true;
 	if (READ_ONCE(vb->reporting.refused) && !balloon_work_interrupted(&hint->work)) {
 		/* Something could not be hinted yet. */
 		hint_begin_passes(vb);

@@ -227,7 +227,7 @@ int balloon_held_step(struct balloon_hint *hint)
 	if (!nr_blocks)
 		return balloon_work_interrupted(&hint->work) ? 0 : -ENOENT;
 	/* Memory that was deflated meanwhile may be among the blocks: that is completed first. */
-	if (balloon_pages_deflate_unacked(queue->vb)) {
+	if (balloon_pages_deflate_unacked(queue->vb) || balloon_queue_broken(queue)) {
 		held_keep(held, false);
 		return -EAGAIN;
 	}

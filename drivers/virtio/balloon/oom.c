@@ -42,7 +42,9 @@ static unsigned long oom_completions(struct virtio_balloon *vb)
 /* Deflates up to @nr_pages, until a completion is needed. */
 static void oom_deflate(struct virtio_balloon *vb, long nr_pages)
 {
-	while (nr_pages > 0) {
+	/* Pages that the host must acknowledge first would never be free on a broken queue. */
+	while (nr_pages > 0 && !(balloon_must_tell_host(vb) &&
+				 balloon_queue_broken(&vb->queues[BALLOON_QUEUE_DEFLATE]))) {
 		long nr = balloon_pages_deflate_batch(vb, &vb->pages.oom, nr_pages);
 
 		if (nr <= 0)

@@ -118,7 +118,6 @@ static void pace_begin(struct balloon_reporting *reporting)
 	struct balloon_reporting_queue *to = reporting->hinting ? &reporting->hints :
 								  &reporting->reports;
 
-	balloon_work_start(&reporting->pass);
 	if (!reporting->registered || !reporting->running || reporting->held || !to->nr_sg ||
 	    !balloon_work_running(&reporting->pass))
 		return;
@@ -281,6 +280,7 @@ int balloon_pace_start(struct virtio_balloon *vb)
 {
 	struct balloon_reporting *reporting = &vb->reporting;
 
+	balloon_work_start(&reporting->pass);
 	if (!reporting->registered || !reporting->reports.nr_sg)
 		return 0;
 	/* Some jiffies may have passed until @delay was read. */

@@ -430,7 +430,7 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_cancel() - take back all batches in flight
+ * balloon_pages_release() - take back all batches in flight
  * @vb: the balloon
  *
  * Pages on their way in and out are freed. Pages that were being reannounced stay in the
@@ -439,12 +439,17 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
  * Context: the device is reset and its queues cancelled, so that the host can no longer
  *	    discard anything.
  */
-void balloon_pages_cancel(struct virtio_balloon *vb)
+void balloon_pages_release(struct virtio_balloon *vb)
 {
+	struct balloon_pages *pages = &vb->pages;
+
 	pages_settle_inflated(vb, true);
-	balloon_pages_settle_deflated(&vb->pages.deflate);
-	if (vb->pages.oom.stream.queue)
-		balloon_pages_settle_deflated(&vb->pages.oom);
+	balloon_pages_settle_deflated(&pages->deflate);
+	if (pages->oom.stream.queue)
+		balloon_pages_settle_deflated(&pages->oom);
+	pages->inflate.nr_unkicked = 0;
+	pages->deflate.nr_unkicked = 0;
+	pages->oom.nr_unkicked = 0;
 }
 
 /**
@@ -497,16 +502,16 @@ bool balloon_pages_deflate_unacked(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_release() - empty the balloon without telling the host
+ * balloon_pages_empty() - empty the balloon without telling the host
  * @vb: the balloon
  *
  * Pages that compaction has isolated become orphaned: the thread that has them may be
  * frozen, so this does not wait for it.
  *
- * Context: as for balloon_pages_cancel(), or the host never knew of the pages; no
+ * Context: as for balloon_pages_release(), or the host never knew of the pages; no
  *	    page enters the balloon meanwhile; may sleep.
  */
-void balloon_pages_release(struct virtio_balloon *vb)
+void balloon_pages_empty(struct virtio_balloon *vb)
 {
 	struct balloon_pages *pages = &vb->pages;
 	unsigned long nr;

@@ -67,8 +67,8 @@ unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
 
 bool balloon_pages_settle_deflated(struct balloon_pool *pool);
 bool balloon_pages_settle(struct virtio_balloon *vb);
-void balloon_pages_cancel(struct virtio_balloon *vb);
 void balloon_pages_release(struct virtio_balloon *vb);
+void balloon_pages_empty(struct virtio_balloon *vb);
 bool balloon_pages_release_orphaned(struct virtio_balloon *vb);
 
 unsigned long balloon_pages_count(struct virtio_balloon *vb);

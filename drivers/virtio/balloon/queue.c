@@ -115,7 +115,7 @@ static bool queue_add(struct balloon_queue *queue, struct balloon_request *reque
 {
 	int err;
 
-	if (!queue->vq)
+	if (!queue->vq || queue->stopped)
 		return false;
 	err = request->device_writes ?
 	      virtqueue_add_inbuf(queue->vq, request->sg, request->nr_sg, request, GFP_NOWAIT) :
@@ -159,7 +159,8 @@ static bool queue_reap(struct balloon_queue *queue)
 		queue_came_back(queue, request);
 		any = true;
 	}
-	if (any)
+	/* If nothing is in flight, no completion will come to add pending requests. */
+	if (any || !queue->nr_in_flight)
 		queue_add_pending(queue);
 	return any;
 }
@@ -369,7 +370,7 @@ static bool stream_ready(struct balloon_stream *stream)
 	ready = !list_empty(&stream->done);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
-	if (reaped)
+	if (reaped || READ_ONCE(queue->unkicked))
 		queue_reaped(queue, stream);
 	return ready;
 }
@@ -458,7 +459,8 @@ unsigned int balloon_queue_room(struct balloon_queue *queue)
 	unsigned int room;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	room = queue->vq ? queue->vq->num_free : 0;
+	room = queue->vq && !virtqueue_is_broken(queue->vq) && list_empty(&queue->pending) ?
+	       queue->vq->num_free : 0;
 	spin_unlock_irqrestore(&queue->lock, flags);
 	return room;
 }

@@ -97,6 +97,7 @@ enum balloon_arm {
  * @streams: the users; filled before the queue is first created
  * @nr_streams: how many
  * @pending: posted requests that found no room in the ring, in their order; guarded by @lock
+ * @stopped: no request is added to the ring; written by queue_watch.c; guarded by @lock
  * @unkicked: requests left @pending for the ring since the last kick; guarded by @lock
  * @nr_in_flight: requests in the ring; guarded by @lock
  * @nr_4k: units of 4096 bytes that they name; guarded by @lock
@@ -122,6 +123,7 @@ struct balloon_queue {
 	struct balloon_stream *streams[BALLOON_QUEUE_STREAMS];
 	unsigned int nr_streams;
 	struct list_head pending;
+	bool stopped;
 	bool unkicked;
 	unsigned int nr_in_flight;
 	unsigned long nr_4k;

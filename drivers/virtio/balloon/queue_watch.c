@@ -8,9 +8,9 @@
  *
  * Completions may have come without an interrupt, so each look takes them in. QEMU can miss
  * a buffer that is posted while it turns its notifications on: the host is notified again
- * at each look until the queue is silent. Then the users of the queue are kicked, so that
- * they can give up. A guest that was stopped sees jiffies leap, so looks are counted and
- * not time.
+ * at each look until the queue is silent. Then the work items of the queue's users are
+ * kicked, so that they can give up. A guest that was stopped sees jiffies leap, so looks are
+ * counted and not time.
  */
 #include "balloon.h"
 
@@ -109,9 +109,9 @@ static bool queue_look(struct balloon_queue *queue)
 		balloon_queue_poll(queue);
 	spin_lock_irqsave(&queue->lock, flags);
 	broken = queue->vq && virtqueue_is_broken(queue->vq);
-	nr = queue->nr_in_flight;
+	nr = queue->nr_in_flight + !list_empty(&queue->pending);
 	nr_4k = queue->nr_4k;
-	progress = !nr || queue->progress != queue->looked;
+	progress = !queue->nr_in_flight || queue->progress != queue->looked;
 	queue->looked = queue->progress;
 	spin_unlock_irqrestore(&queue->lock, flags);
 
@@ -159,31 +159,45 @@ void balloon_watch_init(struct virtio_balloon *vb)
 	balloon_work_init(&vb->watch, vb->wq, watch_work);
 }
 
+static void watch_stop_queues(struct virtio_balloon *vb, bool stop)
+{
+	struct balloon_queue *queue;
+	unsigned long flags;
+
+	for (queue = vb->queues; queue < vb->queues + BALLOON_QUEUE_NR; queue++) {
+		spin_lock_irqsave(&queue->lock, flags);
+		queue->stopped = stop;
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
+}
+
 /**
- * balloon_watch_start() - start looking
+ * balloon_watch_start() - let the queues run, and start looking
  * @vb: the balloon
  *
- * Requests may be in flight already, if the device was not reset meanwhile.
+ * Requests may be in flight or pending, if the device was not reset meanwhile.
  *
- * Context: after DRIVER_OK.
+ * Context: after DRIVER_OK, before all other parts.
  * Return: 0.
  */
 int balloon_watch_start(struct virtio_balloon *vb)
 {
+	watch_stop_queues(vb, false);
 	balloon_work_start(&vb->watch);
 	balloon_work_plan(&vb->watch, BALLOON_WATCH_TICK);
 	return 0;
 }
 
 /**
- * balloon_watch_stop() - stop looking
+ * balloon_watch_stop() - stop looking, and add no pending request to a ring
  * @vb: the balloon
  *
- * Context: may sleep.
+ * Context: all other parts are stopped; may sleep.
  */
 void balloon_watch_stop(struct virtio_balloon *vb)
 {
 	balloon_work_stop(&vb->watch);
+	watch_stop_queues(vb, true);
 }
 
 /**

@@ -96,6 +96,8 @@ static int reporting_try(struct balloon_reporting *reporting,
 		err = -ENODEV;
 	else if (!reporting->to->nr_sg)
 		err = -EOPNOTSUPP;
+	else if (balloon_queue_broken(reporting->to->stream.queue))
+		err = -EIO;
 	else
 		WRITE_ONCE(reporting->nr_busy, reporting_pages(reporting, sg, nr_sg));
 	if (err == -ENOSPC && !balloon_pages_deflate_unacked(reporting_vb(reporting)) &&

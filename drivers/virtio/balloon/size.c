@@ -3,7 +3,7 @@
  * The balloon follows its target.
  *
  * One work item does all of it: it takes in completed requests, reads the target if that
- * changed, posts batches until the ring is full or the target is reached, and ends. It never
+ * changed, posts batches until none is free or the target is reached, and ends. It never
  * waits for the host: the interrupt for most of what is in flight runs it again, and so does
  * a tick once a second in case that does not come. A silent host therefore costs only the
  * memory in flight, and the worker can always be stopped at once.

@@ -65,6 +65,8 @@ void balloon_work_kick(struct balloon_work *work)
  */
 void balloon_work_interrupt(struct balloon_work *work)
 {
+	/* The function clears this, and then looks at what was changed before. */
+	smp_mb();
 	WRITE_ONCE(work->interrupted, true);
 	balloon_work_kick(work);
 }

@@ -21,12 +21,12 @@ def _in_tree_path(kernel):
     return f"/lib/modules/{kernel.release}/{place.parent}/{DRIVER}.ko"
 
 
-def load(guest, driver):
+def load(guest, driver, take="fragments"):
     """Load a driver; none is loaded."""
     if driver == IN_TREE:
         guest.check(f"insmod {_in_tree_path(guest.kernel)}")
     else:
-        guest.check(f"modprobe {DRIVER} inflate={driver}")
+        guest.check(f"modprobe {DRIVER} inflate={driver} take={take}")
         mode = guest.read("/sys/bus/virtio/devices/virtio*/balloon/inflate")
         if mode != driver:
             raise RuntimeError(f"asked for inflate={driver}, got {mode}")

@@ -72,7 +72,7 @@ class Course:
         if memory.held:
             hugepages.collapse(guest)
         before = left.before(guest) if memory.used else {}
-        contest.load(guest, driver)
+        contest.load(guest, driver, memory.take)
         amount = self._plan.size_of(run, memory)
         inflated = before | self._measure(guest, run, amount, deflate=False)
         if memory.used:

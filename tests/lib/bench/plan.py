@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is measured: runs, each with a guest of its own, and states of memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import prepare
 
@@ -21,6 +21,7 @@ class Memory:
     held: bool = False      # by the host, all of it
     disk: bool = False      # preparing reads one
     used: bool = False      # what is left to the guest is looked at
+    take: str = "fragments"     # what our driver takes first
 
 
 POPULATED = Memory("populated", prepare.populated, held=True)
@@ -28,6 +29,8 @@ UNTOUCHED = Memory("untouched", prepare.untouched)
 # Half of what a process has had cannot be ballooned while it lives.
 FRAGMENTED = Memory("fragmented", prepare.fragmented, 0.5, need=2, held=True)
 COMPACTED = Memory("compacted", prepare.compacted, 0.25, need=2, held=True)
+# Between the fragments there are whole blocks again, and a driver may leave them whole.
+COMPACTED_BLOCKS = replace(COMPACTED, name="compacted-blocks", take="blocks")
 # Less than what is in fragments then, with whole blocks beside it.
 USED = Memory("used", prepare.used_by_process, 0.5, need=3, used=True)
 CACHED = Memory("cached", prepare.used_by_cache, 0.5, need=3, used=True, disk=True)
@@ -58,7 +61,7 @@ class Run:
 
 
 RUNS = (Run("count", 0, (POPULATED,)),
-        Run("count", 0, (COMPACTED,)),
+        Run("count", 0, (COMPACTED, COMPACTED_BLOCKS)),
         Run("icount", 0, (AS_IS,)),
         Run("icount", 1, (AS_IS,)),
         Run("time", 0, (POPULATED, UNTOUCHED, FRAGMENTED)),
