@@ -220,9 +220,9 @@ void balloon_device_return(struct virtio_balloon *vb)
 			continue;
 		balloon_pool_kick(pool);
 		balloon_pool_kick(inflate);
-		/* The rest is being reannounced, or compaction has it. */
+		/* The rest is being announced again, or compaction has it. */
 		busy = pool->nr_pages_held ? pool : inflate;
-		/* A broken queue does not return the page that replaces a moved one. */
+		/* What took the place of a moved page does not come from a broken queue. */
 		if (!busy->nr_pages_held && balloon_queue_broken(inflate->stream.queue))
 			return;
 		if (!busy->nr_pages_held)

@@ -173,7 +173,7 @@ static void hint_end(struct balloon_hint *hint, bool done)
 	if (!done)
 		return;
 	hint->sent = 0;
-	/* The host still has hinted memory that was not used since: it can be reported. */
+	/* What was hinted and not taken is still with the host, and can be reported. */
 	hint_forget_named(hint, true);
 }
 
@@ -344,7 +344,7 @@ static bool hint_named(struct balloon_hint *hint)
 	return true;
 }
 
-/* Whether the hint queue, or the deflate queue that must be waited for, is silent. */
+/* Whether the device takes no part in the round, here or on the queue that goes first. */
 static bool hint_deserted(struct balloon_hint *hint)
 {
 	struct virtio_balloon *vb = hint_vb(hint);
@@ -482,9 +482,9 @@ void balloon_hint_release(struct virtio_balloon *vb)
 
 	hint_settle(hint);
 	balloon_held_release(hint, true);
-	/* The kernel's worker sets no flags any more. */
+	/* The kernel's worker notes nothing any more. */
 	balloon_reporting_release(vb);
-	/* The next client of the kernel is shown these blocks, too. */
+	/* Whoever shows memory to the device next shows this, too. */
 	hint_forget_named(hint, false);
 	hint->command = 0;
 	hint->sent = 0;

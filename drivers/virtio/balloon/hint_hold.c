@@ -267,7 +267,7 @@ void balloon_held_begin(struct balloon_hint *hint)
 	for_each_online_node(nid)
 		list_splice_init(&held->nodes[nid].hinted, &held->nodes[nid].waiting);
 	spin_unlock(&held->lock);
-	/* The device may ignore blocks that were in flight when the command changed. */
+	/* The device may ignore what was on its way when it got another command. */
 	held->hint_again = held->nr_left;
 	held->order = min_t(int, BALLOON_COMPAT_MAX_ORDER,
 			    ilog2(virtio_max_dma_size(hint->stream.queue->vb->vdev) >> PAGE_SHIFT));

@@ -270,7 +270,7 @@ static void move_enter(struct virtio_balloon *vb, struct balloon_move *move)
 {
 	LIST_HEAD(pages);
 
-	/* The migrating thread may still hold the lock; the list takes unlocked pages only. */
+	/* Whoever moved it still has the lock; the list takes unlocked pages only. */
 	folio_wait_locked(page_folio(move->new));
 	list_add(&move->new->lru, &pages);
 	balloon_pages_replace(vb, &pages);

@@ -29,7 +29,7 @@ static void queue_event(struct balloon_queue *queue, enum balloon_event event, u
 		      balloon_4k_to_pages(nr_4k, PAGE_SHIFT));
 }
 
-/* Logs a queue that broke. A broken inflate or deflate queue is logged by size.c. */
+/* Logs a queue that broke, unless all of them did: size.c says that. */
 static void queue_say_broken(struct balloon_queue *queue, unsigned long nr_4k)
 {
 	struct balloon_queue *queues = queue->vb->queues;

@@ -87,7 +87,7 @@ static void size_read_target(struct virtio_balloon *vb)
 	balloon_pressure_forget(vb);
 }
 
-/* Pages that are being reannounced, and are in the balloon. */
+/* What the host is told of again, and is in the balloon all the time. */
 static unsigned long size_announcing(struct virtio_balloon *vb)
 {
 	return vb->pages.inflate.nr_pages_reannounced + balloon_discard_announcing(vb);
@@ -187,7 +187,7 @@ static enum balloon_size_state size_deflate(struct virtio_balloon *vb, unsigned 
 	rc = balloon_pages_deflate_batch(vb, &vb->pages.deflate, nr_pages);
 	if (rc == -EBUSY)
 		return BALLOON_SIZE_IDLE;
-	/* There is no page, or compaction has all of them. */
+	/* No page is there, or compaction has them all. */
 	if (rc == -EAGAIN && !balloon_blocks_break_one(vb))
 		return BALLOON_SIZE_ISOLATED;
 	return BALLOON_SIZE_DEFLATING;
