@@ -236,8 +236,8 @@ static unsigned long list_run(struct list_head *pages)
  * balloon_free_list() - free pages
  * @pages: linked by lru, with no other reference; empty afterwards
  *
- * Adjacent ones together where that is cheaper. A poisoned page is freed alone: only
- * then the allocator keeps it out of use.
+ * Adjacent ones together where that is cheaper. A poisoned page is freed alone: only then
+ * does the allocator keep it out of use.
  *
  * Context: any.
  */
