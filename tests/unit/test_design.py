@@ -64,29 +64,38 @@ def same(path, item):
     return f".{path.replace('->', '.')}".endswith(f".{item}")
 
 
-def is_kicked(item, before):
+def is_kicked(item, steps):
     """A stream kicks what it was initialised with."""
-    kicked = [path for step in before for path in KICK.findall(body(step.file, step.function))]
+    kicked = [path for step in steps for path in KICK.findall(body(step.file, step.function))]
     return any(same(path, item) or (path == "stream->work" and
                                     any(same(one, item) for one in STREAM.findall(whole())))
                for path in kicked)
 
 
+def thread_of(before):
+    """The steps of the thread that has run last."""
+    start = max((place for place, step in enumerate(before) if step.mark not in ("", "part")),
+                default=0)
+    return before[start:]
+
+
 def wrong_work_item(step, before):
-    item = step.mark.removeprefix("work item ")
+    item, number = re.fullmatch(r"work item (\S+?)(?: of step (\d+))?", step.mark).groups()
     if not any(same(path, item) and function == step.function
                for path, function in INIT.findall(source(step.file))):
         return f"is not what the work item {item} runs"
+    by = [before[int(number) - 1]] if number else thread_of(before)
     # The first step of a walk may have been kicked by what is not listed.
-    if before and not is_kicked(item, before):
-        return f"no step before it kicks the work item {item}"
+    if before and not is_kicked(item, by):
+        return f"the work item {item} is kicked by none of " + "; ".join(map(str, by))
     return None
 
 
 def wrong_callback(step, before):
     if not re.search(rf"= *&?{step.function}\s*[,;]", whole()):
         return "is registered nowhere as a callback"
-    if step.mark == "host" and not any(uses(one, r"\bvirtqueue_notify") for one in before):
+    if step.mark == "host" and not any(uses(one, r"\bvirtqueue_notify")
+                                       for one in thread_of(before)):
         return "no step before it notifies the host"
     return None
 
@@ -215,7 +224,9 @@ def complaint(*steps):
     (["``size.c: balloon_size_work()``", "``pm.c: pm_wake()`` (core)"], "registered nowhere"),
     (["``size.c: size_step()``", "``queue.c: queue_interrupt()`` (host)"], "notifies the host"),
     (["``size.c: size_step()``", "``size.c: balloon_size_work()`` (work item worker)"],
-     "kicks the work item"),
+     "is kicked by none of"),
+    (["``size.c: balloon_size_work()`` (work item worker)", "``pm.c: pm_down()`` (core)",
+      "``size.c: balloon_size_work()`` (work item worker)"], "is kicked by none of"),
     (["``hint.c: hint_work()`` (work item worker)"], "not what the work item worker runs"),
     (["``device.c: balloon_device_stop()``", "``size.c: balloon_size_start()`` (part)"],
      "calls start() of the parts"),
