@@ -42,7 +42,7 @@ static bool part_present(struct virtio_balloon *vb, const struct balloon_part *p
 	return part->feature == BALLOON_ALWAYS || virtio_has_feature(vb->vdev, part->feature);
 }
 
-/* Compaction returns pages that it has isolated soon. */
+/* Compaction soon returns the pages that it has isolated. */
 static void device_wait_orphaned(struct virtio_balloon *vb)
 {
 	unsigned long complain = jiffies + BALLOON_RETURN_TIMEOUT;
