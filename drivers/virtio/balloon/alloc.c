@@ -3,20 +3,20 @@
  * Where memory for the balloon comes from.
  *
  * Free memory is of two kinds. Fragments are free pieces smaller than a block
- * (BALLOON_BLOCK_ORDER_MIN): somebody has used that memory, so the host has pages for
- * it, free page reporting cannot return it, and the guest cannot use it as a huge
- * page. Whole blocks are the guest's stock of huge pages, and the host may not have a
- * single page for them. So the balloon takes, in this order:
+ * (BALLOON_BLOCK_ORDER_MIN): that memory was used, so the host has pages for it, free page
+ * reporting cannot return it, and the guest cannot use it as a huge page. Whole blocks are
+ * the guest's supply of huge pages, and the host may have no page for them. So the balloon
+ * takes, in this order:
  *
  * 1. fragments, the largest first, as long as they last;
  * 2. whole blocks;
  * 3. single pages, for which the kernel reclaims.
  *
- * With take=blocks step 1 is left out. A host that backs the guest with hugetlbfs
- * wants that: it gets back whole blocks or nothing.
+ * take=blocks omits step 1, for hosts that back the guest with hugetlbfs: they get back
+ * whole blocks or nothing.
  *
- * In a guest with several nodes each piece comes from the node that has most free
- * memory, so that all nodes shrink alike: the host names a size and no node.
+ * Inflation is balanced across NUMA nodes: each piece comes from the node with the most
+ * free memory.
  */
 #include <linux/mm.h>
 #include <linux/nodemask.h>
@@ -27,11 +27,11 @@
 #include "param.h"
 
 /*
- * Memory for the balloon is never worth the reserves, an OOM kill or a warning.
- * Blocks are taken as they lie there; only single pages are reclaimed for.
+ * Allocations for the balloon use no reserves, and cause no OOM kill and no warning.
+ * Only single pages are reclaimed for.
  */
 #define BALLOON_GFP_COMMON	(__GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN)
-/* As balloon_page_alloc() has it, which takes no node. */
+/* The flags of balloon_page_alloc(), which takes no node. */
 #define BALLOON_GFP_PAGE	(BALLOON_COMPAT_GFP | BALLOON_GFP_COMMON)
 #define BALLOON_GFP_MOVABLE	(BALLOON_GFP_PAGE & ~__GFP_RECLAIM)
 /* Blocks that stay whole cannot be moved. */
@@ -43,10 +43,10 @@
 	min(BALLOON_COMPAT_MAX_ORDER, get_order(BALLOON_DISCARD_BYTES))
 
 /*
- * Fragments of one order that stay in each zone, in pages: a block's worth. The
- * kernel's next small allocations find them and split no block. Only small orders
- * need this. The kernel moves those to its per-CPU lists several at a time, and splits
- * a block for what it does not find.
+ * Fragments of one order that stay in each zone, in pages: a block's worth. The kernel's
+ * next small allocations find them and split no block. Only small orders need this: the
+ * kernel refills its per-CPU lists with several of them, and splits a block if there are
+ * too few.
  */
 #define BALLOON_FRAGMENT_STOCK	BIT(BALLOON_BLOCK_ORDER_MIN)
 
@@ -64,7 +64,7 @@ MODULE_PARM_DESC(take,
 		 "Which free memory goes first: 'fragments' (default: pieces smaller than a huge page, so that the guest keeps its huge pages and the host gets memory that it really holds) or 'blocks' (for hosts that back the guest with hugetlbfs, which get back whole huge pages only)");
 
 /**
- * balloon_alloc_name() - which memory goes first, in a word
+ * balloon_alloc_name() - which memory is taken first, as one word
  *
  * Context: any.
  */
@@ -74,9 +74,9 @@ const char *balloon_alloc_name(void)
 }
 
 /**
- * balloon_alloc_restart() - look for fragments and for the largest blocks again
+ * balloon_alloc_restart() - try fragments and the largest blocks again
  * @vb: the balloon
- * @nr_floor: pages that whole blocks leave where the kernel needs them
+ * @nr_floor: pages that blocks which stay whole leave in the zones that they come from
  *
  * Context: the size worker.
  */
@@ -91,8 +91,8 @@ void balloon_alloc_restart(struct virtio_balloon *vb, unsigned long nr_floor)
 }
 
 /*
- * What allocations with these flags may take of a zone before the kernel would begin to
- * reclaim there, in pages. Memory for CMA is free for others only as long as they move.
+ * Pages that allocations with these flags can take from a zone before the kernel begins to
+ * reclaim there. Only movable allocations can have CMA memory.
  */
 static unsigned long alloc_zone_spare(struct zone *zone, enum zone_type highest, bool movable)
 {
@@ -116,10 +116,10 @@ static unsigned long alloc_node_spare(int node, gfp_t gfp)
 }
 
 /**
- * balloon_alloc_spare() - free memory that the kernel does not want to keep
+ * balloon_alloc_spare() - free memory above the high watermarks
  * @gfp: flags of the allocations that may take it
  *
- * Not that of zones which such allocations cannot have.
+ * Only zones that such allocations can use count.
  *
  * Context: any.
  * Return: pages.
@@ -155,8 +155,7 @@ unsigned long balloon_alloc_whole(void)
 }
 
 /*
- * Begin with the node that has most to spare now. Where it has no block of the wanted
- * size, or no page, the others are asked as well.
+ * Prefers the node that has the most to spare. The allocator falls back to other nodes.
  */
 static void alloc_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 {
@@ -175,7 +174,7 @@ static void alloc_choose_node(struct virtio_balloon *vb, gfp_t gfp)
 	}
 }
 
-/* Whether the device can name a block; frees it if not. */
+/* Whether the device can name a block. Frees it if not. */
 static bool alloc_fits(struct page *page, unsigned int order)
 {
 	if (balloon_pfn_fits(page_to_pfn(page) + (1UL << order) - 1, PAGE_SHIFT))
@@ -185,8 +184,8 @@ static bool alloc_fits(struct page *page, unsigned int order)
 }
 
 /*
- * Counts what was allocated, splits it into pages and adds them to a list. Nothing if it
- * is none, or if the device cannot name it. Returns how many pages there are.
+ * Counts an allocation, splits it into pages and adds them to a list. Returns the number of
+ * pages: 0 for NULL, and for memory that the device cannot name.
  */
 static unsigned int alloc_accept(struct balloon_alloc *alloc, struct page *page,
 				unsigned int order, struct list_head *pages)
@@ -205,10 +204,10 @@ static unsigned int alloc_accept(struct balloon_alloc *alloc, struct page *page,
 
 /*
  * The free lists that fragments are taken from, one after the other, with the flags of an
- * allocation that the kernel serves from them first. What programs have used, and the host
- * has memory for, is in the first. What lies in blocks for unmovable and for
- * reclaimable memory can never become a huge page; its small pieces are left to the
- * kernel, which would turn another block into such a one to get more.
+ * allocation that the kernel serves from them first. Memory that programs have used, and
+ * that the host has, is in the first. Fragments in pageblocks for unmovable and reclaimable
+ * memory can never become a huge page. Their small ones are left to the kernel, which would
+ * convert another pageblock to get more.
  */
 static const struct balloon_fragment_list {
 	enum migratetype type;
@@ -222,7 +221,7 @@ static const struct balloon_fragment_list {
 	{ MIGRATE_UNMOVABLE, 0, PAGE_ALLOC_COSTLY_ORDER + 1 },
 };
 
-/* The flags by which the allocator starts with this zone. */
+/* The flags with which the allocator tries this zone first. */
 static gfp_t alloc_zone_gfp(enum zone_type zone)
 {
 	switch (zone) {
@@ -246,9 +245,9 @@ static gfp_t alloc_zone_gfp(enum zone_type zone)
 }
 
 /*
- * Whether a piece of this order can be had without splitting a block. Looks without
- * the kernel's locks: a wrong guess costs a few blocks. Per-CPU lists do not count. They
- * are refilled from blocks when they are empty, and would never be.
+ * Whether a piece of this order is available without splitting a block. Reads without the
+ * zone's lock: a wrong guess costs a few blocks. Per-CPU lists do not count: the kernel
+ * refills them from blocks, so they would never be empty.
  */
 static bool alloc_has_fragment(struct zone *zone, unsigned int order,
 			      const struct balloon_fragment_list *list)
@@ -261,7 +260,7 @@ static bool alloc_has_fragment(struct zone *zone, unsigned int order,
 	       READ_ONCE(area->nr_free) << order > BALLOON_FRAGMENT_STOCK;
 }
 
-/* Allocates one fragment, or of single pages several; returns how many pages. */
+/* Allocates one fragment, or several single pages. Returns the number of pages. */
 static unsigned int alloc_piece_of(struct balloon_alloc *alloc, gfp_t gfp, int node,
 			       unsigned int order, unsigned int nr_room,
 			       struct list_head *pages)
@@ -287,7 +286,7 @@ static unsigned int alloc_zone_fragment(struct balloon_alloc *alloc,
 	enum zone_type highest = gfp_zone(BALLOON_GFP_MOVABLE);
 	gfp_t gfp = list->gfp | alloc_zone_gfp(zone_idx(zone));
 
-	/* ZONE_MOVABLE has nothing for allocations that are not movable. */
+	/* Allocations that are not movable cannot use ZONE_MOVABLE. */
 	if (gfp_zone(gfp) < zone_idx(zone) ||
 	    !alloc_has_fragment(zone, alloc->fragment_order, list) ||
 	    alloc_zone_spare(zone, highest, true) < nr_room)
@@ -317,7 +316,7 @@ static bool alloc_next_fragments(struct balloon_alloc *alloc)
 	return ++alloc->fragment_list < ARRAY_SIZE(balloon_fragment_lists);
 }
 
-/* Fragments of the chosen node if it has one. */
+/* Fragments, of the preferred node if it has some. */
 static unsigned int alloc_fragments(struct balloon_alloc *alloc, unsigned int nr_room,
 				   struct list_head *pages)
 {
@@ -339,7 +338,7 @@ static unsigned int alloc_fragments(struct balloon_alloc *alloc, unsigned int nr
 	return 0;
 }
 
-/* A piece of the wanted order, or the largest below that is to be had. */
+/* A piece of the largest order that is available. */
 static unsigned int alloc_piece(struct balloon_alloc *alloc, unsigned int nr_room,
 			       struct list_head *pages)
 {
@@ -357,18 +356,18 @@ static unsigned int alloc_piece(struct balloon_alloc *alloc, unsigned int nr_roo
 }
 
 /**
- * balloon_alloc_pages() - memory in pages that can be moved
+ * balloon_alloc_pages() - allocate movable pages
  * @vb: the balloon
- * @nr_room: pages at most
- * @pages: where they go, linked by lru; those of a block or fragment in ascending order
+ * @nr_room: the most that are wanted
+ * @pages: where they are added, linked by lru; those of a block or fragment ascending
  *
  * Fragments as long as @vb->alloc.fragments is set. It is cleared, and nothing returned,
- * when there are no more; then one block, or what there is. An order that is not to be
- * had is not tried again before balloon_alloc_restart().
+ * when there are no more. After that one block, or the largest piece that is available. An
+ * order that is not available is not tried again before balloon_alloc_restart().
  *
  * Context: the size worker, without locks: single pages are reclaimed for, and
  *	    reclaim may come back to the balloon.
- * Return: how many pages; 0 if there are none that the device could name.
+ * Return: the number of pages; 0 if there are none that the device can name.
  */
 unsigned int balloon_alloc_pages(struct virtio_balloon *vb, unsigned int nr_room,
 				struct list_head *pages)
@@ -379,9 +378,9 @@ unsigned int balloon_alloc_pages(struct virtio_balloon *vb, unsigned int nr_room
 }
 
 /**
- * balloon_alloc_split_block() - a block of BALLOON_BLOCK_ORDER_MIN in pages
+ * balloon_alloc_split_block() - allocate a block of BALLOON_BLOCK_ORDER_MIN and split it
  * @vb: the balloon
- * @pages: where they go, linked by lru in ascending order
+ * @pages: where its pages are added, linked by lru, ascending
  *
  * Context: the size worker.
  * Return: whether there was one.
@@ -402,16 +401,16 @@ bool balloon_alloc_split_block(struct virtio_balloon *vb, struct list_head *page
 }
 
 /**
- * balloon_alloc_block() - the largest block there is, to be kept whole
+ * balloon_alloc_block() - allocate the largest block, to be kept whole
  * @vb: the balloon
  * @nr_pages: its size at most
  *
- * Context: the size worker.
- * Blocks that stay whole come from zones that the kernel needs for itself, where it
- * keeps the floor and what it wants to have free.
+ * Blocks that stay whole are unmovable: they come from zones that the kernel needs for
+ * itself. So they leave the floor and the high watermarks there.
  *
- * Return: its first page, whose private field is the order; NULL if there is no
- *	   block of BALLOON_BLOCK_ORDER_MIN or more that may be had.
+ * Context: the size worker.
+ * Return: its first page, whose private field is the order; NULL if no block of
+ *	   BALLOON_BLOCK_ORDER_MIN or more may be taken.
  */
 struct page *balloon_alloc_block(struct virtio_balloon *vb, unsigned long nr_pages)
 {

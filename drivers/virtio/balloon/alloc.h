@@ -15,11 +15,11 @@ struct virtio_balloon;
 /**
  * struct balloon_alloc - how memory is taken from the allocator
  * @fragments: fragments are taken; otherwise blocks, and pages when there are none
- * @fragment_list: the list of the allocator that they are taken from, see alloc.c
- * @fragment_order: the largest order of it that is worth trying
+ * @fragment_list: the free list that they are taken from, see alloc.c
+ * @fragment_order: the largest order of it that may be available
  * @order: likewise for pages when there are no fragments
  * @block_order: likewise for a whole block
- * @nr_floor: pages that whole blocks leave in the zones that they come from
+ * @nr_floor: pages that blocks which stay whole leave in the zones that they come from
  * @node: where to look first, or NUMA_NO_NODE
  * @orders: blocks and pages taken, by their order
  *

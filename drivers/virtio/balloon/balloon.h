@@ -2,17 +2,16 @@
 /*
  * The driver's one structure, and what its parts call of each other.
  *
- * Each part is one file and the only owner of what it keeps. Kbuild lists them in layers:
- * a file calls only those before it in that list. What is above is reached by kicking a
- * work item. Requests flow one way: size decides, inflate takes memory and pages or blocks
- * keep it, batch and discard name it, queue talks to the host.
+ * Each part is one file and owns its data. Kbuild lists the files in layers: a file calls
+ * only files before it in that list, and reaches a higher one by kicking its work item.
+ * Documentation/design.rst has the layers and their jobs.
  *
  * Lock order, outermost first:
  *	page locks (mm), balloon_pages.oom_lock, balloon_migrate.gate,
  *	balloon_migrate.settling, balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
  * balloon_reporting.gate, a mutex, is taken inside none, and holds balloon_queue.lock
  * and what balloon_pages_deflate_unacked() takes.
- * balloon_held.lock is taken inside none (but reclaim), and holds none.
+ * balloon_held.lock is taken inside none, or by reclaim, and holds none.
  * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_pages.oom_lock or
  * none, and hold none.
  * The lock of the kernel's balloon list is taken inside none of them.
@@ -48,15 +47,15 @@
 /**
  * struct virtio_balloon - one balloon device
  * @vdev: the device
- * @wq: where the parts' work runs: freezable, off the CPUs of others, and able to deflate
- *	when there is no memory for another thread
- * @parts: what the driver consists of; main.c's
+ * @wq: runs the parts' work: freezable, unbound, and with a rescuer thread, so that
+ *	deflation needs no memory for another thread
+ * @parts: the table in main.c
  * @nr_parts: how many there are
  * @offered: the first 64 features that the device offers, accepted or not; set when the
  *	     device is attached
  * @queues: owned by queue.c
  * @watch: owned by queue_watch.c
- * @worker: runs size.c; whoever changes what it looks at kicks it
+ * @worker: runs size.c; kicked when anything that it reads has changed
  * @pages: owned by pages.c
  * @blocks: owned by blocks.c
  * @alloc: owned by alloc.c
@@ -74,12 +73,12 @@
  * @shutdown: owned by device.c
  * @debugfs: owned by debugfs.c
  * @events: owned by events.c
- * @nr_inited: parts whose init succeeded; the driver core's callbacks, which exclude each
- *	       other
+ * @nr_inited: parts whose init succeeded; written by the driver core's callbacks, which
+ *	       exclude each other
  * @nr_started: parts whose start succeeded; likewise
  * @up: the queues exist and the device runs; likewise
  *
- * What the host reads or writes lies in here: allocated by kzalloc().
+ * The host reads and writes buffers in this structure: it is allocated by kzalloc().
  */
 struct virtio_balloon {
 	struct virtio_device *vdev;
@@ -118,7 +117,7 @@ static inline unsigned long balloon_actual(struct virtio_balloon *vb)
 	return atomic_long_read(&vb->pages.nr_pages) + atomic_long_read(&vb->blocks.nr_pages);
 }
 
-/* Pages that the host was told of and has not acknowledged; exact in the size worker. */
+/* Pages whose inflation is in flight; exact in the size worker. */
 static inline unsigned long balloon_inflating(struct virtio_balloon *vb)
 {
 	return READ_ONCE(vb->pages.inflate.nr_pages_held) +

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A batch is one buffer of the inflate or deflate queue together with the
- * pages it names. While the host has it, the pages are the batch's: nobody can
- * free, deflate or move them, because nobody else knows them.
+ * A batch is one buffer of the inflate or deflate queue together with the pages it names.
+ * While it is in flight, the pages belong to the batch. They cannot be freed, deflated or
+ * moved, because nothing else refers to them.
  *
- * Batches are allocated at probe. What inflates or deflates later needs no memory for
- * it, which matters most when there is none. Where that many are not enough, a page
- * that leaves the balloon becomes a batch until the host was told of it.
+ * Batches are allocated at probe: inflation and deflation allocate no memory for
+ * themselves. When the OOM notifier needs more batches than there are, a page that leaves
+ * the balloon becomes a batch until its deflation is completed.
  */
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include "balloon.h"
 
-/* Page numbers in one buffer, or 0 for as many as the host is known to take. */
+/* Page numbers in one buffer, or 0 for the most that the host is known to take. */
 static unsigned int balloon_element;
 
 static int element_set(const char *val, const struct kernel_param *kp)
@@ -64,8 +64,8 @@ unsigned int balloon_batch_nr_pages_max(struct virtio_balloon *vb)
 /**
  * balloon_pool_init() - allocate the batches of one user of a queue
  * @pool: the pool
- * @queue: the queue they will travel on
- * @work: kicked when one came back
+ * @queue: the queue that they are posted on
+ * @work: kicked when one was completed
  *
  * Context: init of a part; may sleep.
  * Return: 0 or -ENOMEM.
@@ -145,7 +145,7 @@ bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr)
  * @pool: the pool
  *
  * Context: the pool's user.
- * Return: an empty batch, or NULL while the host has to complete one first.
+ * Return: an empty batch, or NULL until the host completes one.
  */
 struct balloon_batch *balloon_pool_get(struct balloon_pool *pool)
 {
@@ -158,7 +158,7 @@ struct balloon_batch *balloon_pool_get(struct balloon_pool *pool)
 }
 
 /**
- * balloon_pool_put() - give back a batch that has no pages of its own any more
+ * balloon_pool_put() - return a batch that owns no pages any more
  * @pool: the pool
  * @batch: the batch
  *
@@ -176,7 +176,7 @@ void balloon_pool_put(struct balloon_pool *pool, struct balloon_batch *batch)
 	list_add(&batch->node, &pool->free);
 }
 
-/* A batch is on its way, or, if @sign is -1, no longer. */
+/* A batch is in flight, or, if @sign is -1, no longer. */
 static void pool_account(struct balloon_pool *pool, const struct balloon_batch *batch, int sign)
 {
 	long nr_pages = sign * (long)batch->nr_pages;
@@ -187,11 +187,11 @@ static void pool_account(struct balloon_pool *pool, const struct balloon_batch *
 }
 
 /**
- * balloon_pool_take() - the next batch the host is done with
+ * balloon_pool_take() - the next completed batch
  * @pool: the pool
  *
  * Context: the pool's user; or, after balloon_queues_cancel(), when it is stopped.
- * Return: the batch, to be given back with balloon_pool_put(), or NULL.
+ * Return: the batch, to be returned with balloon_pool_put(), or NULL.
  */
 struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
 {
@@ -206,7 +206,7 @@ struct balloon_batch *balloon_pool_take(struct balloon_pool *pool)
 }
 
 /**
- * balloon_fill_pfns() - the device's names for one page of the guest
+ * balloon_fill_pfns() - the device's numbers for one page of the guest
  * @vb: the balloon
  * @pfns: room for PAGE_SIZE / 4096 entries
  * @page: the page; all its PFNs fit 32 bits
@@ -222,7 +222,7 @@ void balloon_fill_pfns(struct virtio_balloon *vb, __virtio32 *pfns, struct page 
 		pfns[i] = cpu_to_virtio32(vb->vdev, first + i);
 }
 
-/* Adds a page's numbers to what the batch tells the host. */
+/* Adds a page's numbers to the buffer. */
 static void batch_name(struct virtio_balloon *vb, struct balloon_batch *batch, struct page *page)
 {
 	balloon_fill_pfns(vb, batch->pfns + batch->nr_4k, page);
@@ -231,7 +231,7 @@ static void batch_name(struct virtio_balloon *vb, struct balloon_batch *batch, s
 }
 
 /**
- * balloon_batch_borrow() - make a batch of a page that leaves the balloon
+ * balloon_batch_borrow() - use a page that leaves the balloon as a batch
  * @vb: the balloon, without VIRTIO_BALLOON_F_MUST_TELL_HOST
  * @page: the page, on no list, in the kernel's direct mapping
  *
@@ -252,7 +252,7 @@ struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb, struct pag
 }
 
 /**
- * balloon_batch_add() - make a page the batch's
+ * balloon_batch_add() - add a page, which the batch then owns
  * @vb: the balloon
  * @batch: a batch with room for it
  * @page: the page, on no list
@@ -266,11 +266,9 @@ void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch, s
 }
 
 /**
- * balloon_batch_hold() - a batch is filled, and on its way to the host
+ * balloon_batch_hold() - a batch is filled, and counts as in flight
  * @pool: the pool
  * @batch: a batch with at least one page, to be posted now or later
- *
- * From here on its pages count as in flight.
  *
  * Context: the pool's user.
  */
@@ -280,9 +278,9 @@ void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch)
 }
 
 /**
- * balloon_batch_drop() - a batch is not going to the host after all
+ * balloon_batch_drop() - a batch that is held will not be posted
  * @pool: the pool
- * @batch: a batch that is held, on no list; its pages went elsewhere
+ * @batch: the batch, on no list, without pages
  *
  * Context: the pool's user.
  */
@@ -293,11 +291,11 @@ void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch)
 }
 
 /**
- * balloon_batch_post() - hand the batch to the host
+ * balloon_batch_post() - post a batch
  * @pool: the pool
  * @batch: a batch that is held
  *
- * Kicks for several batches at once; balloon_pool_kick() is for the last ones.
+ * Notifies the host of several batches at once, and balloon_pool_kick() of the last ones.
  *
  * Context: the pool's user.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Batches: elements of the inflate and deflate queues with the pages they name,
+ * Batches: buffers of the inflate and deflate queues with the pages they name,
  * see batch.c.
  */
 #ifndef BALLOON_BATCH_H
@@ -21,21 +21,21 @@
 #define BALLOON_BUFFER_NR_4K_MAX	(BALLOON_DESC_NR_4K * BALLOON_BUFFER_DESCS)
 
 /*
- * Batches of one pool, 64 MiB where buffers are longest, and after how many posted ones
- * the host is notified: it works on most while the guest prepares the rest.
+ * Batches of one pool, 64 MiB with the longest buffers. The host is notified after three
+ * quarters of them: it works on these while the guest prepares the rest.
  */
 #define BALLOON_POOL_NR_BATCHES		32
 #define BALLOON_POOL_KICK_BATCHES	(BALLOON_POOL_NR_BATCHES * 3 / 4)
 
 /**
- * struct balloon_batch - one element of the inflate or deflate queue
- * @request: how it travels
+ * struct balloon_batch - one buffer of the inflate or deflate queue
+ * @request: its request
  * @sg: its descriptors
  * @node: place among the pool's free batches, or those of a discard
- * @pages: pages that belong to this batch and to nobody else, linked by lru
+ * @pages: pages that only this batch owns, linked by lru
  * @nr_pages: how many pages the buffer names; @pages may be empty already
  * @nr_4k: how many entries of @pfns are used
- * @reannounced: its pages were in the balloon before, and count as such
+ * @reannounced: its pages are in the balloon already, and count as such
  * @home: the page that this structure lies in, one of those that it names; NULL if it
  *	  was allocated at probe
  * @pfns: what the host reads
@@ -56,15 +56,15 @@ struct balloon_batch {
 
 /**
  * struct balloon_pool - all batches of one user of a queue
- * @stream: the queue and what came back from it
+ * @stream: the queue and the completed requests
  * @free: batches not in use
- * @batches: all of them, allocated when the device is probed: moving memory
- *	     needs no memory
+ * @batches: all of them, allocated at probe: inflation and deflation allocate no
+ *	     memory for themselves
  * @nr_pages_held: pages of batches that are neither free nor being filled; written
  *		   by the user, read by anybody
- * @nr_pages_reannounced: those of them that were in the balloon before; the user's
+ * @nr_pages_reannounced: those of them that are in the balloon; the user's
  * @nr_unkicked: buffers posted since the last kick
- * @take_turns: leave the host in peace until balloon_pool_kick()
+ * @take_turns: do not notify the host before balloon_pool_kick()
  * @may_borrow: a page that leaves the balloon may serve as a batch when none is free
  *
  * No lock but the queue's: one thread uses a pool at a time.

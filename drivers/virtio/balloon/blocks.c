@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whole blocks in the balloon: what inflating by range takes.
+ * Whole blocks in the balloon, which inflate=range takes.
  *
- * A block stays what the allocator gave: its pages are not split, cannot be moved
- * and are never told to the host one by one. Every page of it is PageOffline while
- * it is here, so that dumps and hibernation leave it out and memory offlining
- * knows it may go; the mark comes off every page before the block is freed,
- * because the allocator takes a page with a type for a broken one.
+ * A block is not split: its pages cannot be moved and are never told to the host one by one.
+ * Each of its pages is PageOffline while it is in the balloon, so that dumps and
+ * hibernation leave it out and memory offlining knows that it can be freed. The mark is
+ * removed from each page before the block is freed, because the allocator treats a page
+ * with a type as corrupt.
  *
- * Nobody asks before virtio-mem unplugs or CMA allocates: those fail on ranges that have
- * a block in them. Memory offlining does, see device.c.
+ * virtio-mem and CMA call no notifier before they take a range: they fail on ranges that have
+ * a block in them. Memory offlining does, see hotplug_event() in device.c.
  */
 #include <linux/mm.h>
 #include <linux/vmstat.h>
@@ -18,8 +18,8 @@
 #include "compat/compat.h"
 
 /*
- * The private field of a block's first page is its order, and above that, while the
- * block is at rest, the round in which it came.
+ * The private field of a block's first page is its order, and above that, while the block is
+ * in a list, the round in which it was added.
  */
 #define BALLOON_BLOCK_ORDER_MASK	0xffUL
 #define BALLOON_BLOCK_ROUND_STEP	(BALLOON_BLOCK_ORDER_MASK + 1)
@@ -52,7 +52,7 @@ static void block_pick(struct balloon_blocks *blocks, struct page *block)
 	blocks->nr_blocks--;
 }
 
-/* What the kernel's statistics say; @nr_pages is negative on the way out. */
+/* The kernel's statistics; @nr_pages is negative on the way out. */
 static void block_account(struct virtio_balloon *vb, struct page *block, long nr_pages)
 {
 	if (balloon_pages_adjust_managed(vb))
@@ -66,12 +66,12 @@ static void block_account(struct virtio_balloon *vb, struct page *block, long nr
 }
 
 /**
- * balloon_blocks_enter() - blocks that the host discarded become the balloon's
+ * balloon_blocks_enter() - blocks that the host discarded enter the balloon
  * @vb: the balloon
  * @blocks: linked by lru, their order in the private field; empty afterwards
  *
  * Context: may sleep.
- * Return: pages of them.
+ * Return: their pages.
  */
 unsigned long balloon_blocks_enter(struct virtio_balloon *vb, struct list_head *blocks)
 {
@@ -93,12 +93,12 @@ unsigned long balloon_blocks_enter(struct virtio_balloon *vb, struct list_head *
 }
 
 /**
- * balloon_blocks_put_back() - blocks that were announced again are at rest
+ * balloon_blocks_put_back() - put blocks into the lists
  * @vb: the balloon
- * @blocks: from balloon_blocks_take_any(), linked by lru; empty afterwards
+ * @blocks: new ones, or from balloon_blocks_take_any(); linked by lru; empty afterwards
  *
  * Context: the size worker, or when it is stopped.
- * Return: pages of them.
+ * Return: their pages.
  */
 unsigned long balloon_blocks_put_back(struct virtio_balloon *vb, struct list_head *blocks)
 {
@@ -115,11 +115,11 @@ unsigned long balloon_blocks_put_back(struct virtio_balloon *vb, struct list_hea
 }
 
 /**
- * balloon_blocks_new_round() - all blocks at rest are to be announced again
+ * balloon_blocks_new_round() - balloon_blocks_take_any() returns all present blocks once
  * @vb: the balloon
  *
  * Context: the size worker.
- * Return: how many there are.
+ * Return: their number.
  */
 unsigned long balloon_blocks_new_round(struct virtio_balloon *vb)
 {
@@ -132,7 +132,7 @@ unsigned long balloon_blocks_new_round(struct virtio_balloon *vb)
 	return nr;
 }
 
-/* A block that was taken off the list is an ordinary one again. */
+/* A block that was taken off its list leaves the balloon. */
 static void block_leave(struct virtio_balloon *vb, struct page *block)
 {
 	unsigned long i, nr = 1UL << block_order(block);
@@ -151,7 +151,7 @@ static void block_free(struct page *block)
 }
 
 /**
- * balloon_blocks_free_list() - give blocks back that never were in the balloon
+ * balloon_blocks_free_list() - free blocks that never were in the balloon
  * @blocks: linked by lru; empty afterwards
  *
  * Context: the host can no longer discard them; may sleep.
@@ -167,7 +167,7 @@ void balloon_blocks_free_list(struct list_head *blocks)
 	}
 }
 
-/* One of the largest blocks of @max at most, or one of the smallest. */
+/* One of the largest blocks of order @max at most, or one of the smallest. */
 static struct page *blocks_take(struct balloon_blocks *blocks, int max, bool smallest)
 {
 	int order = smallest ? 0 : max, step = smallest ? 1 : -1;
@@ -183,7 +183,7 @@ static struct page *blocks_take(struct balloon_blocks *blocks, int max, bool sma
 }
 
 /**
- * balloon_blocks_take_any() - take a block that is to be announced again
+ * balloon_blocks_take_any() - take a block to announce it again
  * @vb: the balloon
  *
  * It stays in the balloon, for balloon_blocks_put_back().
@@ -214,8 +214,8 @@ struct page *balloon_blocks_take_any(struct virtio_balloon *vb)
  * @vb: the balloon
  * @nr_pages: pages at most
  *
- * The host is not told: what it has discarded may be used without that.
- * Allocates nothing and waits for nobody.
+ * The host is not told: discarded memory may be used without that.
+ * Allocates nothing and does not wait.
  *
  * Context: any thread; may sleep.
  * Return: pages that were freed.
@@ -245,10 +245,10 @@ unsigned long balloon_blocks_release(struct virtio_balloon *vb, unsigned long nr
 }
 
 /**
- * balloon_blocks_break_one() - make a block's pages ordinary balloon pages
+ * balloon_blocks_break_one() - split a block into ordinary balloon pages
  * @vb: the balloon
  *
- * For a target that no whole block fits. The balloon's size does not change.
+ * For a target that no whole block fits. The size of the balloon does not change.
  *
  * Context: the size worker.
  * Return: false if there is no block.
@@ -288,7 +288,7 @@ unsigned long balloon_blocks_count(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_blocks_release_range() - free the blocks that reach into a range
+ * balloon_blocks_release_range() - free the blocks that overlap a range
  * @vb: the balloon
  * @start_pfn: its first page
  * @end_pfn: the page after its last
@@ -324,7 +324,7 @@ void balloon_blocks_release_range(struct virtio_balloon *vb, unsigned long start
 }
 
 /**
- * balloon_blocks_init() - an empty store
+ * balloon_blocks_init() - initialise the lists
  * @vb: the balloon
  *
  * Context: probe.

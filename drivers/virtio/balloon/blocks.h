@@ -13,7 +13,7 @@
 
 #include "compat/compat.h"
 
-/* The smallest block worth keeping whole: a huge page of most hosts. */
+/* The smallest block that is kept whole: a huge page of most hosts. */
 #define BALLOON_BLOCK_ORDER_MIN	min(get_order(SZ_2M), BALLOON_COMPAT_MAX_ORDER)
 
 struct virtio_balloon;
@@ -21,13 +21,12 @@ struct virtio_balloon;
 /**
  * struct balloon_blocks - whole blocks in the balloon
  * @lock: guards @lists, @nr_blocks and @round; innermost, not used in interrupts
- * @lists: blocks of each order, linked by the first page's lru, the one that has been
- *	   here for longest first
- * @nr_blocks: how many there are
- * @round: what blocks are marked with that enter or come back now
+ * @lists: blocks of each order, linked by the first page's lru, the oldest first
+ * @nr_blocks: the number of blocks
+ * @round: the mark of blocks that enter or are put back now
  * @nr_pages: pages of all blocks
- * @memory_nb: hears of memory that goes offline; device.c's
- * @leaving: some is going offline now; device.c's, read by anybody
+ * @memory_nb: the memory notifier; device.c's
+ * @leaving: memory is going offline now; written by device.c, read by anybody
  */
 struct balloon_blocks {
 	spinlock_t lock;

@@ -3,13 +3,13 @@
  * The only code that touches the device's configuration space. Every field of
  * a balloon is little-endian, on legacy devices too (VIRTIO 1.3, 5.5.4).
  *
- * Each access leaves the guest, so nobody polls here: targets are read after a
- * config change interrupt, and @actual is written when there is something to say.
+ * Each access leaves the guest, so nothing polls here: targets are read after a
+ * configuration change, and @actual is written when it has changed.
  *
- * One field is the value that guests fill pages with when they are freed, and expect to
- * find them so: by init_on_free, with zeros, or by page_poison, with a pattern. The device
- * learns it (VIRTIO 1.3, 5.5.6.6), so that what it discards can come back with it. The
- * kernel fills pages whenever it gets them, also from a balloon.
+ * One field is the value that a guest fills free pages with and expects to find there:
+ * zeros with init_on_free, a pattern with page_poison. The device is told the value
+ * (VIRTIO 1.3, 5.5.6.6), so that discarded memory can come back with it. The kernel fills
+ * pages when they are freed, also by a balloon.
  */
 #include <linux/mm.h>
 #include <linux/poison.h>
@@ -22,8 +22,7 @@
  * @vb: the balloon
  *
  * Context: may sleep.
- * Return: units of 4096 bytes, as the device put it; it may be more than there
- *         is memory.
+ * Return: units of 4096 bytes; may be more than the guest has memory.
  */
 u32 balloon_config_target(struct virtio_balloon *vb)
 {
@@ -37,7 +36,7 @@ u32 balloon_config_target(struct virtio_balloon *vb)
  * balloon_config_actual() - the balloon size that the device was told last
  * @vb: the balloon
  *
- * Tells a driver that just started what an earlier one left behind.
+ * A driver that starts learns what an earlier one wrote.
  *
  * Context: may sleep.
  * Return: units of 4096 bytes.
@@ -51,11 +50,10 @@ u32 balloon_config_actual(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_config_hint_id() - what the device wants of free page hints
+ * balloon_config_hint_id() - the device's command for free page hints
  * @vb: the balloon
  *
- * Only after a configuration change: some hosts show STOP here while hints are
- * coming in.
+ * Only after a configuration change: QEMU shows STOP here while hints arrive.
  *
  * Context: may sleep; only with VIRTIO_BALLOON_F_FREE_PAGE_HINT.
  * Return: VIRTIO_BALLOON_CMD_ID_STOP, VIRTIO_BALLOON_CMD_ID_DONE or a command id.
@@ -95,11 +93,11 @@ static bool poison_value(u32 *value)
 }
 
 /**
- * balloon_poison_validate() - decide about PAGE_POISON and what hangs on it
+ * balloon_poison_validate() - decide about PAGE_POISON, and REPORTING which depends on it
  * @vdev: the device, with the features that both sides know
  *
  * Discarded memory comes back with zeros from a device that does not know the
- * value, and that is not what such a guest has left there.
+ * value, and such a guest may expect another one.
  *
  * Context: before the features are accepted.
  */
@@ -114,9 +112,9 @@ void balloon_poison_validate(struct virtio_device *vdev)
 }
 
 /**
- * balloon_poison_is_zero() - whether zeros may come back for what was discarded
+ * balloon_poison_is_zero() - whether discarded memory may come back with zeros
  *
- * A device that has to give back another value keeps the memory instead.
+ * A device that would have to restore another value discards nothing.
  *
  * Context: any.
  */
@@ -130,8 +128,7 @@ bool balloon_poison_is_zero(void)
 /**
  * balloon_poison_fills() - whether the kernel fills pages when they are freed
  *
- * It relies on finding them so when they are allocated, and does not initialise them
- * then.
+ * It relies on their contents when they are allocated, and does not initialise them then.
  *
  * Context: any.
  */
@@ -146,7 +143,7 @@ bool balloon_poison_fills(void)
  * balloon_poison_tell() - tell the device the value
  * @vb: the balloon
  *
- * After each reset, which makes the device forget it.
+ * After each reset: the device forgets it then.
  *
  * Context: before DRIVER_OK (VIRTIO 1.3, 5.5.6.6.1); may sleep.
  */

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the parts count, for those who look into a balloon:
- * /sys/kernel/debug/virtio_balloon/virtioN, a name and a value a line but for the log
- * of events. Reading takes no lock that the parts work with, and what is counted is
- * counted whether somebody reads or not. What an operator needs is in sysfs.
+ * Counters of the parts, for developers, in /sys/kernel/debug/virtio_balloon/virtioN: one name
+ * and one value per line, except the event log. Reading takes no lock of the parts, and
+ * counting does not depend on readers. What an operator needs is in sysfs.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -22,7 +21,7 @@ static void balloon_show_pages(struct seq_file *file, const char *name, u64 nr_p
 	balloon_show(file, name, nr_pages << PAGE_SHIFT);
 }
 
-/* A line for each slot that is not empty: the least value that it stands for, and the count. */
+/* A line for each slot that is not empty: its least value and the count. */
 static void show_histogram(struct seq_file *file, const char *name,
 			   const struct balloon_histogram *histogram, bool log2)
 {
@@ -37,7 +36,7 @@ static void show_histogram(struct seq_file *file, const char *name,
 	}
 }
 
-/* What is announced again is in the balloon and on the way in. */
+/* Pages that are being reannounced are in the balloon and in inflating_bytes. */
 static void show_size(struct seq_file *file, struct virtio_balloon *vb)
 {
 	seq_printf(file, "state %s\n", balloon_state_names[READ_ONCE(vb->size.state)]);
@@ -68,7 +67,7 @@ static void show_queues(struct seq_file *file, struct virtio_balloon *vb)
 	}
 }
 
-/* By queue, and the least number of microseconds that as many completions took. */
+/* For each queue: completions by the least number of microseconds that they took. */
 static void show_latency(struct seq_file *file, struct virtio_balloon *vb)
 {
 	char name[32];
@@ -145,7 +144,7 @@ BALLOON_SHOW(free_report, show_free_report);
 BALLOON_SHOW(events, balloon_events_show);
 BALLOON_SHOW(totals, balloon_events_show_totals);
 
-/* Any write; there is nothing to choose. */
+/* Any write resets the counters. */
 static ssize_t reset_write(struct file *file, const char __user *text, size_t size, loff_t *pos)
 {
 	struct virtio_balloon *vb = file->private_data;
@@ -181,7 +180,7 @@ static const struct {
 };
 
 /**
- * balloon_debugfs_load() - make room for the devices
+ * balloon_debugfs_load() - create the directory of all devices
  *
  * Context: when the module is loaded.
  */
@@ -201,12 +200,12 @@ void balloon_debugfs_unload(void)
 }
 
 /**
- * balloon_debugfs_init() - show a device
+ * balloon_debugfs_init() - create a device's files
  * @vb: the balloon
  *
- * A kernel without debugfs, or without memory for it, has a balloon all the same.
+ * The balloon works without them.
  *
- * Context: probe, after all that is shown; may sleep.
+ * Context: probe, after the parts whose counters are shown; may sleep.
  * Return: 0.
  */
 int balloon_debugfs_init(struct virtio_balloon *vb)
@@ -225,7 +224,7 @@ int balloon_debugfs_init(struct virtio_balloon *vb)
  * balloon_debugfs_exit() - the counterpart of balloon_debugfs_init()
  * @vb: the balloon
  *
- * Context: remove; waits for those who are reading.
+ * Context: remove; waits for readers.
  */
 void balloon_debugfs_exit(struct virtio_balloon *vb)
 {

@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of a device: in which order the parts of the driver come up and go down, and
- * what leaves the balloon when the driver or the device goes.
+ * The lifetime of a device: the order in which the parts start and stop, what leaves the
+ * balloon when the driver or the device goes, function resets, shutdown, and memory that
+ * goes offline.
  *
- * Only a device that was reset can be trusted to discard nothing any more: what it has not
- * acknowledged is free after that and not before.
+ * Only a device that was reset is certain to discard nothing any more. So requests that it
+ * has not completed are taken back after the reset and not before.
  *
- * Reset of the function underneath the driver: FLR by the administrator, or on the way
- * out of a PCI error.
+ * A reset of the function (FLR by the administrator, or recovery from a PCI error) is
+ * handled as a suspend and resume. The transport calls before it: the parts stop, the
+ * device is reset in the ordinary way, and requests in flight are taken back, so that the
+ * host discards nothing of them later. Afterwards the queues are created again and the
+ * parts start.
  *
- * It is treated as a suspend and the wake-up from it. The transport says before that it
- * comes: the parts stop, the device is reset in the ordinary way and what is in flight
- * taken back, so that the host discards nothing of it later. Afterwards there are
- * queues again and the parts start.
+ * The balloon stays as it is. A reset gives no memory back to the guest: the host has
+ * discarded it, and the guest does not use the pages, whatever the device keeps of its
+ * state. QEMU keeps target and actual. Firecracker starts with target 0, and the memory is
+ * deflated in the ordinary way. The size is written to the device if it has another one.
  *
- * The balloon stays as it is. A reset gives no memory back to the guest: what the host
- * discarded is discarded, and pages in the balloon are in no use, whatever the host
- * remembers of them. QEMU keeps target and actual; Firecracker begins with a target of
- * 0, which gives the memory back the ordinary way. The device is told the size if it
- * has another one.
- *
- * Nothing has been held still before, as the PM notifier does: processes run, and
- * hints may be held. The parts cope with that when they stop, as on removal.
+ * Unlike before a suspend, no PM notifier has stopped anything: processes run, and memory
+ * may be held for hints. The parts handle that when they stop, as on removal.
  */
 #include <linux/device.h>
 #include <linux/memory.h>
@@ -31,12 +29,12 @@
 #include "compat/compat.h"
 
 /*
- * Telling a healthy host that a driver goes takes milliseconds. One that has been silent
- * for the first time, or is busy for longer than the second, gets a reset instead.
+ * Deflating everything takes milliseconds with a healthy host. One without a completion for
+ * the first time, or not done after the second, gets a reset instead.
  */
 #define BALLOON_RETURN_SILENCE	HZ
 #define BALLOON_RETURN_TIMEOUT	(5 * HZ)
-/* No memory goes offline while a host keeps a report for longer than this. */
+/* If a report is not completed within this time, memory does not go offline. */
 #define BALLOON_OFFLINE_TIMEOUT	HZ
 
 static bool part_present(struct virtio_balloon *vb, const struct balloon_part *part)
@@ -44,7 +42,7 @@ static bool part_present(struct virtio_balloon *vb, const struct balloon_part *p
 	return part->feature == BALLOON_ALWAYS || virtio_has_feature(vb->vdev, part->feature);
 }
 
-/* Compaction gives back what it has isolated before long. */
+/* Compaction soon returns the pages that it has isolated. */
 static void device_wait_orphaned(struct virtio_balloon *vb)
 {
 	unsigned long complain = jiffies + BALLOON_RETURN_TIMEOUT;
@@ -170,10 +168,10 @@ int balloon_device_attach(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_device_detach() - take the device from the driver
+ * balloon_device_detach() - stop the parts, reset the device and delete its queues
  * @vb: the balloon
  *
- * What the host has acknowledged stays in the balloon, and what it has not is given back.
+ * What the host has acknowledged stays in the balloon; the rest is given back.
  *
  * Context: the driver core's callbacks; may sleep.
  */
@@ -196,10 +194,10 @@ void balloon_device_detach(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_device_return() - deflate everything, as long as the host answers
+ * balloon_device_return() - deflate everything, as long as the host completes requests
  * @vb: the balloon
  *
- * Context: the driver goes, the size worker is stopped; sleeps for at most
+ * Context: remove, when the size worker is stopped; sleeps for at most
  *	    BALLOON_RETURN_TIMEOUT.
  */
 void balloon_device_return(struct virtio_balloon *vb)
@@ -209,7 +207,7 @@ void balloon_device_return(struct virtio_balloon *vb)
 	struct balloon_pool *busy;
 	unsigned long end = jiffies + BALLOON_RETURN_TIMEOUT;
 
-	/* They need no message. */
+	/* These need no message to the host. */
 	balloon_blocks_release(vb, ULONG_MAX);
 	while (time_before(jiffies, end)) {
 		balloon_pages_settle(vb);
@@ -238,8 +236,8 @@ void balloon_device_return(struct virtio_balloon *vb)
  * balloon_device_release() - empty the balloon without telling the host
  * @vb: the balloon
  *
- * Context: the device is detached, or does not know what is in the balloon; the
- *	    parts are stopped; may sleep.
+ * Context: the device is detached, or its host knows of no balloon; the parts are
+ *	    stopped; may sleep.
  */
 void balloon_device_release(struct virtio_balloon *vb)
 {
@@ -255,11 +253,11 @@ void balloon_device_release(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_shutdown() - the guest ends
+ * balloon_shutdown() - reboot, power-off or kexec
  * @vdev: the device
  *
- * What the device still had is lost to it by the reset, so that it cannot discard
- * memory of a kernel that it does not know.
+ * The reset takes all requests from the device, so that it cannot discard memory of the
+ * next kernel.
  *
  * Context: the device's lock is held; may sleep, for about a second with a silent
  *	    host.
@@ -276,7 +274,7 @@ void balloon_shutdown(struct virtio_device *vdev)
 }
 
 /**
- * balloon_shutdown_init() - be told of the end
+ * balloon_shutdown_init() - have balloon_shutdown() called
  * @vb: the balloon
  *
  * Context: probe; may sleep.
@@ -347,8 +345,8 @@ unlock:
 
 #ifdef CONFIG_MEMORY_HOTREMOVE
 /*
- * What the driver has of memory that is about to go offline is given back first: whole
- * blocks of the balloon and blocks held for hints. Single pages are moved by the kernel.
+ * Before memory goes offline, frees what the driver has there: whole blocks of the balloon
+ * and blocks that are held for hints. The kernel moves single pages.
  */
 static int hotplug_event(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -361,9 +359,9 @@ static int hotplug_event(struct notifier_block *nb, unsigned long action, void *
 					     range->start_pfn + range->nr_pages);
 		balloon_held_offline(&vb->hint.hold, range->start_pfn,
 				     range->start_pfn + range->nr_pages);
-		/* What was held may have been let go meanwhile. */
+		/* Completed blocks can be freed, too. */
 		balloon_hint_look(vb);
-		/* The kernel would wait for what is reported without an end. */
+		/* The kernel would wait for reported blocks without a limit. */
 		if (!balloon_reporting_completed(vb, BALLOON_OFFLINE_TIMEOUT))
 			return notifier_from_errno(-EBUSY);
 	}
@@ -380,10 +378,10 @@ static int hotplug_event(struct notifier_block *nb, unsigned long action, void *
 }
 
 /**
- * balloon_hotplug_init() - be told of memory that goes offline
+ * balloon_hotplug_init() - register the memory notifier
  * @vb: the balloon
  *
- * Context: probe, when everything is there that the notifier uses; may sleep.
+ * Context: probe, after the parts that the notifier uses; may sleep.
  * Return: 0, or why the notifier could not be registered.
  */
 int balloon_hotplug_init(struct virtio_balloon *vb)

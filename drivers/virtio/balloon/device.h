@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The life of a device, see device.c.
+ * The lifetime of a device, see device.c.
  */
 #ifndef BALLOON_DEVICE_H
 #define BALLOON_DEVICE_H
@@ -11,13 +11,13 @@ struct virtio_device;
 /**
  * struct balloon_part - one part of the driver
  * @name: for messages
- * @feature: the feature bit that it is for, or BALLOON_ALWAYS
+ * @feature: the feature bit without which a device does not have it, or BALLOON_ALWAYS
  * @init: allocates; once for each device
- * @start: lets it work; after DRIVER_OK, at probe and after each restore
- * @stop: returns when none of its work items and callbacks runs or will run, or does more
- *	  than wait for the completion of a request
- * @release: takes back what was in flight; when all parts are stopped, the device is reset
- *	     and its queues are cancelled
+ * @start: starts it; after DRIVER_OK, at probe and after each reset
+ * @stop: returns when none of its work items and callbacks runs or will run, but for
+ *	  callbacks that only wait for the completion of a request
+ * @release: takes back what was in flight, after all parts were stopped, the device was
+ *	     reset and its queues were cancelled
  * @exit: frees what @init allocated
  *
  * Each may be NULL.

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The free page reporting queue (VIRTIO 1.3, 5.5.6.6) as a way to discard whole
- * ranges: a descriptor says where a block of memory is and how long, and the host
- * may throw its contents away. That is one call to the host's kernel for a block,
- * where the inflate queue needs one for each 4 KiB.
+ * The free page reporting queue (VIRTIO 1.3, 5.5.6.7) as a way to discard blocks: a
+ * descriptor has the address and the length of a block, and the host may discard its
+ * contents. That is one call to the host's kernel for a block, where the inflate queue
+ * needs one for each 4 KiB.
  *
- * A discard is one buffer with several blocks. The size worker fills one, posts
- * it, and later learns that the host is done; what happens to the blocks then is
- * their owner's business.
+ * A discard is one buffer with several blocks. The size worker fills it, posts it, and takes
+ * it when it is completed. inflate.c decides what happens to the blocks then.
  *
- * What was discarded comes back as zeros: the driver does not use the queue where
- * the guest expects something else in free pages, see config.c.
+ * Discarded memory comes back with zeros. The driver does not use the queue where the guest
+ * expects something else in free pages, see balloon_poison_is_zero().
  */
 #include <linux/sizes.h>
 
@@ -39,13 +38,13 @@ static bool discard_full(struct virtio_balloon *vb, struct balloon_discard *disc
  * @vb: the balloon
  *
  * Context: the size worker; only if balloon_discard_usable().
- * Return: the discard, or NULL while the host has to answer first.
+ * Return: the discard, or NULL until the host completes one.
  */
 struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
 {
 	struct balloon_discards *discards = &vb->discards;
 
-	/* A full one could not be posted. */
+	/* A full one is left when its queue is broken. */
 	if (discards->open)
 		return discard_full(vb, discards->open) ? NULL : discards->open;
 	if (list_empty(&discards->free))
@@ -58,7 +57,7 @@ struct balloon_discard *balloon_discard_get(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_discard_add() - one more block that the host may discard
+ * balloon_discard_add() - add a block that the host may discard
  * @vb: the balloon
  * @page: its first page; the block is on one of the discard's lists
  * @order: its order
@@ -82,7 +81,7 @@ void balloon_discard_add(struct virtio_balloon *vb, struct page *page, unsigned 
  * balloon_discard_flush() - post the discard that is being filled
  * @vb: the balloon
  *
- * On a broken queue it stays as it is.
+ * It stays open if the queue is broken.
  *
  * Context: the size worker.
  */
@@ -99,7 +98,7 @@ void balloon_discard_flush(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_discard_take() - the next discard the host is done with
+ * balloon_discard_take() - the next completed discard
  * @vb: the balloon
  *
  * Context: the size worker; or, after balloon_queues_cancel(), when it is stopped.
@@ -115,7 +114,7 @@ struct balloon_discard *balloon_discard_take(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_discard_put() - give back a discard whose lists are empty
+ * balloon_discard_put() - return a discard whose lists are empty
  * @vb: the balloon
  * @discard: the discard
  *
@@ -132,7 +131,7 @@ void balloon_discard_put(struct virtio_balloon *vb, struct balloon_discard *disc
 /**
  * balloon_discard_account() - blocks are being discarded, or no longer
  * @vb: the balloon
- * @nr_pages: pages of them, negative on the way out
+ * @nr_pages: pages of them, negative when they are no longer
  *
  * Context: the size worker, or when it is stopped.
  */
@@ -142,7 +141,7 @@ void balloon_discard_account(struct virtio_balloon *vb, long nr_pages)
 }
 
 /**
- * balloon_discard_announcing() - pages being discarded that were in the balloon before
+ * balloon_discard_announcing() - pages of blocks that are being reannounced
  * @vb: the balloon
  *
  * Context: the size worker, or when it is stopped.
@@ -191,11 +190,11 @@ int balloon_discard_init(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_discard_start() - learn how many blocks the ring takes
+ * balloon_discard_start() - learn how many blocks a discard may have
  * @vb: the balloon
  *
- * The other half is for free page reporting: a report that is not completed there must
- * not stop the balloon.
+ * Half the ring is for free page reporting, whose report may never be completed: that must
+ * not stop inflation.
  *
  * Context: after DRIVER_OK.
  * Return: 0.

@@ -7,22 +7,22 @@
 
 #include "queue.h"
 
-/* Blocks in one element, and bytes: what is in flight is nobody's memory. */
+/* Blocks in one buffer, and bytes: nothing can use memory in flight. */
 #define BALLOON_DISCARD_SG		16
 #define BALLOON_DISCARD_BYTES		SZ_32M
-/* Elements in flight at a time. */
+/* Buffers in flight at a time. */
 #define BALLOON_DISCARDS		2
 
 /**
  * struct balloon_discard - one buffer of the reporting queue
- * @request: how it travels
+ * @request: its request
  * @sg: the blocks the host may discard
  * @node: place among the free discards
- * @batches: batches to be told on the inflate queue afterwards
+ * @batches: batches to be posted on the inflate queue afterwards
  * @blocks: whole blocks that enter the balloon afterwards, linked by lru
- * @stranded: pages of batches that came off a broken queue, linked by lru
+ * @stranded: pages of its batches, if the queue is broken, linked by lru
  * @nr_pages: pages of all of them
- * @reannounced: @blocks were in the balloon before, and count as such
+ * @reannounced: @blocks are in the balloon already, and count as such
  *
  * No lock: a discard has one owner at a time.
  */
@@ -38,15 +38,15 @@ struct balloon_discard {
 };
 
 /**
- * struct balloon_discards - the user of the reporting queue
+ * struct balloon_discards - the size worker's use of the reporting queue
  * @stream: the queue; without one where the feature was not negotiated
  * @free: discards not in use
  * @open: the discard that is being filled, or NULL
  * @nr_block_pages: pages of blocks in @open and in flight; written by the size
  *		    worker, read by anybody
- * @nr_stranded: pages that a broken queue keeps until the device is reset; likewise
- * @broken: the queue is, and is not used; likewise
- * @nr_sg: blocks in one buffer at most, for half of the ring; set at start
+ * @nr_stranded: pages on a broken queue, unused until the device is reset; likewise
+ * @broken: the queue is broken, and is not used; likewise
+ * @nr_sg: blocks in one buffer at most, half of the ring; set at start
  * @discards: all of them
  *
  * No lock but the queue's: the size worker uses it.

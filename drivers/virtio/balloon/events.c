@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What happened to a balloon lately, for those who ask afterwards: in debugfs, and as
- * a tracepoint while it happens. Single requests are not events, there are thousands
- * of them; they are counted in queue.c.
+ * Event log: the last 256 events, timestamped, in debugfs and as a tracepoint. Single
+ * requests are no events; queue.c counts them.
  *
- * Who writes takes a number, and with it an entry that is nobody else's before 255
- * more have come; no lock is needed. Who reads leaves out what changes meanwhile.
+ * There is no lock. A writer takes a number, and with it an entry that no other writer uses
+ * until 255 more events were written. A reader skips entries that change while it reads.
  */
 #include <linux/sched/clock.h>
 #include <linux/seq_file.h>
@@ -37,11 +36,11 @@ const char * const balloon_state_names[BALLOON_SIZE_NR] = {
 };
 
 /**
- * balloon_event() - something happened
+ * balloon_event() - log an event
  * @vb: the balloon
- * @event: what
- * @value: how much, or what now; see BALLOON_EVENTS
- * @other: the other value that it may have
+ * @event: the event
+ * @value: its first value, see BALLOON_EVENTS
+ * @other: its second value
  *
  * Context: any.
  */
@@ -53,13 +52,13 @@ void balloon_event(struct virtio_balloon *vb, enum balloon_event event, u64 valu
 
 	entry = &events->entries[number % BALLOON_EVENTS_NR];
 	WRITE_ONCE(entry->number, 0);
-	/* Nobody takes a new entry for the one that was there. */
+	/* No reader takes the new values for the old event. */
 	smp_wmb();
 	WRITE_ONCE(entry->when, local_clock());
 	WRITE_ONCE(entry->event, event);
 	WRITE_ONCE(entry->value, value);
 	WRITE_ONCE(entry->other, other);
-	/* Pairs with the acquire of who reads. */
+	/* Pairs with the acquire in event_read(). */
 	smp_store_release(&entry->number, number);
 	atomic_long_inc(&events->totals[event]);
 	if (event == BALLOON_EVENT_STATE)
@@ -67,21 +66,21 @@ void balloon_event(struct virtio_balloon *vb, enum balloon_event event, u64 valu
 	trace_balloon_event(vb->vdev->index, event, value, other);
 }
 
-/* Copies an event; false if it is being written, or another one by now. */
+/* Copies an event; false if it is being written, or was replaced by another one. */
 static bool event_read(struct balloon_events *events, unsigned long number,
 		       struct balloon_event_entry *copy)
 {
 	struct balloon_event_entry *entry;
 
 	entry = &events->entries[number % BALLOON_EVENTS_NR];
-	/* Pairs with the release of who wrote it. */
+	/* Pairs with the release in balloon_event(). */
 	if (smp_load_acquire(&entry->number) != number)
 		return false;
 	copy->when = READ_ONCE(entry->when);
 	copy->event = READ_ONCE(entry->event);
 	copy->value = READ_ONCE(entry->value);
 	copy->other = READ_ONCE(entry->other);
-	/* What was read is of this event if the number is still the same. */
+	/* The copy is of this event if the number has not changed. */
 	smp_rmb();
 	return READ_ONCE(entry->number) == number;
 }
@@ -114,7 +113,7 @@ static void event_show(struct seq_file *file, const struct balloon_event_entry *
 }
 
 /**
- * balloon_events_show() - the last events, the oldest first, one a line
+ * balloon_events_show() - the last events, the oldest first, one per line
  * @file: debugfs
  * @vb: the balloon
  *
@@ -135,7 +134,7 @@ void balloon_events_show(struct seq_file *file, struct virtio_balloon *vb)
 }
 
 /**
- * balloon_events_reset() - show only what comes from now on
+ * balloon_events_reset() - show only events from now on
  * @vb: the balloon
  *
  * Context: any.
@@ -145,7 +144,7 @@ void balloon_events_reset(struct virtio_balloon *vb)
 	WRITE_ONCE(vb->events->first, atomic_long_read(&vb->events->nr) + 1);
 }
 
-/* A name with dashes as one with underscores. */
+/* Dashes of the name become underscores. */
 static void show_total(struct seq_file *file, const char *what, const char *name, long nr)
 {
 	seq_printf(file, "%s_", what);
@@ -155,7 +154,7 @@ static void show_total(struct seq_file *file, const char *what, const char *name
 }
 
 /**
- * balloon_events_show_totals() - how often there was what, since the device was found
+ * balloon_events_show_totals() - events and states since the device was bound
  * @file: debugfs
  * @vb: the balloon
  *

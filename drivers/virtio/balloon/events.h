@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The log of what happened lately, see events.c.
+ * The event log, see events.c.
  */
 #ifndef BALLOON_EVENTS_H
 #define BALLOON_EVENTS_H
@@ -11,8 +11,7 @@ struct seq_file;
 struct virtio_balloon;
 
 /*
- * What happens: BALLOON_EVENT_NAME, its name, and the names of its value and of another
- * value that belongs to it. Sizes are in pages.
+ * Events: BALLOON_EVENT_NAME, the name, and the names of its two values. Sizes are in pages.
  */
 #define BALLOON_EVENTS(E)					\
 	E(UP, "up", "features", NULL)				\
@@ -52,7 +51,7 @@ enum balloon_queue_id {
 	BALLOON_QUEUE_NR
 };
 
-/* Why the balloon is where it is. */
+/* What the size worker does, or why it does nothing. */
 enum balloon_size_state {
 	BALLOON_SIZE_IDLE,
 	BALLOON_SIZE_INFLATING,
@@ -78,8 +77,8 @@ extern const char * const balloon_state_names[BALLOON_SIZE_NR];
  * @number: its number, from 1, or 0 while it is being written
  * @when: nanoseconds, as in the kernel's log
  * @event: enum balloon_event
- * @value: what there is now
- * @other: what there was before, or something else that belongs to it
+ * @value: its first value
+ * @other: its second value
  */
 struct balloon_event_entry {
 	unsigned long number;
@@ -93,8 +92,8 @@ struct balloon_event_entry {
  * struct balloon_events - the last events of a device
  * @nr: events so far
  * @first: the number of the first that is shown; see balloon_events_reset()
- * @totals: how often there was each
- * @states: how often the size worker came into each state
+ * @totals: events of each kind
+ * @states: how often the size worker entered each state
  * @entries: the last events, by their number
  */
 struct balloon_events {

@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Free page hints (VIRTIO 1.3, 5.5.6.5): the device that migrates the guest asks
- * which memory is free, and does not send it.
+ * Free page hints (VIRTIO 1.3, 5.5.6.5): a device that migrates the guest asks which memory
+ * is free, and does not send it.
  *
- * The command id in the configuration says what the device wants: an id of 2 or more
- * begins a round, which is announced with the same id on the queue; STOP ends it; DONE
- * ends it all. A round that has hinted everything ends itself with STOP. enum
+ * The command id in the configuration has the device's request: an id of 2 or more begins a
+ * round, which is announced with the same id on the queue; STOP ends the round; DONE ends
+ * the migration. A round that has hinted everything ends itself with STOP. enum
  * balloon_hint_state has the table.
  *
- * The id is read when the device says that its configuration changed, when the part
- * starts, and after a sleep if the command was not answered before it; and never else:
- * QEMU shows STOP there while hints are coming in.
+ * The id is read after a configuration change, when the part starts, and after a suspend if
+ * the command was not followed before it. It is not read at other times: QEMU shows STOP
+ * there while hints arrive.
  *
  * There are two ways to hint:
  *
  * isolate
- *	The kernel shows what is free (reporting.c), and gets it back as soon as the
- *	device has acknowledged it. Nothing is taken or written to. What was shown is not
- *	shown again in the same migration unless somebody has used it; when a migration
- *	begins the kernel's notes of that are erased.
+ *	The kernel shows free blocks (reporting.c), which are free again as soon as the
+ *	device has acknowledged them. Nothing is allocated or written. A block is not shown
+ *	again in the same migration unless it was used; the kernel's flags for that are
+ *	cleared when a migration begins.
  * hold
- *	Blocks are taken from the allocator and held until DONE (hint_hold.c).
+ *	Blocks are allocated and held until DONE (hint_hold.c).
  *
- * What is released before DONE has to be initialised. Where whoever allocates a page
- * initialises it (init_on_alloc=1), isolation keeps to that; where nobody does, holding
- * is cheap, because nothing is written to. That decides, unless the parameter does.
+ * Memory that is released before DONE must be initialised. With init_on_alloc=1 allocation
+ * does that, so isolation is correct. With init_on_alloc=0 holding is cheap, because nothing
+ * is written. That decides, unless the parameter does.
  *
- * The worker waits for nobody. QEMU may miss what is posted at the moment when it stops to
- * look at the queue: queue_watch.c notifies it again.
+ * The worker never waits. QEMU can miss a buffer that is posted when it stops polling the
+ * queue: queue_watch.c notifies it again.
  */
 #include <linux/mm.h>
 #include <linux/virtio_config.h>
@@ -38,9 +38,9 @@
 
 /* A run longer than this makes room for others. */
 #define BALLOON_HINT_RUN_MAX		(HZ / 2)
-/* How often to look for what brings no answer of the device: a pass, room in the ring. */
+/* How often to check what no completion signals: the end of passes, room in the ring. */
 #define BALLOON_HINT_LOOK		(HZ / 50 ?: 1)
-/* For so long after a command the device may change its configuration for it. */
+/* For this long after a command, a configuration change may belong to it. */
 #define BALLOON_HINT_RECENT		(10 * HZ)
 
 static const char * const balloon_hint_modes[] = { "auto", "isolate", "hold", NULL };
@@ -104,7 +104,7 @@ void balloon_hint_changed(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_hint_look() - there may be something to do
+ * balloon_hint_look() - kick the worker
  * @vb: the balloon
  *
  * Context: any.
@@ -120,7 +120,7 @@ void balloon_hint_look(struct virtio_balloon *vb)
  * @vb: the balloon
  * @suspend: whether from now on, or no longer
  *
- * Context: may sleep, for as long as giving back takes what is held.
+ * Context: may sleep, until held blocks are freed.
  */
 void balloon_hint_suspend(struct virtio_balloon *vb, bool suspend)
 {
@@ -141,7 +141,7 @@ static bool hint_hinting(struct balloon_hint *hint)
 	return hint->state == BALLOON_HINT_NAMING || hint->state == BALLOON_HINT_FILLING;
 }
 
-/* From here on nothing is hinted; STOP is sent if the round was announced. */
+/* Nothing is hinted from here on. STOP is sent if the round was announced. */
 static void hint_end_round(struct balloon_hint *hint)
 {
 	if (hint_hinting(hint)) {
@@ -240,10 +240,10 @@ static void hint_read_command(struct balloon_hint *hint)
 	u32 id;
 
 	if (READ_ONCE(hint->suspended)) {
-		/* A command that was not answered is read again afterwards. */
+		/* A command that was not followed is read again afterwards. */
 		if (hint->id && hint->id != hint->sent)
 			WRITE_ONCE(vb->reporting.command_changed, true);
-		/* Nothing is held: what comes next begins anew. */
+		/* Nothing is held then: the next command begins anew. */
 		hint_end(hint, false);
 		return;
 	}
@@ -261,7 +261,7 @@ static void hint_read_command(struct balloon_hint *hint)
 		hint_begin_round(hint, id);
 }
 
-/* Tells the device that a round begins or ends; false while it has to answer first. */
+/* Tells the device that a round begins or ends; false until it completes the last command. */
 static bool hint_send(struct balloon_hint *hint, u32 id)
 {
 	struct balloon_hint_command *command = &hint->commands[id == VIRTIO_BALLOON_CMD_ID_STOP];
@@ -316,7 +316,7 @@ static bool hint_stop_round(struct balloon_hint *hint)
 	return true;
 }
 
-/* Passes are over. Where they have found little, the rest is taken. */
+/* When passes are over. If they found little, the rest is held. */
 static bool hint_named(struct balloon_hint *hint)
 {
 	struct virtio_balloon *vb = hint_vb(hint);
@@ -324,7 +324,7 @@ static bool hint_named(struct balloon_hint *hint)
 
 	if (READ_ONCE(vb->reporting.passes_left))
 		return false;
-	/* Look at the command again before a round is called complete. */
+	/* Read the command again before the round counts as complete. */
 	if (balloon_work_interrupted(&hint->work))
 		return true;
 	if (READ_ONCE(vb->reporting.refused) && !balloon_work_interrupted(&hint->work)) {
@@ -356,7 +356,7 @@ static bool hint_deserted(struct balloon_hint *hint)
 		(balloon_queue_silent(deflate) || balloon_queue_broken(deflate)));
 }
 
-/* One step; false when the host has to answer, or nothing is left to be done. */
+/* One step; false until the host completes something, or when nothing is left to do. */
 static bool hint_step(struct balloon_hint *hint)
 {
 	int ret;
@@ -425,7 +425,7 @@ static void hint_work(struct work_struct *work)
 }
 
 /**
- * balloon_hint_init() - allocate what hinting needs
+ * balloon_hint_init() - allocate what hints need
  * @vb: the balloon
  *
  * Context: probe; may sleep.
@@ -444,7 +444,7 @@ int balloon_hint_init(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_hint_start() - do what the device's command says from now on
+ * balloon_hint_start() - follow the device's commands from now on
  * @vb: the balloon
  *
  * Context: after DRIVER_OK.
@@ -458,7 +458,7 @@ int balloon_hint_start(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_hint_stop() - hold what is held, and hint nothing more
+ * balloon_hint_stop() - hint nothing more; held blocks stay held
  * @vb: the balloon
  *
  * Context: may sleep, for one run of the worker at most.
@@ -470,7 +470,7 @@ void balloon_hint_stop(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_hint_release() - give back everything that was held
+ * balloon_hint_release() - free all held blocks
  * @vb: the balloon
  *
  * Context: the part is stopped, the device reset and its queues cancelled; may
@@ -497,9 +497,9 @@ void balloon_hint_release(struct virtio_balloon *vb)
  * balloon_hint_exit() - the counterpart of balloon_hint_init()
  * @vb: the balloon
  *
- * A block may have been in other hands when the others were released.
+ * The memory notifier may have had a block when the others were released.
  *
- * Context: remove, when nobody is told of memory that goes offline; may sleep.
+ * Context: remove, after the memory notifier was unregistered; may sleep.
  */
 void balloon_hint_exit(struct virtio_balloon *vb)
 {
@@ -508,7 +508,7 @@ void balloon_hint_exit(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_hint_state_name() - what is going on
+ * balloon_hint_state_name() - the state, as one word
  * @vb: the balloon
  *
  * Context: any.
@@ -526,7 +526,7 @@ const char *balloon_hint_state_name(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_hint_recent() - whether the device was busy with hints a moment ago
+ * balloon_hint_recent() - whether a round is open, or a command came recently
  * @vb: the balloon
  *
  * Context: any.
@@ -539,11 +539,11 @@ bool balloon_hint_recent(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_hint_unsettled() - what there still is to be given back
+ * balloon_hint_unsettled() - how much is left before the system may sleep
  * @hint: the hints
  *
  * Context: any.
- * Return: 0 when nothing is; else a number that sinks.
+ * Return: 0 if nothing is; else a number that falls.
  */
 unsigned long balloon_hint_unsettled(struct balloon_hint *hint)
 {

@@ -12,11 +12,11 @@
 struct virtio_balloon;
 
 /**
- * struct balloon_hint_command - the device is told that a round begins or ends
- * @request: how it travels
+ * struct balloon_hint_command - tells the device that a round begins or ends
+ * @request: its request
  * @sg: its descriptor
  * @id: what the device reads
- * @busy: the device has it
+ * @busy: in flight
  */
 struct balloon_hint_command {
 	struct balloon_request request;
@@ -29,9 +29,9 @@ struct balloon_hint_command {
 #define BALLOON_HELD_BLOCKS		32U
 
 /**
- * struct balloon_held_node - blocks of one node that are at rest
+ * struct balloon_held_node - held blocks of one node that are not in flight
  * @waiting: blocks to be hinted in this round
- * @hinted: others
+ * @hinted: blocks that were hinted in it
  * @nr_pages: pages of both
  */
 struct balloon_held_node {
@@ -43,25 +43,25 @@ struct balloon_held_node {
 /**
  * struct balloon_held - memory that is held for hints
  * @lock: guards @nodes; innermost
- * @nodes: what is at rest, by node; set while there is a device with hints
+ * @nodes: blocks that are not in flight, by node; allocated at init
  * @nr_pages: pages of all nodes
- * @requests: what is on its way, one for each descriptor; the worker's, as is what follows
+ * @requests: requests in flight, one for each descriptor; the worker's, as is what follows
  * @sg: descriptors, each with adjacent blocks
- * @nr_sg: how many there are
- * @nr_left: how many the device has
- * @leaving: the blocks, in any order
- * @nr_leaving: pages of them; read by anybody
- * @hint_again: they are to be hinted again: a round has begun since they were sent
- * @order: the largest worth a try
- * @reclaim_requested: the kernel wanted memory back since the round began; written by anybody
- * @shrinker: gives blocks back when memory is short
- * @nr_taken: blocks taken from the allocator so far
+ * @nr_sg: their number
+ * @nr_left: those that are not completed
+ * @leaving: their blocks, in any order
+ * @nr_leaving: pages of these; read by anybody
+ * @hint_again: these are to be hinted again: a round has begun since they were sent
+ * @order: the largest that may be available
+ * @reclaim_requested: the shrinker was called since the round began; written by it
+ * @shrinker: frees blocks when memory is low
+ * @nr_taken: blocks allocated so far
  * @nr_buffers: descriptors sent so far
  * @nr_blocks: blocks in them
  * @nr_hinted: pages of these
- * @nr_released: pages given back when hinting was over, or the device went
- * @usecs_max: the longest that one block took then
- * @nr_reclaimed: pages given back because memory was short
+ * @nr_released: pages freed when hinting was over, or the device went
+ * @usecs_max: the longest time that freeing one block took then
+ * @nr_reclaimed: pages freed because memory was low
  */
 struct balloon_held {
 	spinlock_t lock;
@@ -90,10 +90,10 @@ struct balloon_held {
  * enum balloon_hint_state - what is done next
  * @BALLOON_HINT_IDLE: nothing; no command was read, or DONE
  * @BALLOON_HINT_STARTING: the id is sent
- * @BALLOON_HINT_NAMING: the kernel shows what is free, and that is hinted (reporting.c)
- * @BALLOON_HINT_FILLING: blocks are taken and hinted (hint_hold.c)
+ * @BALLOON_HINT_NAMING: the kernel shows free blocks, which are hinted (reporting.c)
+ * @BALLOON_HINT_FILLING: blocks are allocated and hinted (hint_hold.c)
  * @BALLOON_HINT_STOPPING: STOP is sent
- * @BALLOON_HINT_RESTING: nothing; the round is over, what is held stays so
+ * @BALLOON_HINT_RESTING: nothing; the round is over, and held blocks stay held
  *
  * ==========  ==============  ===========  ===========  ==================================
  * state       another id      STOP         DONE, sleep  end
@@ -120,19 +120,19 @@ enum balloon_hint_state {
 };
 
 /**
- * struct balloon_hint - the device's command and what became of it
- * @stream: the hint queue, for commands and what is held; without a queue where the feature
+ * struct balloon_hint - the device's command and the rounds
+ * @stream: the hint queue, for commands and held blocks; without a queue where the feature
  *	    was not negotiated
- * @work: does everything but what the shrinker and the kernel's worker do
+ * @work: does everything except the work of the shrinker and of the kernel's worker
  * @state: what is done next
  * @id: the command that the present or last round is for; 0 when it is over
  * @sent: the id that the device was told last
- * @command: what the device's configuration said last
- * @command_at: jiffies of when it became that
+ * @command: the command that was last read from the configuration
+ * @command_at: jiffies when it changed
  * @suspended: nothing is hinted or held for now; written by pm.c
- * @done: the device needs no hints any more: what is held goes back as it is
- * @migrating: a round has begun since then
- * @holding: blocks are held in this migration
+ * @done: the command was DONE: held blocks are freed as they are
+ * @migrating: a round has begun since the last DONE
+ * @holding: blocks are held in this migration, not isolated
  * @reason: why, or why not
  * @first_round: the number of its first round, counted as @nr_rounds
  * @nr_before: pages that were hinted before the migration; of @vb->reporting
@@ -141,7 +141,7 @@ enum balloon_hint_state {
  * @commands: the last START, and the last STOP
  * @hold: memory that is held
  *
- * But for those of which it is said it is the worker's, and read by anybody.
+ * Written by the worker unless it says otherwise, and read by anybody.
  */
 struct balloon_hint {
 	struct balloon_stream stream;

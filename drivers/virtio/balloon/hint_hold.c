@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that is taken from the guest to be hinted, and held until DONE: blocks as they
- * lie in the allocator's lists, never reclaimed for, and never the last ones.
+ * Memory that is allocated to be hinted, and held until DONE: free blocks, without reclaim,
+ * and never the last ones.
  *
- * A block is on its way to the device, or it is at rest in a list of its node. Only those
- * at rest can be given back when the guest runs short: the device may still read a hint
- * that it has not acknowledged, and would take for unused what somebody uses by then
- * (VIRTIO 1.3, 5.5.6.5, allows it; hosts lose data by it).
+ * A block is in flight, or in a list of its node. Only blocks in a list can be freed when
+ * memory is low: the device may still read a hint that it has not completed, and would then
+ * treat memory in use as unused (VIRTIO 1.3, 5.5.6.5, permits releasing it earlier; with some
+ * hosts that loses data).
  *
- * Until the command is DONE the device may lose what a hinted page contains. What goes
- * back before that is initialised: by whoever frees or allocates it where the kernel does
- * that, else here.
+ * Until DONE the device may lose the contents of a hinted page. Blocks that are freed before
+ * that are initialised here, unless the kernel initialises them when they are freed or
+ * allocated.
  *
- * What is at rest counts as available to the guest: reclaim gets as much of it as it
- * wants, from the node where it wants it. The first page of each block is PageOffline, so
- * that memory offlining knows that it may go. Its private field is the block's order.
+ * Blocks in a list count as available: reclaim gets as many as it wants, from the node where
+ * it wants them. The first page of each block is PageOffline, so that memory offlining knows
+ * that it can be freed. Its private field is the block's order.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -25,7 +25,7 @@
 #include "balloon.h"
 #include "compat/compat.h"
 
-/* As it lies there: neither reclaim nor reserves are worth a hint. */
+/* Without reclaim and reserves. */
 #define BALLOON_GFP_HOLD	((GFP_USER | __GFP_NOMEMALLOC | __GFP_NORETRY | \
 				  __GFP_NOWARN) & ~__GFP_RECLAIM)
 
@@ -57,7 +57,7 @@ static void held_put(struct balloon_held *held, struct page *block, bool hinted)
 	spin_unlock(&held->lock);
 }
 
-/* A block of one node; only one that waits to be hinted if @waits is set. */
+/* A block of one node; if @waits is set, only one that was not hinted in this round. */
 static struct page *held_pick(struct balloon_held *held, int nid, bool waits)
 {
 	struct balloon_held_node *node = &held->nodes[nid];
@@ -104,8 +104,8 @@ static void held_free(struct page *block, bool lost)
 }
 
 /*
- * Leaves to others what the kernel wants to keep free, and with what can be given back as
- * much as the default floor of the balloon: the device may keep what is on its way.
+ * Leaves the high watermarks and, together with the blocks in lists, the default floor of the
+ * balloon: the device may never complete the blocks in flight.
  */
 static bool held_may_take(struct balloon_held *held, gfp_t gfp, unsigned long nr_pages)
 {
@@ -116,7 +116,7 @@ static bool held_may_take(struct balloon_held *held, gfp_t gfp, unsigned long nr
 	       nr_spare + balloon_held_pages(held) >= (floor >> PAGE_SHIFT) + nr_pages;
 }
 
-/* Movable, or the kernel would make it a block for unmovable memory; but not of CMA. */
+/* Movable, or the kernel would convert the pageblock; but not from CMA. */
 static struct page *held_alloc(struct balloon_hint *hint)
 {
 	gfp_t gfp = BALLOON_GFP_HOLD |
@@ -142,9 +142,9 @@ static struct page *held_alloc(struct balloon_hint *hint)
 }
 
 /*
- * What was held before the round comes first: taking it may have written to it. Kernels
- * that zero memory take more in the first round only. What is free in a later one is on
- * the other side already, and would be sent again.
+ * Blocks that were held before the round come first: allocating them may have written to
+ * them. Kernels that zero memory allocate more only in the first round. Memory that is free
+ * in a later one was sent already, and zeroing it would have it sent again.
  */
 static struct page *held_next(struct balloon_hint *hint)
 {
@@ -155,7 +155,7 @@ static struct page *held_next(struct balloon_hint *hint)
 	return block;
 }
 
-/* Adds a block to what is posted next, to the last descriptor if they are adjacent. */
+/* Adds a block to the next buffers, to the last descriptor if they are adjacent. */
 static void held_add(struct balloon_held *held, struct page *block)
 {
 	struct scatterlist *last = held->nr_sg ? &held->sg[held->nr_sg - 1] : NULL;
@@ -175,7 +175,7 @@ static void held_add(struct balloon_held *held, struct page *block)
 	}
 }
 
-/* Returns how many blocks there are. */
+/* Returns the number of blocks. */
 static unsigned int held_fill(struct balloon_hint *hint, unsigned int nr_sg)
 {
 	struct balloon_held *held = &hint->hold;
@@ -195,7 +195,7 @@ static unsigned int held_fill(struct balloon_hint *hint, unsigned int nr_sg)
 	return nr;
 }
 
-/* What is not on its way any more is at rest. */
+/* Blocks that are not in flight any more go to the lists. */
 static void held_keep(struct balloon_held *held, bool hinted)
 {
 	struct page *block, *next;
@@ -210,8 +210,8 @@ static void held_keep(struct balloon_held *held, bool hinted)
  * @hint: the hints
  *
  * Context: the worker; may sleep.
- * Return: 0; -EAGAIN when the device has to answer first, here or on the deflate queue;
- *	   -ENOENT when it has answered everything and nothing is left.
+ * Return: 0; -EAGAIN until the device completes something, here or on the deflate queue;
+ *	   -ENOENT when nothing is in flight and nothing is left.
  */
 int balloon_held_step(struct balloon_hint *hint)
 {
@@ -226,7 +226,7 @@ int balloon_held_step(struct balloon_hint *hint)
 	nr_blocks = held_fill(hint, nr_sg);
 	if (!nr_blocks)
 		return balloon_work_interrupted(&hint->work) ? 0 : -ENOENT;
-	/* The host hears first of what was deflated meanwhile, and may be among the blocks. */
+	/* Memory that was deflated meanwhile may be among the blocks: that is completed first. */
 	if (balloon_pages_deflate_unacked(queue->vb) || balloon_queue_broken(queue)) {
 		held_keep(held, false);
 		return -EAGAIN;
@@ -241,7 +241,7 @@ int balloon_held_step(struct balloon_hint *hint)
 }
 
 /**
- * balloon_held_settle() - the device is done with a buffer, or was reset
+ * balloon_held_settle() - a buffer was completed or cancelled
  * @held: what is held
  *
  * Context: the worker, or when it is stopped.
@@ -253,7 +253,7 @@ void balloon_held_settle(struct balloon_held *held)
 }
 
 /**
- * balloon_held_begin() - everything that is held is to be hinted again
+ * balloon_held_begin() - have all held blocks hinted again
  * @hint: the hints
  *
  * Context: the worker, when a round begins.
@@ -275,15 +275,14 @@ void balloon_held_begin(struct balloon_hint *hint)
 }
 
 /**
- * balloon_held_release() - give back what is held
+ * balloon_held_release() - free held blocks
  * @hint: the hints
- * @all: without a break for the device's next command
+ * @all: even if a new command of the device interrupts the worker
  *
- * One block at a time, so that neither interrupts nor other threads wait for all of
- * the guest's memory.
+ * One block at a time, so that neither interrupts nor other threads wait for all of them.
  *
  * Context: the worker, or when it is stopped; may sleep.
- * Return: false if something is left.
+ * Return: false if blocks are left.
  */
 bool balloon_held_release(struct balloon_hint *hint, bool all)
 {
@@ -306,7 +305,7 @@ bool balloon_held_release(struct balloon_hint *hint, bool all)
 	return !balloon_held_pages(held);
 }
 
-/* Moves the blocks of a list that reach into a range to another one. */
+/* Moves the blocks of a list that overlap a range to another list. */
 static void held_pull(struct balloon_held *held, struct list_head *from,
 		      struct list_head *to, unsigned long start_pfn,
 		      unsigned long end_pfn)
@@ -329,7 +328,7 @@ static void held_pull(struct balloon_held *held, struct list_head *from,
  * @start_pfn: its first page
  * @end_pfn: the page after its last
  *
- * What the device has not acknowledged keeps it from that for now.
+ * Blocks in flight keep it online for now.
  *
  * Context: may sleep.
  */
@@ -354,7 +353,7 @@ void balloon_held_offline(struct balloon_held *held, unsigned long start_pfn, un
 }
 
 /**
- * balloon_held_pages() - what could be given back now
+ * balloon_held_pages() - pages that could be freed now
  * @held: what is held
  *
  * Context: any.
@@ -375,14 +374,14 @@ static unsigned long held_count(struct shrinker *shrinker, struct shrink_control
 	return READ_ONCE(held_of(shrinker)->nodes[control->nid].nr_pages);
 }
 
-/* As much as is wanted, rounded up to a block. */
+/* Frees as much as is wanted, rounded up to a block. */
 static unsigned long held_scan(struct shrinker *shrinker, struct shrink_control *control)
 {
 	struct balloon_held *held = held_of(shrinker);
 	unsigned long nr = 0;
 	struct page *block;
 
-	/* Or the worker would take the same memory again. */
+	/* Or the worker would allocate the same memory again. */
 	WRITE_ONCE(held->reclaim_requested, true);
 	while (nr < control->nr_to_scan && (block = held_pick(held, control->nid, false))) {
 		nr += held_size(block);
@@ -395,8 +394,8 @@ static unsigned long held_scan(struct shrinker *shrinker, struct shrink_control 
 }
 
 /**
- * balloon_held_init() - nothing is held yet; give back what will be when memory is short
- * @held: what will be
+ * balloon_held_init() - allocate the lists and register the shrinker
+ * @held: what is held
  *
  * Context: probe; may sleep.
  * Return: 0 or -ENOMEM.

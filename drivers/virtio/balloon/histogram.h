@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counts in slots, that nobody locks: one writer at a time, any number of readers, and
- * now and then a reset, which a count that is under way may undo for its slot.
- * Needs nothing of the kernel but its types, so that tests/unit can run it natively.
+ * Counts in slots, without a lock: one writer at a time and any number of readers. A count
+ * at the moment of a reset may undo the reset of its slot. Needs only types of the kernel,
+ * so that tests/unit can run it natively.
  */
 #ifndef BALLOON_HISTOGRAM_H
 #define BALLOON_HISTOGRAM_H
@@ -10,8 +10,8 @@
 #define BALLOON_HISTOGRAM_NR	32
 
 /**
- * struct balloon_histogram - how often there was what
- * @slots: the counts; what a slot stands for is the owner's to say
+ * struct balloon_histogram - counts by value
+ * @slots: the counts; the owner defines what a slot stands for
  */
 struct balloon_histogram {
 	unsigned long slots[BALLOON_HISTOGRAM_NR];
@@ -25,8 +25,8 @@ static inline void balloon_histogram_count(struct balloon_histogram *histogram, 
 }
 
 /*
- * The slot of a value among powers of two: 0 is in the first, the next ones begin
- * at 1, 2, 4, ..., and the last has all that is larger.
+ * The slot of a value among powers of two: 0 is in the first, the next ones begin at 1, 2,
+ * 4, ..., and the last has all larger values.
  */
 static inline unsigned int balloon_log2_slot(u64 value)
 {

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How memory gets into the balloon: what alloc.c finds is told to the host at once;
- * nothing is allocated in between. Fragments are told by number in every mode; what
- * follows is the way of whole blocks.
+ * How memory gets into the balloon. The host is told of allocated memory at once; nothing is
+ * allocated in between. Fragments are sent by page number in every mode. Blocks are sent as
+ * the mode says:
  *
- * pfn: the plain protocol. A batch of page numbers goes on the inflate queue; the
- *	numbers of a block stand together and ascend, which is what a host with
- *	huge pages needs to give one back.
- * auto: blocks are first discarded through the reporting queue, in one piece, and
- *	then told like that: what the host does for each 4 KiB then finds nothing
- *	left to do.
- * range: whole blocks are discarded through the reporting queue and not told by
- *	number at all. Outside the letter of the specification, which would have
- *	them on the inflate queue; right on every known host, none of which keeps
- *	count. What is smaller than a block goes the way of pfn.
+ * pfn: the plain protocol. A batch of page numbers is posted on the inflate queue. The
+ *	numbers of a block are consecutive and ascending, so that a host with huge pages
+ *	can give one back.
+ * auto: blocks are first discarded through the reporting queue, in one piece, and then
+ *	sent by page number: the host's work for each 4 KiB then finds nothing to do.
+ * range: whole blocks are discarded through the reporting queue and never sent by page
+ *	number. The specification wants the inflate queue for this; no known host keeps
+ *	count. Memory smaller than a block is sent as with pfn.
  */
 #include <linux/sizes.h>
 
@@ -59,7 +57,7 @@ const char *balloon_inflate_mode_name(enum balloon_mode mode)
 }
 
 /**
- * balloon_inflate_mode_reason() - why the mode in force is in force
+ * balloon_inflate_mode_reason() - why that mode is in force
  * @vb: the balloon
  *
  * Context: any.
@@ -80,7 +78,7 @@ const char *balloon_inflate_mode_reason(struct virtio_balloon *vb)
 
 /*
  * Adds pieces of memory until the batch has @nr_max pages. A batch that begins with
- * fragments ends with the last of them. It must not go on with a part of a block: the
+ * fragments ends with the last of them. It must not continue with a part of a block: the
  * rest of that block would fit no batch, and a host with huge pages gets one back only
  * if a single batch names all of it.
  */
@@ -99,9 +97,9 @@ static void batch_fill(struct virtio_balloon *vb, struct balloon_batch *batch, u
 }
 
 /*
- * To gather fragments takes the guest about as long as the host needs for them, and each
- * discard on the host interrupts the virtual CPUs that run at the moment. At the same
- * time both cost half as much again; so guest and host take turns.
+ * Gathering fragments takes the guest about as long as discarding them takes the host, and
+ * each discard interrupts the virtual CPUs that run. Both cost half as much again when they
+ * run at the same time, so guest and host take turns.
  */
 static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 {
@@ -112,9 +110,9 @@ static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 		return -EBUSY;
 	batch_fill(vb, batch, min_t(unsigned long, nr_pages, balloon_batch_nr_pages_max(vb)));
 	/*
-	 * While memory was taken the guest ran out of it, and has got some of the balloon's:
-	 * that may be what was taken, and the host, which did not see it leave, must not
-	 * mistake the order. The guest has more use for it anyway.
+	 * The OOM notifier deflated something meanwhile, and the batch may have allocated
+	 * the same memory: the host could process the two in the wrong order. The guest
+	 * needs the memory anyway.
 	 */
 	if (balloon_pages_deflating(vb)) {
 		balloon_free_list(&batch->pages);
@@ -132,7 +130,7 @@ static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 	return balloon_work_interrupted(&vb->worker) ? 0 : -ENOMEM;
 }
 
-/* A block that the host discards in one piece, and is told of by number after that. */
+/* A block that the host discards in one piece before it gets the page numbers. */
 static long inflate_told_block(struct virtio_balloon *vb)
 {
 	const unsigned int nr_pages = 1U << BALLOON_BLOCK_ORDER_MIN;
@@ -173,7 +171,7 @@ static long inflate_blocks(struct virtio_balloon *vb, unsigned long nr_pages)
 	struct balloon_discard *discard = balloon_discard_get(vb);
 	unsigned long nr = 0;
 
-	/* Blocks that are announced again travel alone: they must not be counted once more. */
+	/* A discard of reannounced blocks has no others: they are counted already. */
 	if (discard && discard->reannounced) {
 		balloon_discard_flush(vb);
 		discard = balloon_discard_get(vb);
@@ -201,7 +199,7 @@ static long inflate_blocks(struct virtio_balloon *vb, unsigned long nr_pages)
 	return nr;
 }
 
-/* Whole blocks, unless the host is told by number alone; 0 if there are none. */
+/* Whole blocks, unless the mode is pfn; 0 if there are none. */
 static long inflate_whole(struct virtio_balloon *vb, unsigned long nr_pages)
 {
 	if (nr_pages < 1UL << BALLOON_BLOCK_ORDER_MIN)
@@ -217,13 +215,13 @@ static long inflate_whole(struct virtio_balloon *vb, unsigned long nr_pages)
 }
 
 /**
- * balloon_inflate() - take some memory and tell the host
+ * balloon_inflate() - allocate some memory and tell the host
  * @vb: the balloon
- * @nr_pages: how much is wanted, at least one page
+ * @nr_pages: pages at most, at least one
  *
  * Context: the size worker, without locks: single pages are reclaimed for, and
  *	    reclaim may come back to the balloon.
- * Return: pages taken; -EBUSY while the host has to answer first; -ENOMEM.
+ * Return: pages allocated; -EBUSY until the host completes a request; -ENOMEM.
  */
 long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 {
@@ -241,11 +239,11 @@ long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages)
 /**
  * balloon_inflate_blocks_reannounce() - have whole blocks in the balloon discarded again
  * @vb: the balloon
- * @nr_blocks: how many still are to be; less afterwards
+ * @nr_blocks: how many are left; updated
  *
  * Context: the size worker.
- * Return: pages of those that were; 0 when there are no more; -EBUSY while the host
- *	   has to answer first.
+ * Return: pages of those that were posted; 0 when there are no more; -EBUSY until the host
+ *	   completes a discard.
  */
 long balloon_inflate_blocks_reannounce(struct virtio_balloon *vb, unsigned long *nr_blocks)
 {
@@ -256,7 +254,7 @@ long balloon_inflate_blocks_reannounce(struct virtio_balloon *vb, unsigned long 
 	if (!*nr_blocks || !balloon_discard_usable(vb))
 		return 0;
 	discard = balloon_discard_get(vb);
-	/* They travel alone, or they would be counted as new. */
+	/* Not in a discard of new blocks, or they would be counted as new. */
 	if (discard && discard->nr_pages && !discard->reannounced) {
 		balloon_discard_flush(vb);
 		return -EBUSY;
@@ -279,7 +277,7 @@ long balloon_inflate_blocks_reannounce(struct virtio_balloon *vb, unsigned long 
 	return nr;
 }
 
-/* The range was discarded: now its pages are told by number. */
+/* The block was discarded: now its page numbers are sent. */
 static void inflate_post_batches(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
 	struct balloon_batch *batch, *next;
@@ -291,7 +289,7 @@ static void inflate_post_batches(struct virtio_balloon *vb, struct balloon_disca
 }
 
 /**
- * balloon_inflate_settle() - go on with what the host has discarded
+ * balloon_inflate_settle() - take in completed discards
  * @vb: the balloon
  *
  * Context: the size worker.
@@ -315,7 +313,7 @@ bool balloon_inflate_settle(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_inflate_flush() - tell the host of everything there is to tell
+ * balloon_inflate_flush() - post the open discard, and notify the host of all batches
  * @vb: the balloon
  *
  * Context: the size worker, before it ends.
@@ -335,7 +333,7 @@ static void inflate_unaccount(struct virtio_balloon *vb, struct balloon_discard 
 		balloon_discard_account(vb, -(1L << page_private(block)));
 }
 
-/* What the host will not discard any more: blocks are free, or were in the balloon before. */
+/* The host will not discard this any more: new blocks are freed. */
 static void inflate_cancel(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
 	if (discard->reannounced)
@@ -344,7 +342,7 @@ static void inflate_cancel(struct virtio_balloon *vb, struct balloon_discard *di
 	balloon_discard_put(vb, discard);
 }
 
-/* The host may still discard this, but will not say so: only the batches are of use. */
+/* The host may still discard this, but will never complete it: only the batches are reused. */
 static void inflate_strand(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
 	struct balloon_discards *discards = &vb->discards;
@@ -360,7 +358,7 @@ static void inflate_strand(struct virtio_balloon *vb, struct balloon_discard *di
 }
 
 /**
- * balloon_inflate_check_reporting() - go on by page numbers when the queue is broken
+ * balloon_inflate_check_reporting() - use page numbers when the reporting queue is broken
  * @vb: the balloon
  *
  * Context: the size worker.
@@ -374,7 +372,7 @@ void balloon_inflate_check_reporting(struct virtio_balloon *vb)
 	if (!discards->stream.queue || discards->broken ||
 	    !balloon_queue_broken(discards->stream.queue))
 		return;
-	/* What came back before is all that does. */
+	/* Take in completions that came before; there will be no others. */
 	balloon_inflate_settle(vb);
 	WRITE_ONCE(discards->broken, true);
 	discards->open = NULL;
@@ -389,7 +387,7 @@ void balloon_inflate_check_reporting(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_inflate_release() - give back what was being discarded
+ * balloon_inflate_release() - take back the discards in flight
  * @vb: the balloon
  *
  * Context: the device is reset and its queues cancelled.

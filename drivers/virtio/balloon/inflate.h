@@ -7,7 +7,7 @@
 
 struct virtio_balloon;
 
-/* How the host is told of memory; names in the parameter "inflate". */
+/* How the host is told of memory; the values of the parameter "inflate". */
 enum balloon_mode {
 	BALLOON_MODE_PFN,
 	BALLOON_MODE_AUTO,

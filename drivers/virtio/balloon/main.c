@@ -2,9 +2,9 @@
 /*
  * Driver of the traditional virtio memory balloon, VIRTIO 1.3 section 5.5.
  *
- * The host asks for memory; the driver takes pages from the allocator, tells the host
- * their numbers, and keeps them until the host asks for less. This file binds the driver
- * to a device, and says what parts the driver has.
+ * The host asks for memory; the driver allocates pages, tells the host their numbers, and
+ * keeps them until the host asks for less. This file binds the driver to a device, and has
+ * the table of the driver's parts.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -14,7 +14,7 @@
 #include "balloon.h"
 #include "compat/compat.h"
 
-/* A part, and the functions that it has of struct balloon_part. */
+/* A part, and those functions of struct balloon_part that it has. */
 #define PART(part, bit, ...)	{ .name = #part, .feature = bit, __VA_ARGS__ }
 #define INIT(part)	.init = balloon_##part##_init
 #define START(part)	.start = balloon_##part##_start
@@ -22,7 +22,7 @@
 #define RELEASE(part)	.release = balloon_##part##_release
 #define EXIT(part)	.exit = balloon_##part##_exit
 
-/* Each part may use the ones above it; they start in this order. */
+/* Each part may use the ones above it. Parts start in this order. */
 static const struct balloon_part balloon_parts[] = {
 	PART(watch, BALLOON_ALWAYS, START(watch), STOP(watch), RELEASE(watch)),
 	PART(pages, BALLOON_ALWAYS, INIT(pages), RELEASE(pages), EXIT(pages)),
@@ -143,8 +143,8 @@ static void config_changed(struct virtio_device *vdev)
 }
 
 /*
- * Indirect descriptors would be allocated while memory is short. Addresses in
- * the balloon are the guest's physical ones, which no IOMMU translates.
+ * Indirect descriptors would be allocated while memory is low. Page numbers in the
+ * balloon are guest-physical, and no IOMMU translates them.
  */
 static int validate(struct virtio_device *vdev)
 {

@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Compaction moves a balloon page: a new page takes the place of an old one, and the host
- * has to be told of both.
+ * Compaction moves a balloon page: a new page replaces an old one, and the host has to be
+ * told of both.
  *
- * The callback posts both requests and is done: the old page is out of the balloon, and
- * the new one on its way in like any page that is being inflated. Their move keeps both
- * until the host has acknowledged them: only then the new one goes on the kernel's list,
- * and only then the old one is free, which nobody can inflate again while the host might
- * mistake the order. So a host that is slow or silent holds up nobody; when all moves are
- * in use, more are refused. Who tries until all pages are gone, as memory offlining does,
- * tries on until somebody interrupts it. The mode decides: MIGRATE_SYNC waits for a moment,
- * since an allocator of a range needs its pages at once; nobody else does.
+ * The callback posts both requests and returns: the old page is out of the balloon, and the
+ * new one is on its way in like any page that is being inflated. The move keeps both until
+ * the host has acknowledged them. Only then is the new page on the kernel's list, and only
+ * then is the old page free, so that it cannot be inflated again while the host could
+ * process the two requests in the wrong order. A slow or silent host blocks no thread; when
+ * all moves are in use, more are refused. Memory offlining retries until it is interrupted.
+ * The migration mode decides whether to wait: only MIGRATE_SYNC does, briefly, since range
+ * allocators need their pages at once.
  *
- * Nor is anything refused because the system is about to sleep, and moves settle until
- * the device does: going to sleep needs memory, for which the kernel's own thread
- * compacts, and where pages of a block cannot be moved some kernels (7.3 is one) try them
- * again and again, until freezing that thread has taken too long.
+ * Moves are not refused when the system is about to sleep, and settle until the device
+ * sleeps: a suspend allocates memory, for which kcompactd compacts. If the pages of a block
+ * cannot be moved, some kernels (7.3 is one) retry so long that freezing kcompactd times out.
  *
- * The callback runs in threads that allocate memory, with pages locked: it takes no lock
- * that somebody holds while allocating, and allocates nothing.
+ * The callback runs in threads that allocate memory, with pages locked: it allocates
+ * nothing, and takes no lock under which memory is allocated.
  */
 #include <linux/pagemap.h>
 
 #include "balloon.h"
 
-/* No move has ended for so long: who wants one is better told to give up. */
+/* If no move has ended for this long, mm is told to give up. */
 #define BALLOON_MIGRATE_STALLED		(HZ / 10)
-/* Moves in flight are waited for this long before the device is reset. */
+/* How long moves in flight are waited for before the device is reset. */
 #define BALLOON_MIGRATE_STOP_TIMEOUT	HZ
 
 static struct balloon_move *move_get(struct balloon_migrate *migrate)
@@ -55,7 +54,7 @@ static void move_put(struct balloon_migrate *migrate, struct balloon_move *move)
 	wake_up(&migrate->deflate.queue->wait);
 }
 
-/* In this order: who waits for it has the old page when it sees that. */
+/* In this order: when a waiter sees NULL, the old page is free. */
 static void move_release_old(struct balloon_move *move)
 {
 	if (move->old)
@@ -87,7 +86,7 @@ static void move_fill(struct virtio_balloon *vb, struct balloon_request *request
  */
 static void move_post(struct balloon_migrate *migrate, struct balloon_move *move)
 {
-	/* Before the first may come back on another CPU. */
+	/* Before the first can be completed on another CPU. */
 	atomic_set(&move->nr_pending, 2);
 	balloon_queue_post(&migrate->inflate, &move->inflate);
 	balloon_queue_post(&migrate->deflate, &move->deflate);
@@ -108,7 +107,7 @@ static bool migrate_hopeless(struct balloon_queue *queue)
 	return balloon_queue_silent(queue) || balloon_queue_broken(queue);
 }
 
-/* With a silent host -EAGAIN keeps mm busy for minutes: it tries each page ten times. */
+/* With a silent host -EAGAIN would keep mm busy for minutes: it tries each page ten times. */
 static int migrate_refuse(struct balloon_migrate *migrate)
 {
 	if (balloon_queue_broken(migrate->inflate.queue) ||
@@ -120,7 +119,7 @@ static int migrate_refuse(struct balloon_migrate *migrate)
 	return -EBUSY;
 }
 
-/* One of the move's two requests came back. */
+/* One of the move's two requests was completed. */
 static void move_completed(struct balloon_migrate *migrate, struct balloon_move *move)
 {
 	WRITE_ONCE(migrate->progress_at, jiffies);
@@ -129,7 +128,7 @@ static void move_completed(struct balloon_migrate *migrate, struct balloon_move 
 		move_put(migrate, move);
 }
 
-/* Frees the old pages that the host knows of. Any thread, with pages locked too. */
+/* Frees old pages whose deflation is acknowledged. Any thread, also with pages locked. */
 static void migrate_settle_old(struct balloon_migrate *migrate)
 {
 	struct balloon_request *request;
@@ -146,9 +145,9 @@ static void migrate_settle_old(struct balloon_migrate *migrate)
 }
 
 /*
- * An allocator of a range looks once, when the last page was moved, whether all of it is
- * free. So synchronous movers wait, but not page after page for a silent host. Memory
- * offlining looks again until all is free.
+ * A range allocator checks once, after the last page was moved, whether the range is free. So
+ * MIGRATE_SYNC waits, but not page after page for a silent host. Memory offlining checks
+ * again until the range is free.
  */
 static bool migrate_may_wait(struct balloon_migrate *migrate, enum migrate_mode mode)
 {
@@ -160,7 +159,7 @@ static bool migrate_may_wait(struct balloon_migrate *migrate, enum migrate_mode 
 	       !balloon_queue_broken(migrate->deflate.queue);
 }
 
-/* A move to be had, when one has settled if need be. */
+/* A free move, after waiting for one if the mode allows. */
 static struct balloon_move *move_await(struct balloon_migrate *migrate, enum migrate_mode mode)
 {
 	struct balloon_move *move = move_get(migrate);
@@ -174,7 +173,7 @@ static struct balloon_move *move_await(struct balloon_migrate *migrate, enum mig
 	return move;
 }
 
-/* The worker cannot be left alone with it: it may wait for the lock of a new page. */
+/* Settles here instead of waiting for the worker, which may wait for a new page's lock. */
 static void migrate_await_old(struct balloon_migrate *migrate,
 			      struct balloon_move *move, struct page *old,
 			      enum migrate_mode mode)
@@ -197,7 +196,7 @@ static void migrate_await_old(struct balloon_migrate *migrate,
 		migrate_settle_old(migrate);
 		taken = true;
 	}
-	/* The others' answers may have come with the same interrupt, or get none. */
+	/* Other streams' completions may have come with the same interrupt, or without one. */
 	if (taken && !balloon_queue_arm(deflate->queue, BALLOON_ARM_FIRST))
 		balloon_work_kick(&migrate->work);
 }
@@ -208,7 +207,7 @@ static int migrate_begin(struct virtio_balloon *vb, struct page *new,
 	struct balloon_migrate *migrate = &vb->migrate;
 	struct balloon_move *move;
 
-	/* A move must not wait for room in a ring. */
+	/* A new page must not be pending: it would stay out of the balloon for long. */
 	if (!balloon_queue_room(migrate->inflate.queue) ||
 	    balloon_queue_broken(migrate->deflate.queue))
 		return migrate_refuse(migrate);
@@ -234,9 +233,9 @@ static int migrate_begin(struct virtio_balloon *vb, struct page *new,
 }
 
 /*
- * Since 6.3 MIGRATE_ASYNC comes first, whatever mm wants, and what is refused comes again:
- * a move that began now would not be waited for then. Only allocations compact in this mode
- * alone. Refuse those, and 7.3 tries the same block of memory for ever.
+ * Since 6.3 mm tries MIGRATE_ASYNC first, and refused pages again in the requested mode: a
+ * move that began in the first would not be waited for in the second. Only allocations
+ * compact in this mode alone. If those are refused, 7.3 retries the same pageblock forever.
  */
 static bool migrate_too_early(enum migrate_mode mode)
 {
@@ -279,7 +278,7 @@ static void move_enter(struct virtio_balloon *vb, struct balloon_move *move)
 	move->new = NULL;
 }
 
-/* Takes in what the host acknowledged. One thread at a time. */
+/* Takes in completed requests. One thread at a time. */
 static void migrate_settle(struct virtio_balloon *vb)
 {
 	struct balloon_migrate *migrate = &vb->migrate;
@@ -353,7 +352,7 @@ int balloon_migrate_start(struct virtio_balloon *vb)
 	down_write(&migrate->gate);
 	migrate->open = true;
 	up_write(&migrate->gate);
-	/* What came back while nobody looked. */
+	/* Take in what was completed meanwhile. */
 	balloon_work_kick(&migrate->work);
 	return 0;
 }
@@ -362,7 +361,7 @@ int balloon_migrate_start(struct virtio_balloon *vb)
  * balloon_migrate_stop() - refuse moves and settle those under way
  * @vb: the balloon
  *
- * The callback may still be called and refuses.
+ * The callback may still be called, and refuses.
  *
  * Context: may sleep, for BALLOON_MIGRATE_STOP_TIMEOUT with a silent host.
  */
@@ -385,7 +384,7 @@ void balloon_migrate_stop(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_migrate_release() - give back what never settled
+ * balloon_migrate_release() - take back the moves in flight
  * @vb: the balloon
  *
  * Context: the part is stopped, the device reset and its queues cancelled.
@@ -404,7 +403,7 @@ void balloon_migrate_release(struct virtio_balloon *vb)
 		struct balloon_move *move = &migrate->moves[i];
 
 		if (move->new) {
-			/* Who moves it is done with the balloon then. */
+			/* The migrating thread does not use the balloon after that. */
 			folio_wait_locked(page_folio(move->new));
 			balloon_pages_lost(vb);
 		}
@@ -416,7 +415,7 @@ void balloon_migrate_release(struct virtio_balloon *vb)
 
 /**
  * balloon_migrate_exit() - the counterpart of balloon_migrate_init()
- * @vb: the balloon, empty: nothing is left to be moved
+ * @vb: the balloon, empty: no page can be moved
  *
  * Context: remove.
  */

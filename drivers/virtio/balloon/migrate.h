@@ -14,23 +14,23 @@
 
 struct page;
 
-/* Pages on the move at a time; more are refused and tried again by mm. */
+/* Moving pages at a time; more are refused, and mm tries them again. */
 #define BALLOON_MOVES			32
 /* A page of the guest in units of the device. */
 #define BALLOON_PAGE_NR_4K		(PAGE_SIZE / SZ_4K)
 
 /**
- * struct balloon_move - one page that is taking the place of another
- * @inflate: tells the host of @new
- * @deflate: tells the host of @old
+ * struct balloon_move - a page that replaces another
+ * @inflate: the request for @new
+ * @deflate: the request for @old
  * @new_sg: descriptor of @inflate
  * @old_sg: descriptor of @deflate
  * @node: place among free moves
- * @new: referenced; in the balloon when its inflation is acknowledged
+ * @new: referenced; enters the balloon when its inflation is acknowledged
  * @old: referenced until its deflation is acknowledged
- * @nr_pending: requests that have not come back
- * @new_pfns: what @inflate says
- * @old_pfns: what @deflate says
+ * @nr_pending: requests that are not completed
+ * @new_pfns: the page numbers of @inflate
+ * @old_pfns: the page numbers of @deflate
  *
  * The lists are guarded by the lock of struct balloon_migrate; a move has one
  * owner at a time for the rest.
@@ -52,16 +52,16 @@ struct balloon_move {
  * struct balloon_migrate - the compaction callback
  * @wq: for @work: not frozen before the threads that move pages
  * @work: settles moves
- * @gate: held for reading in the callback, for writing to shut it
+ * @gate: held for reading in the callback, for writing to change @open
  * @open: the callback may begin moves; guarded by @gate
  * @lock: guards @free; taken inside no lock but the page locks
  * @free: moves not in use
- * @settling: held by who takes acknowledged @deflate requests
- * @silent: somebody has waited in vain, and nothing was answered since
+ * @settling: held while completed @deflate requests are taken
+ * @silent: a wait timed out, and no request of a move was completed since
  * @inflate: requests for the new pages
  * @deflate: requests for the old pages
  * @nr_moving: moves in use
- * @progress_at: jiffies of when the first of them began, or one ended since
+ * @progress_at: jiffies when the first of them began, or when a request was completed since
  * @moves: all of them
  */
 struct balloon_migrate {

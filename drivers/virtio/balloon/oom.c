@@ -1,49 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VIRTIO_BALLOON_F_DEFLATE_ON_OOM: before the kernel kills a process it asks here, and
- * the balloon gives some memory back.
+ * VIRTIO_BALLOON_F_DEFLATE_ON_OOM: before the kernel kills a process it calls this notifier,
+ * and the balloon is deflated by some memory.
  *
- * The caller is a thread that could not allocate. So nothing here allocates, and no
- * lock is taken under which anybody allocates.
+ * The caller is a thread whose allocation failed. So nothing here allocates, and no lock is
+ * taken under which memory is allocated.
  *
- * A page is free as soon as it has left the balloon, however slow the host is. What
- * does not fit the ring is told later: a page that leaves the balloon holds the
- * numbers of the others until then. With VIRTIO_BALLOON_F_MUST_TELL_HOST a page is free
- * only when the host has acknowledged it, and the host is waited for.
+ * A page is free as soon as it has left the balloon, however slow the host is. Batches that
+ * do not fit the ring are pending; a page that leaves the balloon stores the numbers of the
+ * others if the pool is empty. With VIRTIO_BALLOON_F_MUST_TELL_HOST a page is free only
+ * when the host has acknowledged it, and the notifier waits for the host.
  *
- * Inflating rests afterwards, or it would take the same memory again. A shortage
- * inside a memory cgroup does not come here; the kernel settles it without asking.
+ * Inflation pauses afterwards, or it would take the same memory again. The kernel does not
+ * call this for a shortage inside a memory cgroup.
  */
 #include <linux/oom.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
 
-/* Bytes given back at a time. The kernel tries long and hard before it asks again. */
+/* Bytes freed per call. The kernel reclaims for long before it calls again. */
 #define BALLOON_OOM_BYTES	SZ_64M
 /*
- * How long the call lasts when nothing is free yet: 1 s after the last answer of the
- * host, which takes 0.1 s for one in the worst case known, and 10 s in all. Moves of
- * compaction may be in front of what is waited for. Once something is free, more of it
- * is waited for no longer than one answer takes.
+ * How long the call lasts while nothing is free: 1 s after the last completion (the slowest
+ * known host needs 0.1 s for one), and 10 s in all, because moves of compaction may be ahead
+ * in the queue. Once something is free, it ends 0.1 s after it began.
  */
 #define BALLOON_OOM_WAIT	HZ
 #define BALLOON_OOM_WAIT_MAX	(10 * HZ)
 #define BALLOON_OOM_WAIT_MORE	(HZ / 10)
-/* Before others that the kernel may ask. */
+/* Before other notifiers. */
 #define BALLOON_OOM_PRIORITY	80
 
-/* A figure that changes whenever the host answers on one of the two queues. */
+/* A number that changes with each completion on one of the two queues. */
 static unsigned long oom_completions(struct virtio_balloon *vb)
 {
 	return READ_ONCE(vb->queues[BALLOON_QUEUE_INFLATE].counts.completions) +
 	       READ_ONCE(vb->queues[BALLOON_QUEUE_DEFLATE].counts.completions);
 }
 
-/* Takes up to @nr_pages out of the balloon, as long as that needs no answer. */
+/* Deflates up to @nr_pages, until a completion is needed. */
 static void oom_deflate(struct virtio_balloon *vb, long nr_pages)
 {
-	/* What the host has to be told first is of no use on a broken queue. */
+	/* Pages that the host must acknowledge first would never be free on a broken queue. */
 	while (nr_pages > 0 && !(balloon_must_tell_host(vb) &&
 				 balloon_queue_broken(&vb->queues[BALLOON_QUEUE_DEFLATE]))) {
 		long nr = balloon_pages_deflate_batch(vb, &vb->pages.oom, nr_pages);
@@ -55,16 +54,16 @@ static void oom_deflate(struct virtio_balloon *vb, long nr_pages)
 	balloon_pool_kick(&vb->pages.oom);
 }
 
-/* Pages of this part that the host has to acknowledge before they are free. */
+/* Pages of this pool that the host has to acknowledge before they are free. */
 static unsigned long oom_awaited(struct virtio_balloon *vb)
 {
 	return balloon_must_tell_host(vb) ? vb->pages.oom.nr_pages_held : 0;
 }
 
 /*
- * Whether memory comes without a further step of this thread: another one is about to
- * free it, compaction has it, or the host has to acknowledge it first, be it on the
- * way out of the balloon or into it.
+ * Whether memory will come without another step of this thread: another thread is about to
+ * free it, compaction has it, or the host has to acknowledge it, on its way out of the
+ * balloon or into it.
  */
 static bool oom_coming(struct virtio_balloon *vb)
 {
@@ -74,7 +73,7 @@ static bool oom_coming(struct virtio_balloon *vb)
 	       (balloon_must_tell_host(vb) && balloon_pages_deflating(vb));
 }
 
-/* Whether to wait a little, @nr_freed pages being free since @begin, in jiffies. */
+/* Whether to wait, when @nr_freed pages were freed since @begin, in jiffies. */
 static bool oom_may_wait(struct virtio_balloon *vb, unsigned long nr_freed, unsigned long begin)
 {
 	unsigned long answers = oom_completions(vb);
@@ -84,7 +83,7 @@ static bool oom_may_wait(struct virtio_balloon *vb, unsigned long nr_freed, unsi
 		return oom_awaited(vb) && time_before(jiffies, begin + BALLOON_OOM_WAIT_MORE);
 	if (!oom_coming(vb))
 		return false;
-	/* A host that did not answer the last time is not waited for again. */
+	/* Do not wait again for a host that has completed nothing since the last wait. */
 	if (answers == oom->completions_in_vain && !atomic_read(&vb->pages.nr_leaving))
 		return false;
 	if (answers != oom->completions) {
@@ -98,7 +97,7 @@ static bool oom_may_wait(struct virtio_balloon *vb, unsigned long nr_freed, unsi
 	return false;
 }
 
-/* Returns how many pages became free meanwhile, no matter which thread freed them. */
+/* Returns the number of pages that were freed meanwhile, by any thread. */
 static unsigned long oom_release(struct virtio_balloon *vb)
 {
 	unsigned long want = BALLOON_OOM_BYTES >> PAGE_SHIFT;
@@ -126,14 +125,14 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *par
 	unsigned long *freed = parm;
 	unsigned long nr;
 
-	/* The worker holds it for as long as it takes to free a few batches. */
+	/* The worker holds it only while it frees a few batches. */
 	mutex_lock(&vb->pages.oom_lock);
 	nr = oom_release(vb);
 	mutex_unlock(&vb->pages.oom_lock);
 	if (nr) {
 		balloon_event(vb, BALLOON_EVENT_OOM, nr, 0);
 		balloon_pressure_oom(vb);
-		/* It looks at the pool only if nobody has the lock. */
+		/* It settles the pool only if the lock is free. */
 		balloon_work_kick(&vb->worker);
 	}
 	*freed += nr;
@@ -141,7 +140,7 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *par
 }
 
 /**
- * balloon_oom_start() - be asked when memory runs out
+ * balloon_oom_start() - register the OOM notifier
  * @vb: the balloon
  *
  * Context: after DRIVER_OK; may sleep.
@@ -149,7 +148,7 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *par
  */
 int balloon_oom_start(struct virtio_balloon *vb)
 {
-	/* What the device did before it was reset says nothing. */
+	/* The device may have been reset since the last wait. */
 	vb->oom.completions_in_vain = ULONG_MAX;
 	vb->oom.nb.notifier_call = oom_notify;
 	vb->oom.nb.priority = BALLOON_OOM_PRIORITY;
@@ -157,7 +156,7 @@ int balloon_oom_start(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_oom_stop() - no longer be asked
+ * balloon_oom_stop() - unregister the OOM notifier
  * @vb: the balloon
  *
  * Context: may sleep, for BALLOON_OOM_WAIT_MAX at most.

@@ -12,9 +12,9 @@ struct virtio_balloon;
 /**
  * struct balloon_oom - the OOM notifier
  * @nb: the notifier
- * @completions: what oom_completions() said in the last look
+ * @completions: oom_completions() at the last check
  * @completed_at: jiffies when that changed, or when the call began
- * @completions_in_vain: what oom_completions() said when the host was last waited for in vain
+ * @completions_in_vain: oom_completions() when a wait for the host last timed out
  *
  * Guarded by the lock of the pool, @oom_lock of struct balloon_pages.
  */

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When the kernel shows free memory to the driver (reporting.c), and that is reported.
+ * When free memory is reported.
  *
- * The kernel reports a sixteenth of what is free 2 s after memory was freed, and so on
- * every 2 s. A guest that has freed memory and leaves it alone gives it back at once; one
- * that uses and frees the same memory all the time would have to get it from the host
- * again and again. So a tick looks four times a second whether memory was freed, and
- * whether free memory stands still. Then all of it is reported. What was reported although
- * no more memory was free than the last time was used meanwhile: where that happens soon,
- * free memory has to stand still for twice as long the next time, up to the kernel's 2 s.
+ * The kernel reports a sixteenth of free memory 2 s after memory was freed, and then every
+ * 2 s. A guest that leaves freed memory unused should return it at once. A guest that reuses
+ * the same memory all the time would have to get it from the host again and again. So a tick
+ * checks four times a second whether memory was freed and free memory is stable. Then all of
+ * it is reported. Memory that is reported although no more memory was free than the last
+ * time was used meanwhile: if that happens soon, free memory must be stable for twice as
+ * long the next time, up to the kernel's 2 s.
  *
- * The tick wakes no processor that is idle: then the kernel's own timer does it.
+ * The tick does not wake an idle processor. There the kernel's own timer starts the pass.
  *
- * The kernel's worker is a delayed work item in a structure of ours, so it can be run at
- * once. One pass of it brings a sixteenth of each free list, so one follows the other until
- * a pass brings nothing. Nobody waits for a pass: a work item looks whether it is over.
- * That needs no dependency between workqueues, and whatever stops the driver finds nothing
- * that sleeps. Hints need passes, too (hint.c).
+ * The kernel's work item is in a structure of the driver, so it can be run at once. One pass
+ * shows a sixteenth of each free list, so passes are repeated until one brings nothing. No
+ * thread waits for a pass: a work item checks whether it has ended. So there is no dependency
+ * between workqueues, and stopping the driver finds no thread that sleeps. Hints use passes,
+ * too (hint.c).
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -24,25 +24,25 @@
 
 #include "balloon.h"
 
-/* The kernel's own pace, and how often the driver looks whether to be faster. */
+/* The kernel's own pace, and how often the driver checks whether to be faster. */
 #define BALLOON_PACE_KERNEL	(2 * HZ)
 #define BALLOON_PACE_TICK	(HZ / 4)
 #define BALLOON_PACE_PATIENCE	(BALLOON_PACE_KERNEL / BALLOON_PACE_TICK)
-/* Reports ten times as rare as the kernel's cost a tenth: no harm, used memory or not. */
+/* Reports at a tenth of the kernel's rate cost a tenth, even if the memory is reused. */
 #define BALLOON_PACE_RECENT	(10 * BALLOON_PACE_KERNEL)
-/* A change of free memory below this would not fill a buffer. */
+/* A smaller change of free memory would not fill a buffer. */
 #define BALLOON_PACE_SETTLED	\
 	((unsigned long)PAGE_REPORTING_CAPACITY << BALLOON_BLOCK_ORDER_MIN)
 
-/* Twice as many passes as it takes to show all memory, if meanwhile more is freed. */
+/* Twice as many passes as it takes to show all memory, in case more is freed meanwhile. */
 #define BALLOON_PACE_PASSES	32
 /*
- * Who waits for everything to be reported does so for less than the 120 s after which the
- * kernel calls a task hung: unbinding waits for him.
+ * A writer of report_now waits for less than the 120 s of the hung task detector: unbinding
+ * waits for the writer.
  */
 #define BALLOON_PACE_NOW	(100 * HZ)
 
-/* Milliseconds, or -1: by what the guest does. */
+/* Milliseconds, or -1 for auto. */
 static int balloon_report_delay = -1;
 
 static int report_delay_set(const char *val, const struct kernel_param *kp)
@@ -80,7 +80,7 @@ static bool pace_pass_under_way(struct balloon_reporting *reporting)
 	       ((busy & WORK_BUSY_PENDING) && !timer_pending(&reporting->info.work.timer));
 }
 
-/* Whether the kernel's worker waits for a host that does not answer. */
+/* Whether the kernel's worker waits for a silent or broken queue. */
 static bool pace_stuck(struct balloon_reporting *reporting)
 {
 	struct balloon_queue *queue;
@@ -122,7 +122,7 @@ static void pace_begin(struct balloon_reporting *reporting)
 	    !balloon_work_running(&reporting->pass))
 		return;
 	WRITE_ONCE(reporting->refused, false);
-	/* As if one had brought something. */
+	/* As if the pass before had brought something. */
 	WRITE_ONCE(reporting->nr_pass, 1);
 	WRITE_ONCE(reporting->passes_left, BALLOON_PACE_PASSES + 1);
 	balloon_work_kick(&reporting->pass);
@@ -149,12 +149,12 @@ void balloon_pace_begin(struct virtio_balloon *vb, bool hint)
  * balloon_pace_now() - report everything that is free
  * @vb: the balloon
  *
- * Returns when the host has it.
+ * Returns when the host has completed it.
  *
  * Context: may sleep, for BALLOON_PACE_NOW at most, and for BALLOON_SILENCE after the
- *	    last answer.
+ *	    last completion.
  * Return: 0; -EOPNOTSUPP without a reporting queue; -EBUSY during a migration with hints,
- *	   or when something could not be sent; -ETIMEDOUT if the host does not answer;
+ *	   or when something could not be sent; -ETIMEDOUT if the host completes nothing;
  *	   -EINTR for a signal.
  */
 int balloon_pace_now(struct virtio_balloon *vb)
@@ -174,13 +174,13 @@ int balloon_pace_now(struct virtio_balloon *vb)
 	}
 	if (pace_stuck(reporting))
 		return -ETIMEDOUT;
-	/* What is hinted is not shown again before the migration is over. */
+	/* Hinted blocks are not shown again before the migration is over. */
 	return READ_ONCE(reporting->named) || READ_ONCE(reporting->held) ||
 	       !READ_ONCE(reporting->running) ||
 	       READ_ONCE(reporting->nr_refused) != nr_refused ? -EBUSY : 0;
 }
 
-/* Passes have ended: was it worth it? */
+/* Passes have ended: adjusts how long free memory must be stable. */
 static void pace_judge(struct balloon_pace *pace, u64 nr_reported)
 {
 	u64 nr_more = pace->nr_free > pace->nr_free_then ? pace->nr_free - pace->nr_free_then : 0;
@@ -195,7 +195,7 @@ static void pace_judge(struct balloon_pace *pace, u64 nr_reported)
 	pace->ended_at = jiffies;
 }
 
-/* The administrator has said how long to wait: for each pass that the kernel plans. */
+/* Sets the administrator's delay for each pass that the kernel plans. */
 static void pace_retime(struct virtio_balloon *vb, unsigned long delay)
 {
 	struct delayed_work *work = &vb->reporting.info.work;
@@ -210,8 +210,8 @@ static void pace_retime(struct virtio_balloon *vb, unsigned long delay)
 }
 
 /*
- * Reports before the kernel would: memory was freed, and the guest leaves it alone. Not
- * where the kernel's pace was changed.
+ * Reports before the kernel would, if memory was freed and free memory is stable. Not if the
+ * kernel's delay was changed.
  */
 static void pace_adapt(struct virtio_balloon *vb)
 {
@@ -264,13 +264,13 @@ int balloon_pace_init(struct virtio_balloon *vb)
 {
 	balloon_work_init(&vb->reporting.pass, vb->wq, pace_pass);
 	balloon_work_init(&vb->pace.tick, vb->wq, pace_tick);
-	/* An idle processor is not woken for it. */
+	/* It does not wake an idle processor. */
 	INIT_DEFERRABLE_WORK(&vb->pace.tick.work, pace_tick);
 	return 0;
 }
 
 /**
- * balloon_pace_start() - look from now on
+ * balloon_pace_start() - start the tick
  * @vb: the balloon
  *
  * Context: after the start of reporting.c.
@@ -283,7 +283,7 @@ int balloon_pace_start(struct virtio_balloon *vb)
 	balloon_work_start(&reporting->pass);
 	if (!reporting->registered || !reporting->reports.nr_sg)
 		return 0;
-	/* Some jiffies may have gone by until it was asked for. */
+	/* Some jiffies may have passed until @delay was read. */
 	vb->pace.is_default = reporting->delay <= BALLOON_PACE_KERNEL &&
 			      reporting->delay > BALLOON_PACE_KERNEL - BALLOON_PACE_TICK;
 	vb->pace.patience = 1;
@@ -293,7 +293,7 @@ int balloon_pace_start(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pace_stop() - not any more
+ * balloon_pace_stop() - stop the tick and the passes
  * @vb: the balloon
  *
  * Context: may sleep.

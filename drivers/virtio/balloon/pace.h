@@ -11,18 +11,18 @@ struct virtio_balloon;
 
 /**
  * struct balloon_pace - when free memory is reported
- * @tick: looks whether to run passes; deferrable
+ * @tick: checks whether to run passes; deferrable
  * @is_default: the kernel's own delay was not changed; set at start
- * @passing: they ran at the last tick
+ * @passing: passes ran at the last tick
  * @nr_free: free memory then
- * @nr_settled: ticks for which it has not changed
- * @patience: so many of them are waited for
- * @expires: when the kernel's timer was set to by the driver
+ * @nr_settled: ticks since it changed
+ * @patience: ticks that it must be stable for
+ * @expires: what the driver last set the kernel's timer to
  * @nr_reported: pages reported when passes ended last
  * @nr_free_then: free memory then
  * @ended_at: jiffies of that
  *
- * The tick's, or nobody's while it is stopped.
+ * Written by the tick, or while it is stopped.
  */
 struct balloon_pace {
 	struct balloon_work tick;

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is in the balloon, and how it gets in and out.
+ * Single pages in the balloon, and how they get in and out.
  *
- * A page belongs to the allocator, to one batch in flight, or to the balloon.
- * It enters the balloon only when the host has acknowledged its inflation: an
- * inflation that the host processes late would discard memory that somebody
- * uses again (VIRTIO 1.3, 5.5.6.1). The other way round a late deflation is
- * harmless; unless the host must be told first, a page is free as soon as its
+ * A page belongs to the allocator, to one batch in flight, or to the balloon. It enters the
+ * balloon only when the host has acknowledged its inflation: an inflation that the host
+ * processes late would discard memory that is used again (VIRTIO 1.3, 5.5.6.1). A late
+ * deflation is harmless: unless the host must be told first, a page is freed as soon as its
  * deflation is posted.
  *
- * Pages in the balloon are ordinary movable balloon pages of the kernel's list,
- * PageOffline and without the driver's own marks, so that compaction, memory
- * offlining, hibernation and dumps know what they are.
+ * Pages in the balloon are ordinary movable balloon pages of the kernel's list, PageOffline
+ * and without marks of the driver, so that compaction, memory offlining, hibernation and
+ * crash dumps recognise them.
  */
 #include "balloon.h"
 #include "compat/free.h"
 
 /**
- * balloon_pages_adjust_managed() - whether ballooned pages leave the guest's total
+ * balloon_pages_adjust_managed() - whether ballooned pages are subtracted from MemTotal
  * @vb: the balloon
  *
- * Memory that may come back by itself when it runs short still is the guest's.
+ * Not with DEFLATE_ON_OOM: the guest can have that memory back when it needs it.
  *
  * Context: any.
  */
@@ -30,7 +29,7 @@ bool balloon_pages_adjust_managed(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_must_tell_host() - whether pages stay out of use until the host knows
+ * balloon_must_tell_host() - whether pages are freed only when the host has acknowledged it
  * @vb: the balloon
  *
  * Context: any.
@@ -41,9 +40,9 @@ bool balloon_must_tell_host(struct virtio_balloon *vb)
 }
 
 /*
- * Corrects the managed pages of each zone, in as few steps as there are runs. Newer
- * kernels can do that themselves, but page by page, and each time compute the watermarks
- * of all zones anew: so they are not asked to.
+ * Adjusts the managed pages of each zone, once for each run of pages of a zone. Newer kernels
+ * can do that themselves, but page by page, and they recompute the watermarks of all zones
+ * each time.
  */
 static unsigned long account_list(struct virtio_balloon *vb, struct list_head *pages, int sign)
 {
@@ -73,8 +72,8 @@ static unsigned long account_list(struct virtio_balloon *vb, struct list_head *p
  * @vb: the balloon
  * @pages: at most one batch of unlocked pages, linked by lru; empty afterwards
  *
- * The balloon's size stays as it is: balloon_pages_count() counts a page that
- * is being moved once, wherever it is.
+ * The size of the balloon does not change: balloon_pages_count() counts a moving page
+ * once.
  *
  * Context: may be called by several threads at once.
  * Return: how many pages there were.
@@ -101,7 +100,7 @@ void balloon_pages_enter(struct virtio_balloon *vb, struct list_head *pages)
 }
 
 /**
- * balloon_pages_lost() - a moved page will not be replaced
+ * balloon_pages_lost() - a page that left by a move will not be replaced
  * @vb: the balloon
  *
  * Context: any.
@@ -111,7 +110,7 @@ void balloon_pages_lost(struct virtio_balloon *vb)
 	atomic_long_dec(&vb->pages.nr_pages);
 }
 
-/* The node's counter of pages that are announced again: the core took them off its list. */
+/* Corrects the node's counter for pages that the core took off its list. */
 static void count_reannounced(struct list_head *pages, int sign)
 {
 	struct page *page;
@@ -138,7 +137,7 @@ static unsigned long reannounced_take(struct balloon_pages *bp, unsigned long nr
  * balloon_pages_add_reannounced() - keep pages that were announced again
  * @vb: the balloon
  * @pages: from balloon_pages_take_announced(); empty afterwards
- * @nr: how many there are
+ * @nr: their number
  *
  * Context: the size worker, or when it is stopped.
  */
@@ -152,15 +151,15 @@ void balloon_pages_add_reannounced(struct virtio_balloon *vb, struct list_head *
 }
 
 /**
- * balloon_pages_take_announced() - take pages that are to be announced again
+ * balloon_pages_take_announced() - take pages to announce them again
  * @vb: the balloon
- * @nr: how many at most, one batch
- * @pages: where they go
+ * @nr: the most that are wanted, one batch
+ * @pages: where they are added
  *
  * They stay in the balloon, for balloon_pages_add_reannounced().
  *
  * Context: the size worker.
- * Return: how many there are.
+ * Return: the number of pages.
  */
 unsigned long balloon_pages_take_announced(struct virtio_balloon *vb, unsigned long nr,
 				       struct list_head *pages)
@@ -171,14 +170,13 @@ unsigned long balloon_pages_take_announced(struct virtio_balloon *vb, unsigned l
 }
 
 /**
- * balloon_pages_put_back() - what is aside is as any other page in the balloon
+ * balloon_pages_put_back() - put a batch of reannounced pages on the kernel's list
  * @vb: the balloon
  *
- * One batch of it. A page that somebody is looking at stays aside for now, and the
- * system need not wait for it before it sleeps.
+ * A page with another reference stays for now, and a suspend does not wait for it.
  *
  * Context: the size worker.
- * Return: how many pages were put back.
+ * Return: the number of pages that were put back.
  */
 unsigned long balloon_pages_put_back(struct virtio_balloon *vb)
 {
@@ -205,8 +203,8 @@ unsigned long balloon_pages_put_back(struct virtio_balloon *vb)
 }
 
 /*
- * Takes pages out of the balloon, one batch at most. The caller corrects the count that
- * they belong to. Returns how many there were.
+ * Takes pages out of the balloon, one batch at most. The caller corrects the count of which
+ * they are part. Returns their number.
  */
 static unsigned long pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
 				   struct list_head *pages)
@@ -217,8 +215,8 @@ static unsigned long pages_dequeue(struct virtio_balloon *vb, unsigned long nr,
 }
 
 /*
- * How many pages a list begins with that are one piece of a zone, in ascending order. Their
- * struct pages are adjacent, too: those of two sections of memory need not be.
+ * The length of the run of adjacent, ascending pages of one zone that a list begins with.
+ * Their struct pages are adjacent, too: those of two memory sections need not be.
  */
 static unsigned long list_run(struct list_head *pages)
 {
@@ -235,11 +233,11 @@ static unsigned long list_run(struct list_head *pages)
 }
 
 /**
- * balloon_free_list() - give pages back to the allocator
- * @pages: linked by lru, belonging to nobody else; empty afterwards
+ * balloon_free_list() - free pages
+ * @pages: linked by lru, with no other reference; empty afterwards
  *
- * Adjacent ones together where that is cheaper. A poisoned page is freed alone: only
- * then the allocator keeps it out of use.
+ * Adjacent ones together where that is cheaper. A poisoned page is freed alone: only then
+ * does the allocator keep it out of use.
  *
  * Context: any.
  */
@@ -255,7 +253,7 @@ void balloon_free_list(struct list_head *pages)
 	}
 }
 
-/* Frees the pages of a batch that left the balloon, but for the one it lies in. */
+/* Frees the pages of a batch that left the balloon, except the one that is the batch. */
 static void pages_free(struct virtio_balloon *vb, struct balloon_batch *batch)
 {
 	if (list_empty(&batch->pages))
@@ -265,8 +263,8 @@ static void pages_free(struct virtio_balloon *vb, struct balloon_batch *batch)
 }
 
 /*
- * A page that can be a batch: in the kernel's direct mapping, and not a poisoned one, which
- * nobody may touch. NULL if there is none.
+ * A page that can be a batch: in the kernel's direct mapping, and not poisoned. NULL if there
+ * is none.
  */
 static struct page *pages_pick_borrowed(struct list_head *pages)
 {
@@ -319,12 +317,12 @@ static long pages_deflate(struct virtio_balloon *vb, struct balloon_pool *pool,
 }
 
 /**
- * balloon_free_block() - give a block back to the allocator
- * @block: its first page, as the allocator gave it
+ * balloon_free_block() - free a block
+ * @block: its first page, as it was allocated
  * @order: its order
  *
- * A block with a poisoned page is freed in pages, and the allocator keeps that one
- * out of use. It would not look at the pages of a block.
+ * A block with a poisoned page is freed page by page, so that the allocator keeps that
+ * page out of use. It does not look at the pages of a block.
  *
  * Context: any.
  */
@@ -344,24 +342,24 @@ void balloon_free_block(struct page *block, unsigned int order)
 }
 
 /**
- * balloon_pages_deflate_batch() - take one batch of memory back
+ * balloon_pages_deflate_batch() - deflate one batch
  * @vb: the balloon
  * @pool: batches of the deflate queue
- * @nr_pages: how much is wanted, at least one page
+ * @nr_pages: pages at most, at least one
  *
  * Allocates nothing. The pages are free when this returns, or, with
  * VIRTIO_BALLOON_F_MUST_TELL_HOST, when the host has acknowledged.
  *
  * Context: the pool's user.
- * Return: pages that left the balloon; -EBUSY while the host has to answer
- *	   first; -EAGAIN when all pages are isolated for compaction.
+ * Return: pages that left the balloon; -EBUSY until the host completes a batch; -EAGAIN
+ *	   when there are no pages, or compaction has isolated all of them.
  */
 long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool *pool,
 				 unsigned long nr_pages)
 {
 	long rc;
 
-	/* What is on the list may be stale, and is not in the balloon then. */
+	/* Pages on the list may be orphaned, and are not in the balloon then. */
 	if (balloon_pages_orphaned(vb))
 		return -EAGAIN;
 	atomic_inc(&vb->pages.nr_leaving);
@@ -371,7 +369,7 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool 
 }
 
 /**
- * balloon_pages_settle_deflated() - free what the host knows to be deflated
+ * balloon_pages_settle_deflated() - take in completed deflation
  * @pool: batches of the deflate queue
  *
  * Context: the pool's user; or, after balloon_queues_cancel(), when it is stopped.
@@ -391,7 +389,7 @@ bool balloon_pages_settle_deflated(struct balloon_pool *pool)
 	return any;
 }
 
-/* What the host has acknowledged enters the balloon; what was cancelled does not. */
+/* Acknowledged pages enter the balloon; cancelled ones are freed. */
 static bool pages_settle_inflated(struct virtio_balloon *vb, bool cancelled)
 {
 	struct balloon_pool *pool = &vb->pages.inflate;
@@ -412,7 +410,7 @@ static bool pages_settle_inflated(struct virtio_balloon *vb, bool cancelled)
 }
 
 /**
- * balloon_pages_settle() - take in what the host has acknowledged
+ * balloon_pages_settle() - take in completed inflation and deflation
  * @vb: the balloon
  *
  * Context: the size worker.
@@ -423,7 +421,7 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
 	bool any = pages_settle_inflated(vb, false);
 
 	any |= balloon_pages_settle_deflated(&vb->pages.deflate);
-	/* The OOM notifier, if it has the lock, does it itself. */
+	/* If the OOM notifier has the lock, it does that itself. */
 	if (vb->pages.oom.stream.queue && mutex_trylock(&vb->pages.oom_lock)) {
 		any |= balloon_pages_settle_deflated(&vb->pages.oom);
 		mutex_unlock(&vb->pages.oom_lock);
@@ -432,11 +430,11 @@ bool balloon_pages_settle(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_release() - take back what the host has not acknowledged
+ * balloon_pages_release() - take back all batches in flight
  * @vb: the balloon
  *
- * What was on its way in is free, and so is what was on its way out. What was being
- * announced again is in the balloon.
+ * Pages on their way in and out are freed. Pages that were being reannounced stay in the
+ * balloon.
  *
  * Context: the device is reset and its queues cancelled, so that the host can no longer
  *	    discard anything.
@@ -466,7 +464,7 @@ unsigned long balloon_pages_count(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_orphaned() - pages to be freed when compaction puts them back
+ * balloon_pages_orphaned() - pages that are freed when compaction puts them back
  * @vb: the balloon
  *
  * Context: any.
@@ -489,13 +487,12 @@ unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_deflate_unacked() - whether free memory may still be in the host's balloon
+ * balloon_pages_deflate_unacked() - whether the deflation of freed pages is in flight
  * @vb: the balloon
  *
- * Unless the host must be told first, a page is free before the host has seen its
- * deflation. Whoever tells the host of it again, on another queue, has to wait:
- * the host must not mistake their order. Memory that was taken before this says
- * no is safe.
+ * Unless the host must be told first, a page is free before the host has completed its
+ * deflation. Code that names free memory on another queue must wait: the host could process
+ * the two in the wrong order. Memory that was allocated before this returns false is safe.
  *
  * Context: any.
  */
@@ -508,11 +505,11 @@ bool balloon_pages_deflate_unacked(struct virtio_balloon *vb)
  * balloon_pages_empty() - empty the balloon without telling the host
  * @vb: the balloon
  *
- * Pages that compaction has isolated become stale: whoever has them may be frozen,
- * and nobody waits here.
+ * Pages that compaction has isolated become orphaned: the thread that has them may be
+ * frozen, so this does not wait for it.
  *
  * Context: as for balloon_pages_release(), or the host never knew of the pages; no
- *	    page is put into the balloon meanwhile; may sleep.
+ *	    page enters the balloon meanwhile; may sleep.
  */
 void balloon_pages_empty(struct virtio_balloon *vb)
 {
@@ -533,11 +530,11 @@ void balloon_pages_empty(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_release_orphaned() - free stale pages that compaction has put back
+ * balloon_pages_release_orphaned() - free orphaned pages that compaction has put back
  * @vb: the balloon
  *
- * Context: the balloon is empty, and stays so while there are stale pages.
- * Return: whether there was one.
+ * Context: the balloon is empty, and stays so while there are orphaned pages.
+ * Return: whether there were any.
  */
 bool balloon_pages_release_orphaned(struct virtio_balloon *vb)
 {
@@ -553,7 +550,7 @@ bool balloon_pages_release_orphaned(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pages_init() - allocate what inflating and deflating needs
+ * balloon_pages_init() - allocate the pools
  * @vb: the balloon
  *
  * Context: probe; may sleep.

@@ -18,19 +18,20 @@
  * @info: the kernel's list of balloon pages; its own lock
  * @nr_pages: pages in the balloon, those that compaction isolated or moves
  *	      included
- * @nr_freed: pages that went back to the allocator because the balloon shrank
+ * @nr_freed: pages that were freed because the balloon shrank
  * @nr_leaving: threads that have taken pages out of the balloon and not freed them yet
- * @nr_orphaned: isolated pages that the host knows nothing of any more: they are
- *	      freed when compaction puts them back
- * @reannounced: pages of the balloon that were announced again, until all are
+ * @nr_orphaned: pages that compaction had when the balloon was emptied: freed when it
+ *		 puts them back
+ * @reannounced: pages of the balloon that were announced again, until all of them were
  * @lock: guards @reannounced and @nr_reannounced
  * @nr_reannounced: how many there are
- * @reannounced_busy: somebody held all that the worker wanted to put back last; written by it
- * @fresh: something was inflated since all was announced again; set by anybody
- * @inflate: on their way in; the size worker's
- * @deflate: told to be out; the size worker's
- * @oom: told to be out by the OOM notifier
- * @oom_lock: guards @oom; nobody allocates under it
+ * @reannounced_busy: all that the worker tried to put back last had other references;
+ *		      written by it
+ * @fresh: pages entered the balloon since it was last announced again; set by anybody
+ * @inflate: pages on their way in; the size worker's
+ * @deflate: pages on their way out; the size worker's
+ * @oom: pages on their way out; the OOM notifier's
+ * @oom_lock: guards @oom; nothing is allocated under it
  */
 struct balloon_pages {
 	struct balloon_dev_info info;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Module parameters whose values are words. They can be changed at any time; who uses one
+ * Module parameters whose values are words. They can change at any time; code that uses one
  * reads it once for each job.
  */
 #include <linux/string.h>

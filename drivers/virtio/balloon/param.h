@@ -10,8 +10,8 @@
 
 /**
  * struct balloon_choice - one word of several
- * @words: them all, and NULL
- * @nr: which it is; written when the parameter is, read by anybody
+ * @words: all words, and NULL
+ * @nr: the index of the current one; read by anybody
  */
 struct balloon_choice {
 	const char * const *words;

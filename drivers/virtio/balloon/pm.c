@@ -1,40 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Suspend and hibernation with the balloon as it is.
+ * Suspend and hibernation, with the balloon inflated.
  *
- * The device loses its queues in both, and virtio has one callback for all that may
- * follow: a wake-up, the way back after an image was made or failed, and the start
- * of an image in another life of the machine. The driver core knows more; its
- * callbacks for the driver frame those of virtio:
+ * The device loses its queues in both. Virtio has one restore callback for a wake-up, for
+ * the resume after an image was made or failed, and for an image that is continued in a
+ * later boot. The driver core's callbacks enclose virtio's and tell more:
  *
  *	suspend, freeze, poweroff	the parts stop
- *	  virtio freeze			what is in flight is given back, the queues go
- *	  virtio restore		there are queues again
- *	resume, thaw			the balloon is as it was, the parts start
- *	restore				the same, if no image was started (see below);
- *					else the host knows of no balloon: everything
- *					is given back, and the parts start
+ *	  virtio freeze			requests are taken back, the queues are deleted
+ *	  virtio restore		the queues are created again
+ *	resume, thaw			the balloon is as it was; the parts start
+ *	restore				as thaw, if no image was started (see below); else the
+ *					host knows of no balloon: everything is freed, and the
+ *					parts start
  *
- * The virtio callbacks may be left out, by a suspend that is called off or by a
- * transport that keeps its state: then the parts just stop and start.
+ * Virtio's callbacks are left out by a suspend that is called off and by a transport that
+ * keeps its state: then the parts just stop and start.
  *
- * Balloon pages are PageOffline, so that an image does not have them in it. Hinted
- * blocks are not: they are given back before, when the PM notifier announces what
- * is to come. Then the balloon also stops to follow its target, so that nothing is
- * in flight later; a boot kernel that is about to load an image empties it, because
- * what the host took would be overwritten. So does a guest whose host must be told
- * before it uses a page again.
+ * Balloon pages are PageOffline, so that an image does not contain them. Held blocks are
+ * not: they are freed before, in the PM notifier. There the balloon also stops following
+ * its target, so that nothing is in flight later. A boot kernel that is about to load an
+ * image empties the balloon, because loading would overwrite memory that the host has
+ * discarded. So does a guest whose host must be told before it uses a page again.
  *
- * The driver core calls a driver's restore not only for an image that was started, but
- * also when another device refuses to be frozen, and when one refuses while the machine is
- * to be powered off: the kernel then goes on with PMSG_RESTORE, as if it had been loaded.
- * In the one case the host knows of no balloon, in the other it still has it. To tell them
- * apart there is a page that is not in the image, because it is PageOffline, and a number
- * that is. Both become the same, another one each time, when the device is about to sleep
- * and when it is awake again. A kernel that goes on finds them so; one that was loaded
- * finds in the page what somebody else has left there, or what was written after the image
- * was made. The page is there from the notice of hibernation to its end only: it is not
- * part of the balloon, and would be taken for one in a dump.
+ * The driver core calls a driver's restore not only for an image that was started, but also
+ * when another device refuses to freeze, and when one refuses to power off: the kernel then
+ * resumes with PMSG_RESTORE, as if it had been loaded. In the first case the host knows of
+ * no balloon, in the other two it still has it. To tell them apart, a page that is not in
+ * the image, because it is PageOffline, and a copy that is get the same random number when
+ * the device is about to sleep and when it is awake again. A kernel that continues finds
+ * them equal. One that was loaded finds in the page what another kernel has left there, or
+ * what was written after the image was made. The page exists only from the notifier's first
+ * call to its last: it is not part of the balloon, and in a dump would look as if it were.
  */
 #include <linux/device.h>
 #include <linux/gfp.h>
@@ -45,14 +42,14 @@
 #include "balloon.h"
 
 /*
- * A host that makes no progress for so long is not waited for any more. Answers are
- * taken in when most of them are there, or once a second.
+ * The wait for the host ends without progress for this long. The worker takes completions
+ * in when most of them are there, or once a second.
  */
 #define BALLOON_PM_SILENCE	(3 * HZ)
-/* Nor is one that is still busy after this. */
+/* It also ends after this. */
 #define BALLOON_PM_TIMEOUT	(20 * HZ)
 
-/* What is made of the memory so far is no image of what comes. */
+/* Tells this moment from any image that was made before it. */
 static void image_mark(struct balloon_pm *pm)
 {
 	if (!pm->page)
@@ -62,8 +59,8 @@ static void image_mark(struct balloon_pm *pm)
 }
 
 /*
- * An image may be made. Without memory for the page, any wake-up that can come from an
- * image is taken for one.
+ * An image may be made. Without memory for the page, each restore counts as the start of an
+ * image.
  */
 static void image_prepare(struct balloon_pm *pm)
 {
@@ -91,13 +88,13 @@ static void image_finish(struct balloon_pm *pm)
 	pm->page = NULL;
 }
 
-/* Pages that the worker is about to put back on the kernel's list. */
+/* Reannounced pages that the worker is about to put back on the kernel's list. */
 static unsigned long pm_reannounced(struct virtio_balloon *vb)
 {
 	return READ_ONCE(vb->pages.reannounced_busy) ? 0 : READ_ONCE(vb->pages.nr_reannounced);
 }
 
-/* What has to settle before the system may sleep; 0 when it has. */
+/* How much must settle before the system may sleep; 0 if nothing is left. */
 static unsigned long pm_unsettled(struct virtio_balloon *vb)
 {
 	unsigned long nr = balloon_inflating(vb) + balloon_pages_deflating(vb) +
@@ -132,7 +129,7 @@ static void pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 		      BALLOON_EVENT_SLEEP_PREPARE, balloon_actual(vb), 0);
 	balloon_size_hold(vb, hold);
 	if (hold == BALLOON_HOLD_NOT) {
-		/* A round that begins may find something. */
+		/* Before hints, so that a round can send blocks. */
 		balloon_reporting_hold(vb, false);
 		balloon_hint_suspend(vb, false);
 		return;
@@ -143,9 +140,9 @@ static void pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 }
 
 /*
- * The kernel would try in vain for 20 s to freeze its worker, which cannot go on
- * without an answer to a report. Before an image is loaded it has to try: an error
- * here would leave its swap space locked.
+ * Without this the kernel would try for 20 s to freeze its reporting worker, which waits for
+ * completion. A kernel that is about to load an image has to try: an error of the notifier
+ * would leave its swap space locked.
  */
 static int pm_prepare(struct virtio_balloon *vb, enum balloon_hold hold)
 {
@@ -210,7 +207,7 @@ static int pm_wake(struct virtio_balloon *vb, bool known)
 	struct device *dev = &vb->vdev->dev;
 
 	vb->pm.asleep = false;
-	/* Memory that outlives the system is not to look as if it had not. */
+	/* If memory outlives a reboot, the page must not match an older image. */
 	image_mark(&vb->pm);
 	balloon_event(vb, BALLOON_EVENT_WAKE, balloon_actual(vb), known);
 	if (!vb->up) {
@@ -252,8 +249,8 @@ const struct dev_pm_ops balloon_pm_ops = {
  * balloon_pm_virtio_freeze() - the transport is about to lose the queues
  * @vdev: the device
  *
- * Who calls this without the driver core's callback before it will not say what
- * kind of wake-up it is either: then nothing is kept.
+ * Without a prior callback of the driver core the type of resume is unknown, and the balloon
+ * is emptied.
  *
  * Context: may sleep.
  * Return: 0.
@@ -287,12 +284,12 @@ int balloon_pm_virtio_restore(struct virtio_device *vdev)
 }
 
 /**
- * balloon_pm_init() - be told when the system is about to sleep
+ * balloon_pm_init() - register the PM notifier
  * @vb: the balloon
  *
- * The device may keep the system awake until the balloon has its size, if the
- * administrator lets it (power/wakeup in sysfs): a target that comes just before a
- * suspend is not put off by it then.
+ * The device can keep the system awake until the balloon has its target, if the administrator
+ * enables that (power/wakeup in sysfs): a suspend does not delay a target that comes just
+ * before it.
  *
  * Context: probe; may sleep.
  * Return: 0, or why the notifier could not be registered.

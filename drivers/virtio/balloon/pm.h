@@ -13,16 +13,16 @@ struct page;
 struct virtio_device;
 
 /**
- * struct balloon_pm - where the device is between awake and asleep
- * @nb: says that the system is about to sleep, or awake again
- * @asleep: the driver's own callback said so; one of those that say what kind of
- *	    wake-up it is will follow
+ * struct balloon_pm - suspend and hibernation
+ * @nb: the PM notifier
+ * @asleep: a callback of the driver core has stopped the parts; one that tells the type of
+ *	    resume will follow
  * @rebuilt: the device was reset meanwhile, and has its queues again
- * @page: a page that is in no image of hibernation, while one may be made; or NULL
- * @mark: what was written to it last, as the image has it
+ * @page: a page that is in no hibernation image, while one may be made; or NULL
+ * @mark: what was last written to it; an image has this copy
  *
- * But for @nb, which is set once, it belongs to the driver core's callbacks and to
- * the notifier, which come one after the other.
+ * @nb is set once. The rest is used by the driver core's callbacks and the notifier, which
+ * never run at the same time.
  */
 struct balloon_pm {
 	struct notifier_block nb;

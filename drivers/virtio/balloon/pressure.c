@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A guest that has no memory to spare: what inflating leaves to it, and how long
- * it pauses before the next attempt.
+ * A guest that is low on memory: what inflation leaves to it, and how long inflation pauses
+ * before the next attempt.
  *
- * Pauses grow, so that a target out of reach costs nothing, and there is one line
- * in the log for each episode, with an end: the target is reached or changed.
+ * Pauses grow, so that a target out of reach costs nothing. Each episode logs one line. It
+ * ends when the target is reached or changed.
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -12,10 +12,10 @@
 
 #include "balloon.h"
 
-/* One line about missing memory in so many seconds, at most. */
+/* At most one line about low memory per interval. */
 #define BALLOON_PRESSURE_INTERVAL	(60 * HZ)
 
-/* Bytes, or this for the default. */
+/* The value of the parameter for the default. */
 #define BALLOON_FLOOR_AUTO	ULLONG_MAX
 
 static unsigned long long balloon_floor_bytes = BALLOON_FLOOR_AUTO;
@@ -72,8 +72,8 @@ unsigned long balloon_floor(struct virtio_balloon *vb)
 }
 
 /*
- * MemAvailable without free CMA pages: kernel allocations cannot have those. Where
- * they were all that the floor left, fork() found no memory, and init died.
+ * MemAvailable without free CMA pages, which kernel allocations cannot use. When the floor
+ * left only these, fork() found no memory, and init was killed.
  */
 static long pressure_available(void)
 {
@@ -83,7 +83,7 @@ static long pressure_available(void)
 /**
  * balloon_pressure_room() - how many of these pages may be taken from the guest
  * @vb: the balloon
- * @nr_pages: how many are wanted
+ * @nr_pages: the number that is wanted
  *
  * Context: any.
  * Return: pages; 0 at the floor.
@@ -95,7 +95,7 @@ unsigned long balloon_pressure_room(struct virtio_balloon *vb, unsigned long nr_
 	return balloon_floor_room(nr_pages, nr_available, balloon_floor(vb), SZ_1M >> PAGE_SHIFT);
 }
 
-/* Jiffies until @when, or none. What is very far away is long past, and wrapped. */
+/* Jiffies until @when, or 0. A time that is very far away is past, and wrapped. */
 static unsigned long balloon_until(unsigned long when)
 {
 	unsigned long left = when - jiffies;
@@ -152,7 +152,7 @@ static void pressure_log(struct virtio_balloon *vb, unsigned long nr_wanted)
 /**
  * balloon_pressure_begin() - an attempt to inflate got nothing
  * @vb: the balloon
- * @at_floor: because the rest is left to the guest
+ * @at_floor: because of the floor
  * @nr_wanted: the target
  *
  * Context: the size worker.
@@ -168,7 +168,7 @@ void balloon_pressure_begin(struct virtio_balloon *vb, bool at_floor, unsigned l
 }
 
 /**
- * balloon_pressure_end() - an attempt got something: pauses begin anew
+ * balloon_pressure_end() - an attempt got memory: the next pause is short again
  * @vb: the balloon
  *
  * Context: the size worker.
@@ -179,7 +179,7 @@ void balloon_pressure_end(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pressure_forget() - the target is another one, or reached
+ * balloon_pressure_forget() - the target was changed or reached: the episode ends
  * @vb: the balloon
  *
  * Context: the size worker.
@@ -193,12 +193,11 @@ void balloon_pressure_forget(struct virtio_balloon *vb)
 /**
  * balloon_pressure_memory() - memory has come online, or has gone offline
  * @vb: the balloon
- * @nr_pages: how much; negative if it has gone
+ * @nr_pages: how much; negative if it has gone offline
  *
- * The default floor follows. Memory that came ends the pause: the worker uses it at
- * once.
+ * Adjusts the default floor. New memory ends the pause, so that the worker uses it at once.
  *
- * Context: the memory notifier, which is serialized by the kernel.
+ * Context: the memory notifier, which the kernel serializes.
  */
 void balloon_pressure_memory(struct virtio_balloon *vb, long nr_pages)
 {
@@ -211,7 +210,7 @@ void balloon_pressure_memory(struct virtio_balloon *vb, long nr_pages)
  * balloon_pressure_oom() - the guest ran out of memory and got some back
  * @vb: the balloon
  *
- * Holds inflating back, for longer each time it happens again soon after.
+ * Pauses inflation, for longer each time this happens again soon.
  *
  * Context: the OOM notifier; one thread at a time.
  */
@@ -222,14 +221,14 @@ void balloon_pressure_oom(struct virtio_balloon *vb)
 
 	if (time_after(jiffies, pressure->oom_until + pause))
 		pressure->oom_pause_ms = 0;
-	/* One shortage asks many times within its pause. */
+	/* One shortage calls this many times within its pause. */
 	if (!pressure->oom_pause_ms || time_after_eq(jiffies, pressure->oom_until))
 		pressure->oom_pause_ms = balloon_oom_pause_ms(pressure->oom_pause_ms);
 	WRITE_ONCE(pressure->oom_until, jiffies + msecs_to_jiffies(pressure->oom_pause_ms));
 }
 
 /**
- * balloon_pressure_oom_pause() - how long inflating rests after an OOM
+ * balloon_pressure_oom_pause() - how long inflation still pauses after an OOM
  * @vb: the balloon
  *
  * Context: any.
@@ -256,7 +255,7 @@ int balloon_pressure_init(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_pressure_start() - no pause is known yet
+ * balloon_pressure_start() - begin without a pause
  * @vb: the balloon
  *
  * Context: after DRIVER_OK.

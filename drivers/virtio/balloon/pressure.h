@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What inflating leaves to the guest, and when it pauses, see pressure.c.
+ * The floor, and pauses of inflation when memory is low, see pressure.c.
  */
 #ifndef BALLOON_PRESSURE_H
 #define BALLOON_PRESSURE_H
@@ -11,19 +11,19 @@ struct virtio_balloon;
 
 /**
  * struct balloon_pressure - why inflating pauses, and until when
- * @ram: pages the guest had when the device was found, and what was plugged and
- *	 unplugged since then; the memory notifier's
- * @memory_came: some came online; set by the memory notifier, cleared by the worker
- * @backoff_ms: the present pause for want of memory, 0 without
+ * @ram: pages that the guest had at probe, plus what was plugged and unplugged since then;
+ *	 written by the memory notifier
+ * @memory_came: memory came online; set by the memory notifier, cleared by the worker
+ * @backoff_ms: the length of the present pause, or 0
  * @retry_at: jiffies when that pause ends
- * @at_floor: memory is left, but for the guest
- * @logged: the present want of memory was
- * @ratelimit: a host that flips its target makes many shortages
+ * @at_floor: the pause is because of the floor
+ * @logged: the present episode was logged
+ * @ratelimit: a host that changes its target all the time causes many episodes
  * @oom_until: jiffies until when nothing is inflated after an OOM; written by
  *	       the OOM notifier
  * @oom_pause_ms: how long that is; the OOM notifier's
  *
- * The size worker's, but for what the notifiers write.
+ * The size worker's, except what the notifiers write.
  */
 struct balloon_pressure {
 	unsigned long ram;

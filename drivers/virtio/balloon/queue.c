@@ -3,17 +3,18 @@
  * The only code that touches a virtqueue.
  *
  * Each user of a queue has a stream. It posts any number of requests and kicks once for
- * many. A request that finds the ring full is pending: it is put there, in order, as soon
- * as others are completed. The first who looks, the interrupt or a user of the queue,
- * sorts completed requests into their streams, and kicks the work items of the others.
+ * many. A request that finds the ring full is pending: it is added, in order, as soon as
+ * others are completed. The first code that looks, be it the interrupt or a user of the
+ * queue, sorts completed requests into their streams and kicks the work items of the
+ * other users.
  *
- * Interrupts are off unless a user armed the queue: with many requests in flight one
- * interrupt for most of them does. A user that takes requests arms the queue afterwards,
- * also for what other streams have in flight.
+ * Interrupts are off unless a user armed the queue: one interrupt is enough for most of
+ * many requests in flight. A user that takes requests arms the queue afterwards, also for
+ * what other streams have in flight.
  *
- * The host is not trusted. Lengths it returns are ignored (VIRTIO 1.3, 5.5.6.2.1), a ring
- * it corrupts is marked broken by virtio_ring, and a broken ring wakes nobody: waiters
- * look for it themselves.
+ * The host is not trusted. Used lengths are ignored (VIRTIO 1.3, 5.5.6.2.1). virtio_ring
+ * marks a ring that the host corrupts as broken. A broken ring wakes no waiter, so waiters
+ * check for it.
  */
 #include <linux/virtio_config.h>
 
@@ -21,9 +22,9 @@
 #include "compat/compat.h"
 #include "trace.h"
 
-/* Breaking a queue wakes nobody: look at least this often. */
+/* A queue that breaks wakes no waiter: check at least this often. */
 #define BALLOON_WAIT_SLICE	(HZ / 4)
-/* A slow completion counts for so long. Memory that is unplugged is tried each 50 s. */
+/* A slow completion counts for this long. virtio-mem retries an unplug after 50 s. */
 #define BALLOON_SLOW_WINDOW	(60 * HZ)
 
 const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
@@ -34,7 +35,7 @@ const char * const balloon_queue_names[BALLOON_QUEUE_NR] = {
 	[BALLOON_QUEUE_REPORTING] = "reporting",
 };
 
-/* As /proc/interrupts has them, and the feature without which there is no such queue. */
+/* Names for /proc/interrupts, and the feature without which there is no such queue. */
 static const struct {
 	const char *name;
 	int feature;
@@ -79,7 +80,7 @@ static unsigned long request_nr_4k(struct balloon_request *request)
 
 static void queue_count_completion(struct balloon_queue *queue, struct balloon_request *request)
 {
-	/* This clock may be asked while the system falls asleep, and may step back a little. */
+	/* This clock can be read during a suspend, and may step back a little. */
 	u64 now = ktime_get_mono_fast_ns();
 	u64 usecs = now > request->posted ? now - request->posted : 0;
 
@@ -96,7 +97,7 @@ static void queue_count_completion(struct balloon_queue *queue, struct balloon_r
 				       request_bytes(request), usecs);
 }
 
-/* The host has one request less. Holds queue->lock. */
+/* The host has returned a request. Holds queue->lock. */
 static void queue_came_back(struct balloon_queue *queue, struct balloon_request *request)
 {
 	list_add_tail(&request->node, &request->stream->done);
@@ -146,7 +147,7 @@ static void queue_add_pending(struct balloon_queue *queue)
 	}
 }
 
-/* Sorts what the host is done with into streams. Returns whether there was anything. */
+/* Sorts completed requests into streams. Returns whether there were any. */
 static bool queue_reap(struct balloon_queue *queue)
 {
 	struct balloon_request *request;
@@ -158,13 +159,13 @@ static bool queue_reap(struct balloon_queue *queue)
 		queue_came_back(queue, request);
 		any = true;
 	}
-	/* If nothing is in flight no completion will come to try it again. */
+	/* If nothing is in flight, no completion will come to add pending requests. */
 	if (any || !queue->nr_in_flight)
 		queue_add_pending(queue);
 	return any;
 }
 
-/* What is left to be done without the lock when something was reaped. */
+/* The rest of the work after a reap, without the lock. */
 static void queue_reaped(struct balloon_queue *queue, struct balloon_stream *except)
 {
 	unsigned int i;
@@ -180,7 +181,7 @@ static void queue_reaped(struct balloon_queue *queue, struct balloon_stream *exc
 	}
 }
 
-/* Has the host interrupt; false if there is something to reap. Holds queue->lock. */
+/* Enables the interrupt; false if there is something to reap. Holds queue->lock. */
 static bool queue_enable(struct balloon_queue *queue)
 {
 	if (!queue->vq || !queue->nr_in_flight || virtqueue_is_broken(queue->vq))
@@ -190,8 +191,8 @@ static bool queue_enable(struct balloon_queue *queue)
 }
 
 /*
- * An interrupt that comes before the queues are known, or after they are gone,
- * finds no queue: nothing was posted then, so nothing is missed.
+ * An interrupt that comes before the queues are set, or after they were deleted, finds no
+ * queue. Nothing was posted then, so nothing is missed.
  */
 static struct balloon_queue *queue_find(struct virtqueue *vq)
 {
@@ -219,7 +220,7 @@ static void queue_interrupt(struct virtqueue *vq)
 		virtqueue_disable_cb(queue->vq);
 	/*
 	 * If there is nothing, another CPU reaped what this interrupt was for, and may have
-	 * armed the queue for the rest. Nobody is kicked now who would do it again.
+	 * armed the queue for the rest. No user is kicked now that would arm it again.
 	 */
 	if (!queue_reap(queue) && !queue_enable(queue))
 		queue_reap(queue);
@@ -290,9 +291,9 @@ int balloon_queues_create(struct virtio_balloon *vb)
  * balloon_queues_cancel() - take back every request from a device that was reset
  * @vb: the balloon
  *
- * Afterwards balloon_stream_take() returns them, answered or not.
+ * Afterwards balloon_stream_take() returns them, completed or not.
  *
- * Context: every part is stopped and the device reset: the host reads no more.
+ * Context: all parts are stopped and the device is reset: the host reads no more.
  */
 void balloon_queues_cancel(struct virtio_balloon *vb)
 {
@@ -318,7 +319,7 @@ void balloon_queues_cancel(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_queues_destroy() - give the virtqueues back to the transport
+ * balloon_queues_destroy() - delete the virtqueues
  * @vb: the balloon
  *
  * Context: after balloon_queues_cancel(); may sleep.
@@ -356,7 +357,7 @@ void balloon_stream_init(struct balloon_stream *stream, struct balloon_queue *qu
 		queue->streams[queue->nr_streams++] = stream;
 }
 
-/* Whether the stream has something to take, reaping for everybody on the way. */
+/* Whether the stream has something to take. Reaps for all users. */
 static bool stream_ready(struct balloon_stream *stream)
 {
 	struct balloon_queue *queue = stream->queue;
@@ -375,7 +376,7 @@ static bool stream_ready(struct balloon_stream *stream)
 }
 
 /**
- * balloon_queue_poll() - take in completions that no interrupt came for
+ * balloon_queue_poll() - take in completions that came without an interrupt
  * @queue: the queue
  *
  * Context: any.
@@ -391,10 +392,10 @@ void balloon_queue_poll(struct balloon_queue *queue)
 }
 
 /**
- * balloon_stream_take() - the next request that the host is done with
+ * balloon_stream_take() - the next completed request
  * @stream: the stream
  *
- * After balloon_queues_cancel() also those it never answered.
+ * After balloon_queues_cancel() also requests that were not completed.
  *
  * Context: any; one taker at a time for each stream.
  * Return: the request, or NULL.
@@ -420,7 +421,7 @@ struct balloon_request *balloon_stream_take(struct balloon_stream *stream)
  * @stream: the stream
  * @timeout: jiffies at most
  *
- * For the few who cannot come back later. Ends early on a broken device.
+ * For users that cannot return and be kicked. Ends early if the queue is broken.
  *
  * Context: may sleep.
  * Return: whether balloon_stream_take() has something.
@@ -447,7 +448,7 @@ bool balloon_stream_wait(struct balloon_stream *stream, unsigned long timeout)
  * balloon_queue_room() - how many requests of one descriptor could be posted now
  * @queue: the queue
  *
- * For those who would have to prepare something for them.
+ * For users that must not prepare what would be pending.
  *
  * Context: any.
  * Return: requests.
@@ -488,7 +489,7 @@ void balloon_queue_post(struct balloon_stream *stream, struct balloon_request *r
 }
 
 /**
- * balloon_queue_post_blocks() - have the host discard blocks, and notify it
+ * balloon_queue_post_blocks() - post blocks that the host may discard, and notify it
  * @stream: whose they are
  * @requests: room for one for each buffer
  * @sg: the blocks
@@ -549,10 +550,10 @@ void balloon_queue_kick(struct balloon_queue *queue)
  * @queue: the queue
  * @arm: when
  *
- * A broken queue has nothing more to say, and is not asked.
+ * A broken queue is not armed.
  *
  * Context: any.
- * Return: false if requests were done before the interrupt was asked for: take
+ * Return: false if requests were completed before the interrupt was enabled: take
  *         them, then arm again.
  */
 bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm)
@@ -568,7 +569,7 @@ bool balloon_queue_arm(struct balloon_queue *queue, enum balloon_arm arm)
 }
 
 /**
- * balloon_queue_broken() - whether the queue will never answer again
+ * balloon_queue_broken() - whether the queue will complete nothing any more
  * @queue: the queue
  *
  * Context: any.
@@ -588,9 +589,9 @@ bool balloon_queue_broken(struct balloon_queue *queue)
  * balloon_queues_patience() - how long to wait for the host to complete something
  * @vb: the balloon
  *
- * An idle host completes a request in a millisecond; when its processors are busy, one now
- * and then takes a few hundred. So this is a multiple of the slowest one of late, on the
- * inflate or the deflate queue.
+ * An idle host completes a request in a millisecond. When its processors are busy, a
+ * request takes a few hundred now and then. So this is four times the slowest recent one on
+ * the inflate or the deflate queue.
  *
  * Context: any.
  * Return: jiffies, between 0.2 and 1 s.

@@ -18,26 +18,26 @@
 struct virtio_balloon;
 struct balloon_stream;
 
-/* A host that has completed nothing for longer than this is called silent. */
+/* A queue without a completion for longer than this is silent. */
 #define BALLOON_SILENCE		(10 * HZ)
 /* How often queue_watch.c looks while requests are in flight. */
 #define BALLOON_WATCH_TICK	(HZ / 4)
 
-/* Users of one queue at most. */
+/* The maximum of users of one queue. */
 #define BALLOON_QUEUE_STREAMS	3
 
 /**
  * struct balloon_request - one buffer on its way to the host and back
  * @node: place among the queue's pending or the stream's done requests; guarded by the
  *	  queue's lock
- * @stream: who posted it; set by balloon_queue_post()
+ * @stream: the user that posted it; set by balloon_queue_post()
  * @sg: what the host reads, or may discard; the owner's until posted and again when done
  * @nr_sg: how many there are; each costs a slot of the ring
  * @posted: when it was posted, nanoseconds
  * @device_writes: the host may discard what @sg names, instead of reading it
  *
- * Lives inside a structure of its owner. From post until it comes back through
- * balloon_stream_take() what @sg names is the host's.
+ * Embedded in a structure of its owner. From balloon_queue_post() until
+ * balloon_stream_take() returns it, the host owns the memory that @sg names.
  */
 struct balloon_request {
 	struct list_head node;
@@ -51,7 +51,7 @@ struct balloon_request {
 /**
  * struct balloon_stream - the requests of one user of a queue
  * @queue: the queue; set once; NULL without the queue's feature
- * @work: kicked when something arrives in @done, unless by balloon_stream_take() on the
+ * @work: kicked when a request is added to @done, but not by balloon_stream_take() on the
  *	  stream itself; NULL if the user waits (balloon_stream_wait()); set once
  * @done: completed requests; guarded by the queue's lock
  * @nr_in_flight: requests that were posted and not completed; guarded by the queue's lock
@@ -64,14 +64,14 @@ struct balloon_stream {
 };
 
 /**
- * struct balloon_queue_counts - what a queue has done since it was reset
- * @requests: buffers posted
- * @completions: buffers that the host was done with
+ * struct balloon_queue_counts - counters of a queue since they were reset
+ * @requests: buffers added to the ring
+ * @completions: buffers that the host returned
  * @kicks: notifications of the host
- * @interrupts: by the host
+ * @interrupts: interrupts by the host
  * @latency: completions by the microseconds that they took, in powers of two
  *
- * Written under the queue's lock; read by anybody.
+ * Written under the queue's lock; read without.
  */
 struct balloon_queue_counts {
 	unsigned long requests;
@@ -83,8 +83,8 @@ struct balloon_queue_counts {
 
 /* How soon an armed queue interrupts. */
 enum balloon_arm {
-	BALLOON_ARM_FIRST,	/* when the next request is done */
-	BALLOON_ARM_MOST	/* when most of what is in flight is done */
+	BALLOON_ARM_FIRST,	/* at the next completion */
+	BALLOON_ARM_MOST	/* when most of what is in flight is completed */
 };
 
 /**
@@ -93,24 +93,24 @@ enum balloon_arm {
  * @vq: the virtqueue, NULL while there is none; guarded by @lock
  * @size: descriptors that the ring has room for; set when it is created
  * @lock: irq-safe, taken inside no other lock of the driver but a page lock
- * @wait: woken when something was completed
+ * @wait: woken at completions
  * @streams: the users; filled before the queue is first created
  * @nr_streams: how many
  * @pending: posted requests that found no room in the ring, in their order; guarded by @lock
- * @stopped: nothing is put into the ring; queue_watch.c's; guarded by @lock
- * @unkicked: pending requests were put there since the last kick; guarded by @lock
- * @nr_in_flight: requests the host has; guarded by @lock
+ * @stopped: no request is added to the ring; written by queue_watch.c; guarded by @lock
+ * @unkicked: requests left @pending for the ring since the last kick; guarded by @lock
+ * @nr_in_flight: requests in the ring; guarded by @lock
  * @nr_4k: units of 4096 bytes that they name; guarded by @lock
  * @progress: jiffies of the last completion, or of the first request after a rest; guarded
  *	      by @lock
- * @nr_looks: looks since then that found the queue as before; queue_watch.c's, read by
+ * @nr_looks: looks since then that found no progress; written by queue_watch.c, read by
  *	      anybody
  * @looked: @progress at the last look; likewise
  * @said_at: jiffies when the host's silence was logged last, or 0; likewise
- * @said_silent: it was, and still lasts; likewise
+ * @said_silent: that was logged, and the queue is still silent; likewise
  * @said_broken: that the queue is broken was logged; likewise
- * @arm: what the last user who armed it asked for; guarded by @lock
- * @slow_usecs: what the slowest completion of late took, in microseconds; guarded by @lock
+ * @arm: what the last user that armed it asked for; guarded by @lock
+ * @slow_usecs: the slowest recent completion, in microseconds; guarded by @lock
  * @slow_at: jiffies when it came; guarded by @lock
  * @counts: for debugfs
  */

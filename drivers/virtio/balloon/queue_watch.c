@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names a queue that is silent or broken, once, with the memory that it holds.
+ * Logs a queue that is silent or broken, once, with the memory that is in flight there.
  *
  * It looks four times a second while anything is in flight, and at once when an interrupt
- * finds a queue broken. A statistics buffer is in flight all the time, by design: that
- * queue is never silent, but it can be broken.
+ * finds a queue broken. A statistics buffer is always in flight, by design: that queue is
+ * never silent, but it can be broken.
  *
- * An answer may be there that nobody has asked an interrupt for, so each look takes
- * answers in. QEMU may miss a hint that comes while it turns its notifications on: the
- * host is notified again at each look before it is called silent. Then the users of the
- * queue that have a work item are kicked: they may not want to wait any longer. A guest that was
- * stopped sees jiffies leap, so the looks count, and not the time.
+ * Completions may have come without an interrupt, so each look takes them in. QEMU can miss
+ * a buffer that is posted while it turns its notifications on: the host is notified again
+ * at each look until the queue is silent. Then the work items of the queue's users are
+ * kicked, so that they can give up. A guest that was stopped sees jiffies leap, so looks are
+ * counted and not time.
  */
 #include "balloon.h"
 
 #define BALLOON_WATCH_LOOKS	(BALLOON_SILENCE / BALLOON_WATCH_TICK)
-/* A host that answers now and then is not to fill the log. */
+/* A host that completes something now and then must not fill the log. */
 #define BALLOON_WATCH_QUIET	(300 * HZ)
 
 static const char *queue_name(struct balloon_queue *queue)
@@ -42,7 +42,7 @@ static void queue_say_broken(struct balloon_queue *queue, unsigned long nr_4k)
 	dev_err(&queue->vb->vdev->dev,
 		"the %s queue is broken and is not used any more; it holds %lu KiB until the driver is unbound\n",
 		queue_name(queue), nr_4k * 4);
-	/* It goes on without the reporting queue. */
+	/* The size worker continues without the reporting queue. */
 	balloon_work_kick(&queue->vb->worker);
 }
 
@@ -68,7 +68,7 @@ static void queue_say_recovered(struct balloon_queue *queue)
 	queue->said_silent = false;
 }
 
-/* Notifies the host again, whether it wants to know or not. */
+/* Notifies the host again, even if it suppresses notifications. */
 static void queue_renotify(struct balloon_queue *queue)
 {
 	struct virtqueue *vq = READ_ONCE(queue->vq);
@@ -137,7 +137,7 @@ static void watch_work(struct work_struct *work)
 }
 
 /**
- * balloon_queue_silent() - whether the host has not answered for BALLOON_SILENCE
+ * balloon_queue_silent() - whether the host has completed nothing for BALLOON_SILENCE
  * @queue: the queue
  *
  * Context: any.
@@ -152,7 +152,7 @@ bool balloon_queue_silent(struct balloon_queue *queue)
  * balloon_watch_init() - prepare the work item
  * @vb: the balloon
  *
- * Context: probe, before any part: they may cause a look.
+ * Context: probe, before any part: parts kick it.
  */
 void balloon_watch_init(struct virtio_balloon *vb)
 {
@@ -172,10 +172,10 @@ static void watch_stop_queues(struct virtio_balloon *vb, bool stop)
 }
 
 /**
- * balloon_watch_start() - let the queues run, and look from now on
+ * balloon_watch_start() - let the queues run, and start looking
  * @vb: the balloon
  *
- * Something may be in flight or pending, if the device was not reset meanwhile.
+ * Requests may be in flight or pending, if the device was not reset meanwhile.
  *
  * Context: after DRIVER_OK, before all other parts.
  * Return: 0.
@@ -189,7 +189,7 @@ int balloon_watch_start(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_watch_stop() - look no more, and put nothing pending into a ring
+ * balloon_watch_stop() - stop looking, and add no pending request to a ring
  * @vb: the balloon
  *
  * Context: all other parts are stopped; may sleep.
@@ -201,7 +201,7 @@ void balloon_watch_stop(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_watch_release() - nothing was said of the queues to come
+ * balloon_watch_release() - forget what was logged of queues that will be deleted
  * @vb: the balloon
  *
  * Context: the parts are stopped, and the queues cancelled.

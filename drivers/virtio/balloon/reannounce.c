@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host that is inhibited, as QEMU is during postcopy and while it takes a
- * background snapshot, acknowledges what is inflated and discards nothing. The
- * guest cannot see that. So all that is in the balloon can be announced again, which
- * is legal at any time and costs a host that had it right a second a GiB.
+ * An inhibited host, as QEMU is during postcopy and background snapshots, completes
+ * inflation and discards nothing. The guest cannot see that. So the whole balloon can be
+ * announced again, which is legal at any time. It takes about 1 s per GiB of a host that had
+ * discarded the memory before.
  *
- * An administrator asks for it through sysfs. A host's administrator may repeat the
- * target: a configuration change that changes neither the target nor the command for
- * hints is taken for that, when it is long enough after a command, since hosts send
- * some of those around migrations, and no more than once a minute.
+ * The guest's administrator requests it through sysfs, and the host's by repeating the
+ * target: a configuration change that changes neither the target nor the command for hints
+ * counts as that, at most once a minute, and not soon after such a command, because hosts
+ * also cause such changes around migrations.
  *
- * The kernel gives balloon pages from one end of its list and puts them back there. What
- * was announced is therefore kept aside until all was. It is in the balloon all the time:
- * MemTotal and the node's counter of balloon pages do not move, and whoever needs memory
- * out of the balloon finds it there. But it cannot be moved. Before Linux 6.17 it is not
- * PageOffline either; since then a page keeps its type until it is free.
+ * The kernel takes balloon pages from one end of its list and puts them back there. So
+ * announced pages are kept on a list of their own until all of them were announced. They
+ * stay in the balloon: MemTotal and the node's counter of balloon pages do not change, and
+ * they can be deflated. But they cannot be moved. Before Linux 6.17 they are not PageOffline
+ * either; since then a page keeps its type until it is free.
  */
 #include "balloon.h"
 
-/* A repeated target is looked at after this: the command may be about to change. */
+/* A repeated target is examined after this: the hint command may be about to change. */
 #define BALLOON_REANNOUNCE_DELAY	HZ
-/* And forgotten so soon after the last time. */
+/* It is ignored for this long after the last time. */
 #define BALLOON_REANNOUNCE_PAUSE	(60 * HZ)
-/* Pages that somebody holds are waited for so long, and looked after less often then. */
+/* Pages that are locked or referenced are waited for this long, then tried less often. */
 #define BALLOON_REANNOUNCE_PATIENCE	HZ
 
 /**
- * balloon_reannounce_start() - nothing is known of the host yet
+ * balloon_reannounce_start() - begin with no knowledge of the host
  * @vb: the balloon
  *
  * Context: start of the size worker.
@@ -51,9 +51,9 @@ void balloon_reannounce_request(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reannounce_target_read() - the target was read after a change
+ * balloon_reannounce_target_read() - the target was read after a configuration change
  * @vb: the balloon
- * @same: it was not what changed
+ * @same: the target did not change
  *
  * Context: the size worker.
  */
@@ -72,9 +72,9 @@ void balloon_reannounce_target_read(struct virtio_balloon *vb, bool same)
 }
 
 /**
- * balloon_reannounce_due() - whether the balloon is to be announced again now
+ * balloon_reannounce_due() - whether to announce the balloon again now
  * @vb: the balloon, which has its target
- * @hinted: the device has sent a command for hints of late
+ * @hinted: the device has sent a command for hints recently
  *
  * Context: the size worker.
  */
@@ -105,9 +105,9 @@ static void reannounce_begin(struct virtio_balloon *vb)
 }
 
 /*
- * Pages of the balloon that were not announced. Those that are being moved are nowhere to
- * be found, and those that somebody has locked stay where they are on some kernels. Blocks
- * can only be announced on the reporting queue.
+ * Pages of the balloon that were not announced: moving pages are on no list, and locked pages
+ * stay on the kernel's list on some kernels. Blocks can only be announced on the reporting
+ * queue.
  */
 static unsigned long reannounce_missed(struct virtio_balloon *vb)
 {
@@ -120,13 +120,13 @@ static unsigned long reannounce_missed(struct virtio_balloon *vb)
 
 	if (balloon_discard_usable(vb))
 		blocks = min(blocks, ra->nr_block_pages);
-	/* Somebody may take pages out of the balloon at this moment. */
+	/* The OOM notifier may be deflating pages at this moment. */
 	return blocks + pages - min(pages, announced);
 }
 
 /*
- * Tells the host of some pages in the balloon again. They go aside when it has answered.
- * Returns pages; 0 when there are no more; -EBUSY while the host has to answer first.
+ * Announces a batch of pages again. When it is completed they are in the list of reannounced
+ * pages. Returns pages; 0 when there are no more; -EBUSY until the host completes a batch.
  */
 static long reannounce_pages(struct virtio_balloon *vb)
 {
@@ -167,7 +167,7 @@ static long reannounce_announce(struct virtio_balloon *vb)
  * @vb: the balloon; balloon_reannounce_due()
  *
  * Context: the size worker.
- * Return: whether to come again; else the host has to answer, or somebody holds pages.
+ * Return: whether to call it again at once; if not, a completion is due, or pages are locked.
  */
 bool balloon_reannounce_step(struct virtio_balloon *vb)
 {
@@ -191,11 +191,11 @@ bool balloon_reannounce_step(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reannounce_end() - that is enough, or something else is to be done first
+ * balloon_reannounce_end() - end it, complete or not
  * @vb: the balloon
  *
- * The worker then puts back what is aside. If the host has missed something it may
- * repeat the target.
+ * The worker then puts back the reannounced pages. If pages were missed, the host may repeat
+ * the target.
  *
  * Context: the size worker, or when it is stopped.
  */
@@ -215,11 +215,11 @@ void balloon_reannounce_end(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reannounce_put_back() - let pages be moved that are not being announced any more
+ * balloon_reannounce_put_back() - put reannounced pages back, so that they can be moved
  * @vb: the balloon
  *
  * Context: the size worker.
- * Return: whether there were any that nobody holds.
+ * Return: whether any were put back.
  */
 bool balloon_reannounce_put_back(struct virtio_balloon *vb)
 {
@@ -230,10 +230,10 @@ bool balloon_reannounce_put_back(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reannounce_pause() - when to look for pages that somebody holds
+ * balloon_reannounce_pause() - when to try locked or referenced pages again
  * @vb: the balloon
  *
- * They are all that keeps it from ending, or from putting back what is aside.
+ * Nothing else is left to announce or to put back then.
  *
  * Context: the size worker.
  * Return: jiffies; MAX_SCHEDULE_TIMEOUT if there are none.

@@ -10,20 +10,21 @@
 struct virtio_balloon;
 
 /**
- * struct balloon_reannounce - what the host may have missed
- * @wanted: an administrator asked; written by anybody
+ * struct balloon_reannounce - announcing the balloon again
+ * @wanted: requested by an administrator; written by anybody
  * @known: the target was read since the start
- * @suspected: the host has repeated its target
+ * @suspected: the host may have repeated its target
  * @suspected_at: jiffies of that
  * @ended_at: jiffies of the end of the last one
  * @ended: there was one
  * @active: under way
- * @nr_blocks: whole blocks that are still to be announced
+ * @nr_blocks: whole blocks that are left to be announced
  * @nr_block_pages: pages of whole blocks that were not announced
- * @nr_reannounced_before: pages that were aside when it began, and are not announced
- * @stirred_at: jiffies of when a page was last announced or put back
+ * @nr_reannounced_before: pages that an earlier one had not put back, and that are not
+ *			   announced
+ * @stirred_at: jiffies when a page was last announced or put back
  *
- * But for @wanted it is the size worker's.
+ * The size worker's, except @wanted.
  */
 struct balloon_reannounce {
 	bool wanted;

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Free memory that the kernel shows to the driver, without anybody taking it.
+ * Free memory that the kernel shows to the driver, without an allocation.
  *
- * The kernel's page reporting takes free blocks off its lists, 32 at a time, calls
- * report() and puts them back. It notes for each that it was reported, until somebody
- * allocates it. The driver is its client for both features that are about free memory:
- * report() sends the blocks to the reporting queue (VIRTIO 1.3, 5.5.6.7), or during a
- * round of hints to the hint queue (5.5.6.5).
+ * The kernel's page reporting isolates free blocks, 32 at a time, calls report() and puts
+ * them back. It flags each block as reported until it is allocated. The driver is its
+ * client for both features that are about free memory: report() sends the blocks to the
+ * reporting queue (VIRTIO 1.3, 5.5.6.7), or during a round of hints to the hint queue
+ * (5.5.6.5).
  *
- * The kernel has one worker for this, and one client in the whole system. Blocks that
- * are shown are nobody's: the worker may not go on before the host is done with them,
- * however long that takes. Only the answer ends this, or the reset of the device, after
- * which the host can discard nothing. A host that does not answer holds 32 blocks.
+ * The kernel has one worker for this, and one client in the whole system. Isolated blocks
+ * cannot be used, and the worker must wait until the host is done with them. Only
+ * completion or device reset ends a posted report; after a reset the host can discard
+ * nothing. A host that completes nothing holds 32 blocks.
  *
- * So the parts are stopped first, then the device is reset, and what it never answered
- * is taken back; the kernel is told that there is no client any more after that,
- * because it waits for its worker. Nothing is posted when the driver is stopped or the
- * system is about to sleep.
+ * So the parts are stopped first, then the device is reset, and its requests are taken back.
+ * After that the client is unregistered, for which the kernel waits for its worker. Nothing
+ * is posted when the driver is stopped or the system is about to sleep.
  *
- * The queues have other users, see discard.c and hint.c. A buffer leaves half of the
- * ring to them. When they fill it a buffer waits for a moment, and is refused then.
+ * The queues have other users, see discard.c and hint.c. A buffer leaves half of the ring to
+ * them. When they fill the ring, a buffer waits for a moment, and is then refused.
  */
 #include <linux/mm.h>
 #include <linux/sizes.h>
@@ -31,9 +30,9 @@
 
 /* Bytes of a buffer at most; its used length has 32 bits. */
 #define BALLOON_REPORTING_BYTES		SZ_2G
-/* Look so often whether there is room. */
+/* How often to look whether there is room. */
 #define BALLOON_REPORTING_RETRY		(HZ / 50 ?: 1)
-/* The kernel gets its blocks back if there is none for so long. */
+/* The kernel gets its blocks back if there is no room for this long. */
 #define BALLOON_REPORTING_ROOM		HZ
 static struct virtio_balloon *reporting_vb(struct balloon_reporting *reporting)
 {
@@ -82,9 +81,9 @@ static void reporting_post(struct balloon_reporting *reporting, struct scatterli
 }
 
 /*
- * Memory that left the balloon, and of which the host does not know that yet, could
- * be among the blocks: the host hears of that first. Once nothing may begin, nothing
- * does: the device could be reset by then.
+ * Memory that was deflated, and whose deflation is in flight, could be among the blocks: it
+ * must be completed first. Under the gate, so that nothing is posted to a device that may be
+ * reset already.
  */
 static int reporting_try(struct balloon_reporting *reporting,
 			 struct scatterlist *sg, unsigned int nr_sg)
@@ -120,19 +119,19 @@ static void reporting_wait(struct balloon_reporting *reporting)
 			balloon_stream_take(stream);
 			reporting->nr_left--;
 		} else if (balloon_queue_broken(stream->queue)) {
-			/* It is not waited for, but keeps what it has. */
+			/* A broken queue keeps its blocks until the reset. */
 			schedule_timeout_idle(BALLOON_REPORTING_RETRY);
 		}
 	}
-	/* The interrupt was for these; others may wait for one. */
+	/* The interrupt was for these; other users may need another one. */
 	while (!balloon_queue_arm(stream->queue, BALLOON_ARM_FIRST))
 		balloon_stream_take(stream);
 }
 
 /*
- * Sends what fits and waits for the answer. An error: the host may not know of it. A
- * device that has had another command since the kernel showed the blocks may have ignored
- * hints, and what was reported when the kernel's notes were erased is to be hinted.
+ * Sends the blocks that fit and waits for completion. An error means that the kernel must
+ * show them again: a device that got another command since then may have ignored hints, and
+ * blocks that were reported while the flags were cleared must be hinted.
  */
 static int reporting_send(struct balloon_reporting *reporting,
 			  struct scatterlist *sg, unsigned int nr_sg)
@@ -150,7 +149,7 @@ static int reporting_send(struct balloon_reporting *reporting,
 	for (i = 0; i < reporting->nr_sg; i++)
 		if (i + 1 < nr_sg)
 			sg_unmark_end(&sg[i]);
-	/* Stopped meanwhile: perhaps it was the reset that ended this. */
+	/* Stopped meanwhile: the reset may have ended this. */
 	if (!READ_ONCE(reporting->running))
 		return -ENODEV;
 	if (reporting->shown_notes != READ_ONCE(reporting->notes) ||
@@ -160,7 +159,7 @@ static int reporting_send(struct balloon_reporting *reporting,
 	return 0;
 }
 
-/* The host has answered, though what it was told may be stale. */
+/* The host has completed this, even if the kernel must show the blocks again. */
 static void reporting_count(struct balloon_reporting *reporting, unsigned long nr_pages)
 {
 	struct balloon_reporting_queue *to = reporting->to;
@@ -225,7 +224,7 @@ const char *balloon_reporting_no_hints(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reporting_forget() - have everything that is free shown again
+ * balloon_reporting_forget() - have all free memory shown again
  * @vb: the balloon
  *
  * Context: may sleep; a walk over the blocks of all memory.
@@ -243,7 +242,7 @@ void balloon_reporting_forget(struct virtio_balloon *vb)
  * @vb: the balloon
  * @hint: which
  *
- * What is under way at its beginning does not count for it. After its end nothing is
+ * Blocks that are under way when it begins do not count for it. After its end nothing is
  * posted to the hint queue.
  *
  * Context: may sleep for a moment.
@@ -290,7 +289,7 @@ int balloon_reporting_init(struct virtio_balloon *vb)
 	return 0;
 }
 
-/* Half of a ring is for the others who use it. */
+/* Half of a ring is for its other users. */
 static void reporting_start_queue(struct balloon_reporting_queue *queue)
 {
 	if (queue->stream.queue)
@@ -301,8 +300,8 @@ static void reporting_start_queue(struct balloon_reporting_queue *queue)
  * balloon_reporting_register() - become the kernel's client
  * @vb: the balloon
  *
- * Passes change the order of free memory: a device that has only hints is not registered
- * before its first migration. The kernel has one client in the whole system.
+ * Passes reorder the free lists: a device that has only hints registers with its first
+ * migration. The kernel has one client in the whole system.
  *
  * Context: the driver core's callbacks, or hint.c's worker; may sleep.
  * Return: 0, or what the kernel says.
@@ -317,7 +316,7 @@ int balloon_reporting_register(struct virtio_balloon *vb)
 	err = page_reporting_register(&reporting->info);
 	if (err)
 		return err;
-	/* The kernel plans the first pass now: that says where and how soon. */
+	/* The kernel has queued the first pass: that shows the workqueue and the delay. */
 	reporting->wq = reporting->info.work.wq ?: balloon_compat_system_wq;
 	reporting->delay = reporting->info.work.timer.expires - jiffies;
 	WRITE_ONCE(reporting->registered, true);
@@ -328,7 +327,7 @@ int balloon_reporting_register(struct virtio_balloon *vb)
  * balloon_reporting_start() - report and hint from now on
  * @vb: the balloon
  *
- * That the kernel has a client already is no reason to do without a balloon.
+ * If the kernel has another client, the balloon works without reports.
  *
  * Context: after DRIVER_OK; may sleep.
  * Return: 0.
@@ -357,7 +356,7 @@ int balloon_reporting_start(struct virtio_balloon *vb)
  * balloon_reporting_stop() - post nothing more
  * @vb: the balloon
  *
- * What is under way stays until the host answers or is reset.
+ * A posted report stays until completion or device reset.
  *
  * Context: the driver core's callbacks; may sleep for a moment.
  */
@@ -373,7 +372,7 @@ void balloon_reporting_stop(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reporting_release() - no client of the kernel any more
+ * balloon_reporting_release() - unregister from the kernel
  * @vb: the balloon
  *
  * Context: after balloon_queues_cancel(); sleeps until the kernel's worker has its
@@ -390,7 +389,7 @@ void balloon_reporting_release(struct virtio_balloon *vb)
 /**
  * balloon_reporting_hold() - report and hint nothing for a while
  * @vb: the balloon
- * @hold: whether, or not any more
+ * @hold: whether it begins or ends
  *
  * Context: may sleep for a moment.
  */
@@ -402,13 +401,12 @@ void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
 }
 
 /**
- * balloon_reporting_completed() - see whether the host answers
+ * balloon_reporting_completed() - wait for the host to complete something
  * @vb: the balloon
  * @timeout: jiffies
  *
  * Context: may sleep.
- * Return: true when nothing was under way or an answer came; false if the host kept what
- *	   it was told of.
+ * Return: true if nothing was under way or a buffer was completed; false on a timeout.
  */
 bool balloon_reporting_completed(struct virtio_balloon *vb, unsigned long timeout)
 {

@@ -14,10 +14,10 @@
 struct virtio_balloon;
 
 /**
- * struct balloon_reporting_queue - where free memory is shown to
- * @stream: what is on its way; without a queue where the feature was not negotiated
+ * struct balloon_reporting_queue - a queue that free memory is sent to
+ * @stream: its stream; without a queue where the feature was not negotiated
  * @nr_sg: blocks that are posted together at most; 0 if none may be; under the gate
- * @buffers: that the host has answered; written by the kernel's worker
+ * @buffers: buffers that the host has completed; written by the kernel's worker
  * @blocks: blocks in them; likewise
  * @pages: pages of these; likewise
  */
@@ -31,33 +31,33 @@ struct balloon_reporting_queue {
 
 /**
  * struct balloon_reporting - free memory that the kernel shows to the driver
- * @gate: held while blocks are posted, and to say that none may be; guards @hinting,
- *	  @running, @held and @passes_left
- * @info: what the kernel calls, in one thread at a time; its order is in pages
- * @wq: where the kernel runs @info.work; the driver core's callbacks
- * @delay: how soon after memory is freed it did so at first, in jiffies; likewise
+ * @gate: held while blocks are posted, and to forbid that; guards @hinting, @running,
+ *	  @held and @passes_left
+ * @info: has the callback, which the kernel calls in one thread at a time
+ * @wq: where the kernel runs @info.work; written by the driver core's callbacks
+ * @delay: the kernel's delay before the first pass, in jiffies; likewise
  * @reports: the reporting queue
  * @hints: the hint queue
  * @to: that of the two where @requests are; written under @gate
  * @requests: what is under way: one buffer of reports, or one for each block of hints
  * @nr_sg: blocks in them
- * @nr_left: buffers that the host has not answered
- * @notes: how often the kernel's notes were erased or a round begun; hint.c's worker
- * @shown_notes: and when the kernel showed what is under way
+ * @nr_left: buffers that the host has not completed
+ * @notes: how often the kernel's reported flags were cleared or a round began; hint.c's
+ * @shown_notes: @notes when the kernel showed the blocks that are under way
  * @registered: the kernel knows @info; the driver core's callbacks, or hint.c's worker
  * @running: between start and stop
  * @held: the system is about to sleep
  * @hinting: blocks go to the hint queue
- * @named: what was free was hinted, and the notes are not erased since; hint.c's
- * @command_changed: the device may have another command than the one that is hinted for; hint.c's
+ * @named: blocks were hinted, and the reported flags were not cleared since; hint.c's
+ * @command_changed: the device may have another command than the one of the round; hint.c's
  * @pass: runs passes; pace.c's
- * @passes_left: as many at most, until one brings nothing; likewise
- * @refused: blocks were not sent since passes began; the kernel's worker
- * @nr_pass: pages that this one has brought; the kernel's worker, or nobody's
- * @order: the smallest blocks that the kernel has shown so far; likewise
+ * @passes_left: passes to run at most, until one brings nothing; likewise
+ * @refused: blocks were not sent since passes began; written by the kernel's worker
+ * @nr_pass: pages that this pass has brought; written by it, or when it does not run
+ * @order: the smallest order that the kernel has shown so far; likewise
  * @nr_busy: pages of blocks that the kernel's worker has taken and not given back;
  *	     likewise, read by anybody
- * @nr_refused: how often blocks were not sent, or were taken back by a reset; likewise
+ * @nr_refused: how often blocks were not sent, or taken back by a reset; likewise
  */
 struct balloon_reporting {
 	struct mutex gate;

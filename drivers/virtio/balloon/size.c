@@ -2,33 +2,32 @@
 /*
  * The balloon follows its target.
  *
- * One work item does all of it: it takes in what the host acknowledged, reads
- * the target if that changed, posts batches until none is free or the target
- * is reached, and ends. It never waits for the host: the interrupt for most of
- * what is in flight runs it again, and so does a tick once a second in case that
- * does not come. A host that never answers therefore costs nothing but the
- * memory it holds, and every way to stop the driver finds the worker at rest.
+ * One work item does all of it: it takes in completed requests, reads the target if that
+ * changed, posts batches until none is free or the target is reached, and ends. It never
+ * waits for the host: the interrupt for most of what is in flight runs it again, and so does
+ * a tick once a second in case that does not come. A silent host therefore costs only the
+ * memory in flight, and the worker can always be stopped at once.
  *
- * Deflating does not queue behind inflating, and what is on its way in when the
- * target sinks is taken back as soon as the host has acknowledged it.
+ * Deflation does not wait for inflation. Pages that are on their way in when the target
+ * falls are deflated as soon as the host has acknowledged them.
  */
 #include <linux/device.h>
 #include <linux/sizes.h>
 
 #include "balloon.h"
 
-/* A run longer than this makes room for others, the freezer for one. */
+/* A run ends after this, so that the freezer, for example, can stop it. */
 #define BALLOON_RUN_MAX		(HZ / 2)
-/* The host is looked after this often while it owes an answer. */
+/* How often the worker runs while the host owes a completion. */
 #define BALLOON_TICK		HZ
-/* Blocks freed at a time, in bytes, before a look at the target. */
+/* Bytes of blocks that are freed before the target is checked again. */
 #define BALLOON_RELEASE_STEP	SZ_64M
 
 /**
  * balloon_size_changed() - the device's configuration may have changed
  * @vb: the balloon
  *
- * Ends pauses for want of memory: a new target is worth a new attempt.
+ * Ends a pause because of low memory: a new target is worth a new attempt.
  *
  * Context: any, hard interrupts included.
  */
@@ -53,7 +52,7 @@ void balloon_size_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 	balloon_work_flush(&vb->worker);
 }
 
-/* The system may sleep; not if a target came just now. */
+/* Lets the system sleep, unless a target has just arrived. */
 static void size_relax(struct virtio_balloon *vb)
 {
 	pm_relax(&vb->vdev->dev);
@@ -120,7 +119,7 @@ static void size_set_state(struct virtio_balloon *vb, enum balloon_size_state st
 	balloon_event(vb, BALLOON_EVENT_STATE, state, before);
 }
 
-/* Counted once for each target, when the host knows all of it. */
+/* Counts each target once, when the host has completed all of it. */
 static void size_reached(struct virtio_balloon *vb)
 {
 	struct balloon_size *size = &vb->size;
@@ -132,7 +131,7 @@ static void size_reached(struct virtio_balloon *vb)
 	size->target_at = 0;
 }
 
-/* On the way to a target the device is told many sizes, which would fill the log. */
+/* Logs the last size on the way to a target, not each one that the device is told. */
 static void size_told(struct virtio_balloon *vb)
 {
 	struct balloon_size *size = &vb->size;
@@ -158,8 +157,8 @@ static enum balloon_size_state size_inflate(struct virtio_balloon *vb, unsigned 
 	if (balloon_pressure_pausing(vb))
 		return size_no_memory(vb);
 	/*
-	 * A page whose deflation the host has not seen yet may be among those
-	 * that are inflated next: the host must not mistake their order.
+	 * A page whose deflation is in flight may be allocated for the next inflation:
+	 * the host could process the two in the wrong order.
 	 */
 	if (balloon_pages_deflating(vb))
 		return BALLOON_SIZE_IDLE;
@@ -195,8 +194,8 @@ static enum balloon_size_state size_deflate(struct virtio_balloon *vb, unsigned 
 }
 
 /*
- * One batch towards the target. IDLE: there is nothing to do until the host
- * answers or the target changes; INFLATING or DEFLATING: come again.
+ * One batch towards the target. IDLE: there is nothing to do until the host completes
+ * something or the target changes. INFLATING, DEFLATING, RESYNCING: call it again.
  */
 static enum balloon_size_state size_step(struct virtio_balloon *vb)
 {
@@ -206,7 +205,7 @@ static enum balloon_size_state size_step(struct virtio_balloon *vb)
 
 	if (READ_ONCE(vb->size.hold) != BALLOON_HOLD_NOT)
 		balloon_reannounce_end(vb);
-	/* First what another life of the machine has left behind. */
+	/* First the pages of a balloon that was emptied when an image started. */
 	if (balloon_pages_orphaned(vb))
 		return balloon_pages_release_orphaned(vb) ?
 			BALLOON_SIZE_DEFLATING : BALLOON_SIZE_ISOLATED;
@@ -235,7 +234,7 @@ static enum balloon_size_state size_step(struct virtio_balloon *vb)
 	return BALLOON_SIZE_IDLE;
 }
 
-/* Whether the host owes an answer, and since when it does. */
+/* Whether the host completes requests, or owes nothing. */
 static bool size_check_host(struct virtio_balloon *vb, bool answered)
 {
 	struct balloon_size *size = &vb->size;
@@ -262,7 +261,7 @@ static bool size_broken(struct virtio_balloon *vb)
 	return true;
 }
 
-/* What to report while batches are out, and nothing else is to be done. */
+/* The state while batches are in flight and there is nothing else to do. */
 static enum balloon_size_state size_waiting(struct virtio_balloon *vb)
 {
 	if (balloon_pages_deflating(vb))
@@ -274,7 +273,7 @@ static enum balloon_size_state size_waiting(struct virtio_balloon *vb)
 	return BALLOON_SIZE_IDLE;
 }
 
-/* Jiffies until a worker that cannot go on now tries again. */
+/* Jiffies until the worker, which cannot continue now, tries again. */
 static unsigned long size_pause(struct virtio_balloon *vb, enum balloon_size_state state)
 {
 	if (size_moving(state))
@@ -298,7 +297,7 @@ static void size_plan(struct virtio_balloon *vb, enum balloon_size_state state)
 		balloon_work_plan(&vb->worker, pause);
 }
 
-/* Asks for the host's answers; false if there are some already. */
+/* Arms the queues; false if there are completions already. */
 static bool size_arm(struct virtio_balloon *vb)
 {
 	bool armed = true;
@@ -352,7 +351,7 @@ static void balloon_size_work(struct work_struct *work)
 		if (!balloon_work_running(&vb->worker))
 			return;
 		if (size_broken(vb)) {
-			/* Queues that are whole have other users, whose answers were reaped. */
+			/* The other queues have other users, whose completions were reaped. */
 			if (!size_arm(vb))
 				balloon_work_kick(&vb->worker);
 			return;
@@ -384,7 +383,7 @@ void balloon_size_report(struct virtio_balloon *vb)
  * balloon_size_init() - prepare the worker
  * @vb: the balloon
  *
- * Context: probe, before any part: they may kick it.
+ * Context: probe, before any part: parts kick it.
  */
 void balloon_size_init(struct virtio_balloon *vb)
 {
@@ -395,7 +394,7 @@ void balloon_size_init(struct virtio_balloon *vb)
  * balloon_size_start() - follow the target from now on
  * @vb: the balloon
  *
- * What an earlier driver told the device is corrected if it is not so any more.
+ * Corrects the size that an earlier driver has written to the device.
  *
  * Context: after DRIVER_OK; may sleep.
  * Return: 0.

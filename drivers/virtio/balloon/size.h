@@ -12,29 +12,29 @@
 
 struct virtio_balloon;
 
-/* Pages that somebody holds for a moment, compaction for one, come back soon. */
+/* Pages that compaction has, or that are locked, come back soon. */
 #define BALLOON_ISOLATED_RETRY	(HZ / 50 ?: 1)
 
 /* Why the balloon does not follow its target. */
 enum balloon_hold {
 	BALLOON_HOLD_NOT,	/* it does */
 	BALLOON_HOLD_STILL,	/* it stays as it is */
-	BALLOON_HOLD_EMPTY	/* it gives everything back */
+	BALLOON_HOLD_EMPTY	/* it is emptied */
 };
 
 /**
  * struct balloon_size - the worker that moves the balloon to its target
  * @target_changed: the target must be read again; set by anybody
  * @target: pages; written by the worker
- * @target_at: when the target became that; 0 once it was reached; the worker's
+ * @target_at: when the target changed; 0 once it was reached; the worker's
  * @hold: enum balloon_hold; written by pm.c
  * @state: enum balloon_size_state; written by the worker
- * @last_answer: jiffies of the last acknowledgment, or of the first request
- *		 after a rest; the worker's
- * @awaiting: the host owes an answer; the worker's
- * @actual_4k: what the device was told last, in units of 4096 bytes; the worker's
+ * @last_answer: jiffies of the last completion, or of the first request after a rest; the
+ *		 worker's
+ * @awaiting: the host owes a completion; the worker's
+ * @actual_4k: the size last written to the device, in units of 4096 bytes; the worker's
  * @actual_when: jiffies of that; the worker's
- * @logged_4k: what the log of events has last of @actual_4k; the worker's
+ * @logged_4k: the last @actual_4k in the event log; the worker's
  * @reached: targets by the milliseconds that they took, in powers of two
  */
 struct balloon_size {

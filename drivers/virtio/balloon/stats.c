@@ -2,15 +2,13 @@
 /*
  * Memory statistics, VIRTIO 1.3 section 5.5.6.3.
  *
- * The queue works backwards: the driver puts one filled buffer there, the host
- * keeps it, and gives it back when it wants the next. Nothing here waits for
- * the balloon or allocates, so that the host gets its numbers when it needs
- * them most: while the guest thrashes.
+ * The driver posts one filled buffer; the host keeps it, and returns it when it wants new
+ * statistics. Nothing here waits for the balloon or allocates, so that the host gets
+ * statistics when it needs them most: while the guest thrashes.
  *
- * Every buffer has the same set of tags in the same order. Some hosts keep a buffer
- * with a tag that they do not know, and get no statistics any more. So a host that
- * works with the kernel's own driver gets the tags of that driver and no others,
- * unless the parameter says otherwise.
+ * Every buffer has the same tags in the same order. Some hosts never return a buffer with an
+ * unknown tag, and get no statistics any more. So a host that works with the kernel's own
+ * driver gets the tags of that driver and no others, unless the parameter says otherwise.
  */
 #include <linux/mm.h>
 
@@ -18,7 +16,7 @@
 #include "compat/compat.h"
 #include "param.h"
 
-/* The tags of VIRTIO 1.3 are those below this. */
+/* VIRTIO 1.3 has the tags below this. */
 #define BALLOON_STATS_SPEC_NR	(VIRTIO_BALLOON_S_HTLB_PGFAIL + 1)
 
 enum balloon_stats_tags {
@@ -114,7 +112,7 @@ static void stats_put_events(struct virtio_balloon *vb)
 }
 #endif
 
-/* Fills the buffer and hands it to the host, which has none now. */
+/* Fills the buffer and posts it. It is not in flight. */
 static void stats_send(struct virtio_balloon *vb)
 {
 	struct balloon_stats *stats = &vb->stats;
@@ -159,7 +157,7 @@ int balloon_stats_init(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_stats_start() - give the host its first buffer
+ * balloon_stats_start() - post the first buffer
  * @vb: the balloon
  *
  * Context: after DRIVER_OK: a notification before is lost.
@@ -168,7 +166,7 @@ int balloon_stats_init(struct virtio_balloon *vb)
 int balloon_stats_start(struct virtio_balloon *vb)
 {
 	struct balloon_stats *stats = &vb->stats;
-	/* It has it, if the device was not reset while the part was stopped. */
+	/* It is in flight if the device was not reset while the part was stopped. */
 	bool with_host = READ_ONCE(stats->stream.nr_in_flight);
 
 	balloon_work_start(&stats->work);
@@ -182,7 +180,7 @@ int balloon_stats_start(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_stats_stop() - give the host no more buffers
+ * balloon_stats_stop() - post no more buffers
  * @vb: the balloon
  *
  * Context: may sleep.

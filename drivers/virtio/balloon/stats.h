@@ -17,10 +17,10 @@
  * @stream: the statistics queue
  * @request: the one request of it
  * @sg: its descriptor
- * @nr_tags: tags from this on are not sent; never changes, since each buffer has to
- *	     have the same ones
- * @nr: statistics in it
- * @stat: what the host reads; the worker's while the host does not have it
+ * @nr_tags: tags from this on are not sent; never changes, since each buffer must have the
+ *	     same tags
+ * @nr: the number of statistics in it
+ * @stat: what the host reads; the worker's while it is not in flight
  * @events: room for the kernel's event counters, too large for a stack
  */
 struct balloon_stats {

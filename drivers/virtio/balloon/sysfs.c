@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What anybody may know of a balloon, in /sys/bus/virtio/devices/virtioN/balloon.
- * Sizes are in bytes. Documentation/ABI/testing/sysfs-virtio-balloon has the
- * words for users.
+ * Attributes for administrators, in /sys/bus/virtio/devices/virtioN/balloon. Sizes are in
+ * bytes. Documentation/ABI/testing/sysfs-virtio-balloon describes them.
  *
- * The groups are the driver's: they appear when it has probed the device and are
- * gone before it is removed.
+ * The groups are the driver's: they appear after probe and are removed before remove.
  */
 #include <linux/device.h>
 #include <linux/sysfs.h>
@@ -70,7 +68,7 @@ SHOW_WORD(hint_reason, hint_reason(vb));
 SHOW_PAGES(reported, READ_ONCE(vb->reporting.reports.pages));
 SHOW_WORD(report_state, report_state(&vb->reporting));
 
-/* Anything that means yes has it done; there is nothing to be switched off. */
+/* Any word for yes; there is nothing to switch off. */
 static ssize_t asked(const char *buf, size_t count)
 {
 	bool now;

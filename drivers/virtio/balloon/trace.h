@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints, in the group virtio_balloon. Each names the device by the number N
- * of its virtioN. Sizes are in pages where they are not called bytes, times in
- * microseconds.
+ * Tracepoints, in the group virtio_balloon. Each has the number N of the device virtioN.
+ * Sizes are in pages unless they are called bytes; times are in microseconds.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM virtio_balloon
@@ -21,7 +20,7 @@
 	EM(BALLOON_QUEUE_HINT, "hint")	\
 	EMe(BALLOON_QUEUE_REPORTING, "reporting")
 
-/* Tools that read traces elsewhere need the numbers. */
+/* Tools that read a trace on another machine need the numbers. */
 #undef EM
 #undef EMe
 #undef BT_EVENT
@@ -39,7 +38,7 @@ BALLOON_EVENTS(BT_EVENT)
 #define EMe(symbol, name)	{ symbol, name }
 #define BT_EVENT(id, name, ...)	, { BALLOON_EVENT_##id, name }
 
-/* What debugfs has in its log of events. */
+/* The events of the log in debugfs. */
 TRACE_EVENT(balloon_event, TP_PROTO(unsigned int device, unsigned int event, u64 value, u64 other),
 	TP_ARGS(device, event, value, other),
 	TP_STRUCT__entry(__field(unsigned int, device)
@@ -58,7 +57,7 @@ TRACE_EVENT(balloon_event, TP_PROTO(unsigned int device, unsigned int event, u64
 		  __entry->value, __entry->other)
 );
 
-/* What happens on a queue; bytes: of what a buffer consists of, not of what it names. */
+/* Events of a queue; bytes: the length of the buffer, not of the memory that it names. */
 DECLARE_EVENT_CLASS(balloon_queue,
 	TP_PROTO(unsigned int device, unsigned int queue, unsigned int nr_sg, u64 bytes,
 		 u64 usecs),
@@ -88,14 +87,14 @@ DEFINE_EVENT(balloon_queue, name,							\
 		 u64 bytes, u64 usecs),							\
 	TP_ARGS(device, queue, nr_sg, bytes, usecs))
 
-/* A buffer was put on a queue. */
+/* A buffer was added to a queue. */
 BALLOON_QUEUE_EVENT(balloon_request);
-/* The host is done with it, so many microseconds later. */
+/* The host has completed it, after so many microseconds. */
 BALLOON_QUEUE_EVENT(balloon_complete);
 /* The host is about to be notified. */
 BALLOON_QUEUE_EVENT(balloon_notify);
 
-/* Free memory of the kernel was reported; err: why it was not. */
+/* Free memory was reported, or could not be: err. */
 TRACE_EVENT(balloon_free_report,
 	TP_PROTO(unsigned int device, unsigned int blocks, unsigned long pages, u64 usecs, int err),
 	TP_ARGS(device, blocks, pages, usecs, err),

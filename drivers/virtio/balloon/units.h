@@ -16,16 +16,16 @@
  * to 8 GiB, on 7.3 too.
  *
  * 16 MiB for a DIMM of 1 GiB: a page of 4 KiB has 64 bytes of struct page, allocated
- * before the first block of the DIMM is online. With 20 MiB available a guest of
- * 512 MiB died of it, and one of 128 MiB with 24 MiB; 4 MiB more were enough for both.
+ * before the first block of the DIMM is online. A guest of 512 MiB ran out of memory with
+ * 20 MiB available, and one of 128 MiB with 24 MiB; 4 MiB more were enough for both.
  *
  * 16 MiB for a login: 4 MiB of anonymous memory for sshd, systemd --user and the
  * shell, and the pages of their programs. In Debian 12 it took twice as long as with
  * an empty balloon when 24 MiB were available, and up to six times as long with
  * 16 MiB, when those pages were read from disk again and again.
  *
- * A part of RAM, because larger guests run more programs. More than the maximum was
- * not needed anywhere.
+ * A fraction of RAM, because larger guests run more programs. No guest needed more than
+ * the maximum.
  */
 #define BALLOON_FLOOR_BASE		(32ULL << 20)
 #define BALLOON_FLOOR_FRACTION		64
@@ -39,7 +39,7 @@
 #define BALLOON_ACTUAL_MAX_MS		1000
 #define BALLOON_ACTUAL_MIN_MS		100
 
-/* Pauses between attempts to inflate without memory, in milliseconds. */
+/* Pauses between attempts to inflate when memory is low, in milliseconds. */
 #define BALLOON_BACKOFF_MIN_MS		200
 #define BALLOON_BACKOFF_MAX_MS		10000
 
@@ -65,7 +65,7 @@ static inline unsigned long balloon_4k_to_pages(u32 nr_4k, unsigned int page_shi
 	return (nr_4k + per_page - 1) >> (page_shift - BALLOON_PFN_SHIFT);
 }
 
-/* Pages in units of the device; as many as the field can say. */
+/* Pages in units of the device, at most the largest value of the field. */
 static inline u32 balloon_pages_to_4k(unsigned long nr_pages, unsigned int page_shift)
 {
 	u64 nr_4k = (u64)nr_pages << (page_shift - BALLOON_PFN_SHIFT);
@@ -91,7 +91,7 @@ static inline bool balloon_pfn_fits(unsigned long pfn, unsigned int page_shift)
 	return balloon_pfn_to_4k(pfn, page_shift) + balloon_4k_per_page(page_shift) - 1 <= U32_MAX;
 }
 
-/* Default of what stays available to the guest, in bytes. */
+/* The default floor, in bytes. */
 static inline u64 balloon_default_floor(u64 ram_bytes)
 {
 	u64 floor = BALLOON_FLOOR_BASE + ram_bytes / BALLOON_FLOOR_FRACTION;
@@ -100,11 +100,10 @@ static inline u64 balloon_default_floor(u64 ram_bytes)
 }
 
 /*
- * How many of @nr_wanted pages may go before what is available would sink
- * below the floor. @nr_available is negative when the kernel is already below
- * its own reserves. Less than @nr_step is not worth it unless it is all that is
- * wanted: what is available never stands still, and following it would inflate
- * a few pages many times a second.
+ * How many of @nr_wanted pages can be taken until available memory is at the floor.
+ * @nr_available is negative when the kernel is already below its own reserves. Less
+ * than @nr_step is not taken unless it is all that is wanted: available memory changes
+ * all the time, and following it would inflate a few pages many times a second.
  */
 static inline unsigned long balloon_floor_room(unsigned long nr_wanted, long nr_available,
 					       unsigned long nr_floor,

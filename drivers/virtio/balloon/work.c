@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts, config changes and sysfs writers kick work items at any moment,
- * also while their part is being stopped. A kick that comes too late must not
- * queue the work again, or it would run on freed memory; cancelling alone does
- * not give that.
+ * Interrupts, configuration changes and sysfs writers kick work items at any moment, also
+ * while their part is being stopped. A late kick must not queue the work again, or it would
+ * run on freed memory. Cancelling alone does not prevent that.
  */
 #include "work.h"
 
@@ -40,7 +39,7 @@ void balloon_work_start(struct balloon_work *work)
 }
 
 /**
- * balloon_work_kick() - run now, whatever was planned
+ * balloon_work_kick() - run now, even if a later run is planned
  * @work: the work item
  *
  * Without effect on a stopped work item. A kick while the function runs makes
@@ -73,12 +72,12 @@ void balloon_work_interrupt(struct balloon_work *work)
 }
 
 /**
- * balloon_work_plan() - run after @delay unless it is going to run before
+ * balloon_work_plan() - run after @delay, unless an earlier run is planned
  * @work: the work item
  * @delay: jiffies
  *
- * For the function itself, when it ends. It never takes back a kick that came
- * while it ran. Without effect on a stopped work item.
+ * For the function itself, when it ends. It never cancels a kick that came while
+ * it ran. Without effect on a stopped work item.
  *
  * Context: any.
  */
@@ -115,7 +114,7 @@ void balloon_work_stop(struct balloon_work *work)
  * balloon_work_flush() - run now, and wait until that has ended
  * @work: the work item
  *
- * What was changed before is seen then. Without effect on a stopped work item.
+ * That run sees all changes made before. Without effect on a stopped work item.
  *
  * Context: may sleep, as long as two runs of the function take.
  */

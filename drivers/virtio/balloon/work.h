@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A work item that can be kicked from any context, and that stays quiet once it was
- * stopped.
+ * A work item that can be kicked from any context, and does not run once it was stopped.
  */
 #ifndef BALLOON_WORK_H
 #define BALLOON_WORK_H
@@ -33,13 +32,13 @@ void balloon_work_plan(struct balloon_work *work, unsigned long delay);
 void balloon_work_flush(struct balloon_work *work);
 void balloon_work_stop(struct balloon_work *work);
 
-/* Whether the work item was not stopped meanwhile. */
+/* Whether the work item was not stopped. */
 static inline bool balloon_work_running(struct balloon_work *work)
 {
 	return READ_ONCE(work->running);
 }
 
-/* For long loops of the function: whether to end. */
+/* For long loops of the function: whether to end the run. */
 static inline bool balloon_work_interrupted(struct balloon_work *work)
 {
 	return READ_ONCE(work->interrupted) || !READ_ONCE(work->running);

@@ -95,8 +95,8 @@ static void raised(const void *arg)
 
 /* --- pages that somebody holds ------------------------------------------- */
 
-/* Pages that are aside, or -1. */
-static long aside(struct host *h)
+/* Pages that were announced again and not put back yet, or -1. */
+static long reannounced(struct host *h)
 {
 	static char text[TEXT_MAX];
 	const char *line;
@@ -107,21 +107,21 @@ static long aside(struct host *h)
 	return line ? atol(line + strlen("reannounced_bytes ")) / HOST_PAGE : -1;
 }
 
-static bool is_aside(struct host *h, void *arg)
+static bool are_reannounced(struct host *h, void *arg)
 {
-	return aside(h) == *(long *)arg;
+	return reannounced(h) == *(long *)arg;
 }
 
 /* Announces all pages while somebody holds a reference to one. */
-static void put_aside(struct host *h)
+static void announce_with_one_held(struct host *h)
 {
 	long one = 1;
 
 	ktap_eq(host_hold(h, some_page(h), BALLOON_GRIP_REF), 0);
 	ask(h);
 	host_pump_for(h, HELD_MS);
-	ktap_check(!host_pump(h, is_aside, &one, DEADLINE_MS),
-		   "%ld pages are aside, expected the one that is held", aside(h));
+	ktap_check(!host_pump(h, are_reannounced, &one, DEADLINE_MS),
+		   "%ld pages are not put back, expected the one that is held", reannounced(h));
 }
 
 static void busy(const void *arg)
@@ -130,10 +130,10 @@ static void busy(const void *arg)
 	struct host *h = start(arg);
 	long none = 0;
 
-	put_aside(h);
+	announce_with_one_held(h);
 	ktap_eq(host_hold(h, 0, BALLOON_GRIP_NOT), 0);
-	ktap_check(!host_pump(h, is_aside, &none, host_patience(SOON_MS)),
-		   "%ld pages are not put back", aside(h));
+	ktap_check(!host_pump(h, are_reannounced, &none, host_patience(SOON_MS)),
+		   "%ld pages are not put back", reannounced(h));
 	finish(h, total);
 }
 
@@ -146,7 +146,7 @@ static void busy_sleep(const void *arg)
 	long ms;
 	int fd;
 
-	put_aside(h);
+	announce_with_one_held(h);
 	begin = host_now();
 	fd = open("/dev/snapshot", O_RDONLY | O_CLOEXEC);
 	ms = (host_now() - begin) * 1000;

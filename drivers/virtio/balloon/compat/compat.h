@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The only place that knows one kernel from another. The driver is written for
- * the newest one; what an older kernel lacks is filled in here. Kbuild.probe
- * says what there is.
+ * Differences between kernels. The driver is written for the newest one, and this file adds
+ * what an older kernel lacks. Kbuild.probe tests what there is.
  */
 #ifndef BALLOON_COMPAT_H
 #define BALLOON_COMPAT_H
@@ -20,8 +19,8 @@
 #endif
 
 /*
- * The node's counter of balloon pages, where there is one. The core counts what enters
- * and leaves its list, and nothing else does.
+ * The node's counter of balloon pages, where there is one. The core counts only pages that
+ * enter and leave its list.
  */
 #ifdef BALLOON_HAVE_NODE_COUNTER
 static inline void balloon_compat_count_node(struct page *page, long nr_pages)
@@ -35,14 +34,14 @@ static inline void balloon_compat_count_node(struct page *page, long nr_pages)
 #endif
 
 /*
- * Compaction takes a page that left the balloon for a movable one, and may lock it for
- * a moment to find out that it is not. To put a locked page back is fatal, but where
- * the core has its list of pages to itself, which locks none.
+ * Compaction may treat a page that left the balloon as movable, and lock it for a moment to
+ * check. Putting a locked page back is fatal, except where the core's list functions lock no
+ * page (BALLOON_HAVE_CORE_ACCOUNTING).
  *
- * Before movable pages had a type it was their mapping that said so: without it the
- * page is not looked at. Who looked before it was cleared holds a reference. A type
- * stays until the page is free: there the page is locked when it is put back, which
- * waits for who looks.
+ * Before movable pages had a type, their mapping marked them. Compaction does not look at a
+ * page without it; a thread that looked before it was cleared holds a reference. A type stays
+ * until the page is free: on such kernels the page is locked when it is put back, which waits
+ * for such a thread.
  */
 static inline void balloon_compat_hide(struct page *page)
 {
@@ -54,9 +53,9 @@ static inline void balloon_compat_hide(struct page *page)
 
 #if defined(BALLOON_HAVE_MOVABLE_BY_TYPE) && !defined(BALLOON_HAVE_CORE_ACCOUNTING)
 /*
- * The core's function for this ends in BUG() at a page that somebody has locked. A page
- * that was never in the balloon is locked by nobody, so that this sleeps only in the
- * size worker, for a page that is announced again.
+ * The core's function for this has a BUG_ON() for a locked page. A page that was never in
+ * the balloon is not locked, so this sleeps only in the size worker, for a page that was
+ * reannounced.
  */
 static inline size_t balloon_compat_list_enqueue(struct balloon_dev_info *info,
 						 struct list_head *pages)
@@ -83,13 +82,13 @@ static inline size_t balloon_compat_list_enqueue(struct balloon_dev_info *info,
 #define balloon_page_list_enqueue balloon_compat_list_enqueue
 #endif
 
-/* Whether nobody looks at a page that was hidden: then it can be put back at once. */
+/* Whether a page that was hidden has no other reference: then it can be put back at once. */
 static inline bool balloon_compat_may_enqueue(struct page *page)
 {
 	return page_ref_count(page) == 1;
 }
 
-/* Single pages in one go, into the empty places of an array. */
+/* Allocates several single pages into the NULL entries of an array. */
 #ifdef alloc_pages_bulk_node
 #define balloon_compat_alloc_bulk	alloc_pages_bulk_node
 #else
@@ -115,10 +114,9 @@ static inline bool balloon_compat_may_enqueue(struct page *page)
 #ifdef BALLOON_MIGRATION
 #ifdef BALLOON_HAVE_CORE_ACCOUNTING
 /*
- * What the migration callback returns when @old left the balloon and the page
- * that takes its place is not in it yet. The core drops the balloon's reference
- * to @old and does the rest, but for the node's counter of balloon pages, which
- * it forgets.
+ * What the migration callback returns when @old left the balloon and the page that replaces
+ * it is not in it yet. The core drops the balloon's reference to @old and does the rest,
+ * except the node's counter of balloon pages.
  */
 static inline int balloon_compat_moved_out(struct balloon_dev_info *info,
 					   struct page *old, bool adjust)
@@ -129,7 +127,7 @@ static inline int balloon_compat_moved_out(struct balloon_dev_info *info,
 	return -ENOENT;
 }
 #else
-/* The same on kernels whose core leaves all of it to the driver. */
+/* The same on kernels whose core leaves all accounting to the driver. */
 static inline int balloon_compat_moved_out(struct balloon_dev_info *info,
 					   struct page *old, bool adjust)
 {
@@ -179,8 +177,8 @@ static inline int balloon_compat_find_vqs(struct virtio_device *vdev, unsigned i
 #endif
 
 /*
- * What the transport calls around a reset of the function underneath: initializers for
- * struct virtio_driver. Older kernels reset it and tell nobody.
+ * Callbacks of the transport before and after a function reset: initializers for struct
+ * virtio_driver. Older kernels do not tell the driver.
  */
 #ifdef BALLOON_HAVE_DRIVER_RESET
 #define BALLOON_COMPAT_RESET(prepare, done)	\
@@ -206,7 +204,7 @@ static inline u64 balloon_compat_offered(struct virtio_device *vdev)
 }
 #endif
 
-/* Where work of no particular kind runs. */
+/* The workqueue of schedule_work(). */
 #ifdef BALLOON_HAVE_PERCPU_WQ
 #define balloon_compat_system_wq	system_percpu_wq
 #else
@@ -214,9 +212,8 @@ static inline u64 balloon_compat_offered(struct virtio_device *vdev)
 #endif
 
 /*
- * What reclaim scanned and stole became node counters. Where they are still
- * events, an event's number passed to global_node_page_state() compiles and
- * reads some other counter.
+ * Pages that reclaim scanned and stole became node counters. Where they are still events,
+ * passing an event's number to global_node_page_state() compiles and reads another counter.
  */
 #ifdef BALLOON_HAVE_NODE_PGSCAN
 #define balloon_compat_reclaim_state(events, item) global_node_page_state(item)

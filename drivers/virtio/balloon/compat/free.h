@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Freeing adjacent single pages: what the allocator spends most of the time on is to
- * join them one by one.
+ * Freeing adjacent single pages. The allocator spends most of the time on joining them one by
+ * one.
  *
- * Newer kernels take such a range and free it in blocks, but for pages that are
- * poisoned, or that somebody looks at. Older ones have a function of that name, which
- * goes page by page, and warns of the latter.
+ * Newer kernels free such a range in blocks, except pages that are poisoned or have other
+ * references. In older ones the function of that name goes page by page, and warns of other
+ * references.
  */
 #ifndef BALLOON_COMPAT_FREE_H
 #define BALLOON_COMPAT_FREE_H
@@ -24,9 +24,9 @@ static inline void balloon_compat_free_run(struct page *first, unsigned long nr)
 }
 #else
 /*
- * The largest block to join pages to: it goes to one free list, as its first pageblock
- * wants. No pages are joined where each is somebody's account, and has to go
- * as it came, nor where a page that was movable has a type until the allocator frees it.
+ * The largest block to join pages to: it goes to one free list, that of its first pageblock.
+ * Pages are not joined where the kernel accounts each allocation and must free it as it was
+ * allocated, nor where a movable page has a type until the allocator frees it.
  */
 #if defined(CONFIG_MEM_ALLOC_PROFILING) || defined(BALLOON_HAVE_STICKY_TYPE) || \
 	(defined(CONFIG_PAGE_OWNER) && defined(BALLOON_HAVE_PAGE_OWNER_STACKS))
@@ -37,9 +37,9 @@ static inline void balloon_compat_free_run(struct page *first, unsigned long nr)
 #endif
 
 /*
- * Takes the last reference of each page, so that they are a block as the allocator gives
- * one. Fails if somebody looks at a page and holds a reference for a moment. A poisoned
- * page has to be freed alone: the allocator keeps it out of use then.
+ * Drops the last reference of each page, so that they are a block as the allocator returns
+ * one. Fails if a page has another reference for a moment, or is poisoned: a poisoned page
+ * must be freed alone, so that the allocator keeps it out of use.
  */
 static inline bool balloon_compat_join(struct page *first, unsigned long nr)
 {
@@ -53,7 +53,7 @@ static inline bool balloon_compat_join(struct page *first, unsigned long nr)
 			page_ref_unfreeze(first + i, 1);
 		return false;
 	}
-	/* The allocator does that for the first page of what is freed only. */
+	/* The allocator does that only for the first page of a block. */
 	for (i = 0; i < nr; i++)
 		balloon_compat_hide(first + i);
 	page_ref_unfreeze(first, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel remembers of free page reporting: a flag of the first page of each
- * free block that was reported, until the block is allocated.
+ * The kernel's flag of reported blocks: set on the first page of each free block that was
+ * reported, until the block is allocated.
  */
 #ifndef BALLOON_COMPAT_REPORTED_H
 #define BALLOON_COMPAT_REPORTED_H
@@ -47,7 +47,7 @@ static inline void balloon_compat_forget_zone(struct zone *zone, unsigned int or
 }
 
 /*
- * Have all free memory reported again. @order: that of the smallest blocks which the
+ * Has all free memory reported again. @order: the order of the smallest blocks that the
  * kernel reports. One block at a time: interrupts are off for a few instructions.
  */
 static inline void balloon_compat_forget_reported(unsigned int order)

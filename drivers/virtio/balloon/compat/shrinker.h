@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A shrinker; newer kernels allocate it, older ones have it embedded.
+ * A shrinker: newer kernels allocate it, older ones embed it.
  */
 #ifndef BALLOON_COMPAT_SHRINKER_H
 #define BALLOON_COMPAT_SHRINKER_H
@@ -13,8 +13,8 @@ typedef unsigned long (*balloon_shrinker_fn)(struct shrinker *shrinker,
 					     struct shrink_control *control);
 
 /*
- * What a shrinker frees in whole pages counts as reclaimed only if it says so. Without
- * that reclaim goes on as if it had got nothing.
+ * Whole pages that a shrinker frees count as reclaimed only if it reports them. Otherwise
+ * reclaim continues as if nothing had been freed.
  */
 #ifndef BALLOON_HAVE_ACCOUNT_RECLAIMED
 static inline void mm_account_reclaimed_pages(unsigned long nr_pages)
@@ -24,7 +24,7 @@ static inline void mm_account_reclaimed_pages(unsigned long nr_pages)
 }
 #endif
 
-/* Both kinds are asked for each node. */
+/* Both kinds are called for each node. */
 #ifdef BALLOON_HAVE_SHRINKER_ALLOC
 struct balloon_compat_shrinker {
 	struct shrinker *shrinker;

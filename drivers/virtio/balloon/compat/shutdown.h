@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of the guest: a callback of virtio drivers on newer kernels, a notifier
- * on older ones, where virtio leaves the device as it is.
+ * Shutdown: a callback of virtio drivers on newer kernels, and a reboot notifier on older
+ * ones, where virtio does nothing.
  */
 #ifndef BALLOON_COMPAT_SHUTDOWN_H
 #define BALLOON_COMPAT_SHUTDOWN_H
@@ -39,7 +39,7 @@ struct balloon_compat_shutdown {
 	balloon_shutdown_fn fn;
 };
 
-/* Whoever has the lock is removing the device, which ends with a reset as well. */
+/* If the lock is taken, the device is being removed, which resets it as well. */
 static inline int balloon_compat_reboot(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct balloon_compat_shutdown *compat =
