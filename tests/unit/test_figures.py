@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Shows that README.md and benchmark.rst have the benchmark's figures, losses too.
+
+With figures that are made up, in a tree that has just the documents.
+"""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from bench import medians, page, samples, summary
+from bench.samples import Place
+
+MACHINE = {"date": "2026-11-30", "cores": 2, "memory_gib": 24, "qemu": "10.0.13 (Debian)",
+           "kernels": {"6.1": "6.1.0-1-test (6.1.1-1)", "7.2": "7.2.0-1-test (7.2.1-1)"}}
+README = """\
+# title
+<!-- begin of the summary -->
+stale figures
+<!-- end of the summary -->
+the end
+"""
+PAGE = """\
+Title
+=====
+
+.. begin of the summary
+.. end of the summary
+
+======  =============  =======  ========  ==============  ======  ==============
+Linux   init_on_alloc  driver   sent      pages of zeros  time    processor time
+======  =============  =======  ========  ==============  ======  ==============
+6.1     0              in-tree  200 MiB   10,000          12.5 s  0.50 s
+6.1     0              ours     100 MiB   15,000          12.5 s  0.25 s (0.5×)
+======  =============  =======  ========  ==============  ======  ==============
+
+.. begin of what scripts/bench writes
+stale figures
+.. end of what scripts/bench writes
+"""
+
+
+def time_place(kernel, init_on_alloc, memory="populated", phase="inflate"):
+    return Place(kernel, "time", init_on_alloc, memory, 2048, phase)
+
+
+def add(writer, place, **values):
+    """values: {metric: (the in-tree driver's, ours)}; ours in three rounds."""
+    for metric, (theirs, ours) in values.items():
+        writer.add(place, "in-tree", 1, {metric: theirs})
+        for number, value in enumerate((ours * 5, ours, ours / 2)):
+            writer.add(place, "auto", number + 1, {metric: value})
+
+
+@pytest.fixture
+def results(tmp_path):
+    path = tmp_path / "samples.csv"
+    writer = samples.Writer(path)
+    for kernel in MACHINE["kernels"]:
+        for init_on_alloc in (0, 1):
+            add(writer, time_place(kernel, init_on_alloc), wall=(2, 0.5), cpu=(2, 3))
+            add(writer, time_place(kernel, init_on_alloc, "used"), cpu=(2, 1),
+                blocks_after=(1000, 900))
+        add(writer, Place(kernel, "count", 0, "populated", 512, "inflate"), kicks=(512, 32))
+    writer.close()
+    return samples.Results(samples.read(path))
+
+
+@pytest.fixture
+def repo(tmp_path, results):
+    documentation = tmp_path / "Documentation"
+    documentation.mkdir()
+    (tmp_path / page.README).write_text(README)
+    (documentation / page.BENCHMARK).write_text(PAGE)
+    medians.write(documentation / page.CSV, MACHINE, results)
+    return tmp_path
+
+
+def readme(repo):
+    return (repo / page.README).read_text()
+
+
+def test_file_of_medians(repo, results):
+    machine, read = medians.read(repo / "Documentation" / page.CSV)
+    assert machine["kernels"] == MACHINE["kernels"] and machine["qemu"] == MACHINE["qemu"]
+    assert read.all_places() == results.all_places()
+    assert read.rounds() == 3
+    for place in results.all_places():
+        for metric in samples.METRICS:
+            for driver in ("in-tree", "auto"):
+                assert read.median(place, driver, metric) == results.median(
+                    place, driver, metric)
+
+
+def test_documents_have_the_figures(repo):
+    assert {path.name for path in page.update(repo)} == {
+        page.README, page.BENCHMARK, page.CHART}
+    assert "| Inflate, memory that the host holds | 0.25× | 0.25× | 0.25× | 0.25× |" \
+        in readme(repo)
+    assert "| Notifications per GiB inflated | 1,024 | 64 | 1,024 | 64 |" in readme(repo)
+    assert readme(repo).startswith("# title\n") and readme(repo).endswith("\nthe end\n")
+    assert "stale" not in readme(repo)
+    text = (repo / "Documentation" / page.BENCHMARK).read_text()
+    assert "6.1: 6.1.0-1-test (6.1.1-1); 7.2: 7.2.0-1-test" in text
+    assert "Times are medians of up to 3 rounds." in text
+    assert "0.250×" in text and "stale" not in text
+
+
+def test_losses_are_bold(repo):
+    page.update(repo)
+    assert "| QEMU processor time: inflate | **1.50×** |" in readme(repo)
+    assert "| 1,000 MiB | **900 MiB** |" in readme(repo)
+    assert "| Migration: pages of zeros sent | **1.50×** | – | – | – |" in readme(repo)
+    assert "| Migration: QEMU processor time | 0.50× |" in readme(repo)
+
+
+def test_plot(repo):
+    page.update(repo)
+    svg = ElementTree.parse(repo / "Documentation" / page.CHART).getroot()
+    texts = ["".join(one.itertext()) for one in svg.findall(".//{*}text")]
+    assert "in-tree driver = 1" in texts
+    # Wall time of four columns, and notifications of two.
+    assert texts.count("0.25×") == 4 and texts.count("0.06×") + texts.count("0.062×") == 2
+
+
+def test_difference_is_found(repo):
+    page.update(repo)
+    assert not page.differing(repo)
+    path = repo / page.README
+    path.write_text(readme(repo).replace("1,024 | 64", "1,024 | 16"))
+    assert [one.name for one in page.differing(repo)] == [page.README]
+
+
+@pytest.mark.parametrize("name, complaint", [
+    (page.README, "put the markers back"), ("Documentation/benchmark.rst", "no table")])
+def test_broken_document(repo, name, complaint):
+    (repo / name).write_text("nothing is left\n")
+    with pytest.raises(SystemExit, match=complaint):
+        page.update(repo)
+
+
+@pytest.mark.parametrize("value, text", [
+    (1.456, "1.46"), (1, "1.00"), (0.221, "0.22"), (0.0149, "0.015"), (0.0001, "0.0001")])
+def test_short(value, text):
+    assert summary.short(value) == text
