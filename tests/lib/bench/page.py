@@ -66,7 +66,7 @@ def documents(repo):
     paths = [documentation / BENCHMARK, repo / README]
     page, readme = (path.read_text(encoding="utf-8") for path in paths)
     more = migrated.ratios(page)
-    rst = "\n\n".join(table.grid(*one) for one in summary.tables(results, more))
+    rst = "\n\n".join(summary.rst(*one) for one in summary.tables(results, more))
     page = between(BENCHMARK, page, SUMMARY_BEGIN, SUMMARY_END, rst)
     text = table.render(results, limits.judge(results))
     page = between(BENCHMARK, page, BEGIN, END,

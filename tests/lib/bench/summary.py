@@ -11,6 +11,7 @@ from .limits import GIB_MIB
 NONE = "–"
 # Worse than the in-tree driver by more than this is shown in bold.
 NOTICEABLE = 1.01
+ROOM = 15
 RATIO_TITLE = "Ratios"
 COUNT_TITLE = "Counts and sizes"
 
@@ -189,3 +190,9 @@ def tables(results, more):
 def markdown(head, rows):
     lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def rst(head, rows):
+    """With room beside the longest first cell: no row looks like the rest of another."""
+    longest = max(len(row[0]) for row in rows)
+    return table.grid([head[0].ljust(longest + ROOM), *head[1:]], rows)
