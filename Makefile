@@ -84,13 +84,15 @@ install: modules
 	depmod $(KVER)
 	install -D -m 755 scripts/balloonstat $(PREFIX)/bin/balloonstat
 	install -D -m 644 Documentation/balloonstat.8 $(PREFIX)/share/man/man8/balloonstat.8
+	install -D -m 644 Documentation/virtio_balloon.4 $(PREFIX)/share/man/man4/virtio_balloon.4
 	@scripts/installed $(KVER)
 endif
 
 uninstall:
 	rm -f /lib/modules/$(KVER)/updates/$(MODULE)* \
 	      /lib/modules/$(KVER)/updates/virtio_balloon.ko* \
-	      $(PREFIX)/bin/balloonstat $(PREFIX)/share/man/man8/balloonstat.8
+	      $(PREFIX)/bin/balloonstat $(PREFIX)/share/man/man8/balloonstat.8 \
+	      $(PREFIX)/share/man/man4/virtio_balloon.4
 	depmod $(KVER)
 	@scripts/installed $(KVER)
 

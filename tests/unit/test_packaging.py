@@ -266,6 +266,8 @@ def test_tools(unpacked):
     assert done.stdout.startswith("usage: balloonstat")
     manual = run("gzip", "-dc", unpacked / "usr/share/man/man8/balloonstat.8.gz").stdout
     assert ".TH BALLOONSTAT 8" in manual
+    manual = run("gzip", "-dc", unpacked / "usr/share/man/man4/virtio_balloon.4.gz").stdout
+    assert ".TH VIRTIO_BALLOON 4" in manual
 
 
 def test_checksums(unpacked):
