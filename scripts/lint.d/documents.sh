@@ -18,6 +18,7 @@ plants+=(
 	"documents plant_abi"
 	"figures plant_figure"
 	"figures plant_median"
+	"figures plant_verdict"
 )
 
 # Pages render, alone and together, and name nothing that does not exist; manuals are
@@ -107,7 +108,7 @@ plant_abi()
 	echo "lint.planted"
 }
 
-# README.md and the benchmark's page show the figures of the benchmark's file.
+# README.md, the benchmark's page and that of conformance show what was measured.
 check_figures()
 {
 	PYTHONDONTWRITEBYTECODE=1 scripts/figures --check
@@ -116,11 +117,17 @@ check_figures()
 plant_figure()
 {
 	sed -i '0,/×/s/[0-9][0-9.]*×/0.01×/' README.md
-	echo "^README.md: its figures"
+	echo "^README.md: does not show"
 }
 
 plant_median()
 {
 	sed -i -E '/,wall,/s/,[0-9.]+,/,1,/4' Documentation/benchmark.csv
-	echo "^Documentation/benchmark.rst: its figures"
+	echo "^Documentation/benchmark.rst: does not show"
+}
+
+plant_verdict()
+{
+	sed -i 's/\tFAIL/\tpass/' Documentation/conformance/results.tsv
+	echo "^Documentation/conformance/results.rst: does not show"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Shows that README.md and benchmark.rst have the benchmark's figures, losses too.
+"""Shows that documents have what was measured: figures, losses too, and verdicts.
 
 With figures that are made up, in a tree that has just the documents.
 """
@@ -10,6 +10,8 @@ import pytest
 
 from bench import medians, page, samples, summary
 from bench.samples import Place
+from suite import conformance, conformance_page
+from suite.conformance import Verdict
 
 MACHINE = {"date": "2026-11-30", "cores": 2, "memory_gib": 24, "qemu": "10.0.13 (Debian)",
            "kernels": {"6.1": "6.1.0-1-test (6.1.1-1)", "7.2": "7.2.0-1-test (7.2.1-1)"}}
@@ -125,10 +127,10 @@ def test_plot(repo):
 
 def test_difference_is_found(repo):
     page.update(repo)
-    assert not page.differing(repo)
+    assert not page.differing(page.documents(repo))
     path = repo / page.README
     path.write_text(readme(repo).replace("1,024 | 64", "1,024 | 16"))
-    assert [one.name for one in page.differing(repo)] == [page.README]
+    assert page.differing(page.documents(repo)) == [path]
 
 
 @pytest.mark.parametrize("name, complaint", [
@@ -143,3 +145,43 @@ def test_broken_document(repo, name, complaint):
     (1.456, "1.46"), (1, "1.00"), (0.221, "0.22"), (0.0149, "0.015"), (0.0001, "0.0001")])
 def test_short(value, text):
     assert summary.short(value) == text
+
+
+# -- conformance --
+
+def verdicts(statements, result):
+    return {one.id: Verdict("erratum" if one.status == "erratum" else result)
+            for one in statements}
+
+
+@pytest.fixture
+def results_file(tmp_path):
+    """Of two kernels; the in-tree driver of one fails the first statement."""
+    statements = conformance.load()
+    columns = {(series, driver): verdicts(statements, "pass")
+               for driver in conformance_page.DRIVERS for series in MACHINE["kernels"]}
+    columns["7.2", "in-tree"][statements[0].id] = Verdict("FAIL")
+    path = tmp_path / "results.tsv"
+    conformance_page.write(path, "2026-11-30", {"6.1": "6.1.0", "7.2": "7.2.0"}, columns)
+    return path
+
+
+def test_conformance_page(results_file):
+    text = conformance_page.render(*conformance_page.read(results_file))
+    statements, words = conformance.load(), " ".join(text.split())
+    for one in statements:
+        assert f"{one.id} " in text
+        assert one.status != "erratum" or one.text + f" {one.reason[0].upper()}" in words
+    first = next(line for line in text.splitlines() if line.startswith(statements[0].id + " "))
+    assert first.split()[-4:] == ["pass", "pass", "pass", "**FAIL**"]
+    errata = sum(one.status == "erratum" for one in statements)
+    assert f"- Linux 7.2, in-tree: {len(statements) - errata - 1} pass, 1 FAIL, " \
+        f"{errata} not tested" in text
+    assert f"- Linux 7.2, in-tree: {statements[0].id}\n" in text
+
+
+def test_statement_without_a_result(results_file):
+    lines = results_file.read_text().splitlines()
+    results_file.write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(SystemExit, match=f"no results for {conformance.load()[-1].id}: run"):
+        conformance_page.render(*conformance_page.read(results_file))

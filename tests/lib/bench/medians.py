@@ -71,6 +71,8 @@ def _samples(row, drivers):
 
 def read(path):
     """(on what it was measured, Medians)"""
+    if not path.exists():
+        raise SystemExit(f"there is no {path}: make bench measures and writes it")
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.startswith("#")]
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))

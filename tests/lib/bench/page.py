@@ -77,17 +77,16 @@ def documents(repo):
             documentation / CHART: chart.draw(_groups(results), summary.columns(results))}
 
 
-def update(repo):
-    """Write them; the paths of those that changed."""
-    changed = []
-    for path, text in documents(repo).items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-            changed.append(path)
-    return changed
-
-
-def differing(repo):
-    """Those that show other figures."""
-    return [path for path, text in documents(repo).items()
+def differing(texts):
+    """The paths of {path: text} that have something else, or nothing."""
+    return [path for path, text in texts.items()
             if not path.exists() or path.read_text(encoding="utf-8") != text]
+
+
+def update(repo):
+    """Write what differs; the paths of it."""
+    texts = documents(repo)
+    changed = differing(texts)
+    for path in changed:
+        path.write_text(texts[path], encoding="utf-8")
+    return changed
