@@ -12,17 +12,28 @@ PATHS = re.findall(r"^What:\s+(\S+)$", "".join(path.read_text() for path in ABI.
 PARAMETERS = {path.rpartition("/")[2] for path in PATHS if "/parameters/" in path}
 FILES = {path.rpartition("/")[2] for path in PATHS} - PARAMETERS
 GUIDE = (REPO / "Documentation/admin-guide.rst").read_text()
+WORDS = " ".join(GUIDE.split())
 MANUAL = (REPO / "Documentation/virtio_balloon.4").read_text()
 
 
-def in_sources():
-    """Parameters that the driver has."""
-    text = "".join(path.read_text() for path in (REPO / "drivers/virtio/balloon").glob("*.c"))
-    return set(re.findall(r"^module_param\w*\((\w+),", text, re.M))
+SOURCES = "".join(path.read_text() for path in (REPO / "drivers/virtio/balloon").glob("*.c"))
+MESSAGES = re.findall(r'\bdev_(?:info|warn|err|notice)(?:_ratelimited)?\([^;"]*"([^"]+)\\n"',
+                      SOURCES)
 
 
 def test_parameters_are_described():
-    assert in_sources() == PARAMETERS
+    assert set(re.findall(r"^module_param\w*\((\w+),", SOURCES, re.M)) == PARAMETERS
+
+
+def test_messages_are_found():
+    assert len(MESSAGES) > 10
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_message_is_in_the_guide(message):
+    """Word by word, but for what is filled in."""
+    parts = re.split(r"'?%[#l]*[a-z]'?", message)
+    assert re.search('"' + r"[^\"]+?".join(map(re.escape, parts)) + '"', WORDS)
 
 
 @pytest.mark.parametrize("name", sorted(PARAMETERS | FILES))
