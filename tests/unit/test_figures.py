@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import medians, page, samples, summary
+from bench import medians, migrated, moved, page, samples, summary
 from bench.samples import Place
 from suite import conformance, conformance_page
 from suite.conformance import Verdict
@@ -29,12 +29,9 @@ Title
 .. begin of the summary
 .. end of the summary
 
-======  =============  =======  ========  ==============  ======  ==============
-Linux   init_on_alloc  driver   sent      pages of zeros  time    processor time
-======  =============  =======  ========  ==============  ======  ==============
-6.1     0              in-tree  200 MiB   10,000          12.5 s  0.50 s
-6.1     0              ours     100 MiB   15,000          12.5 s  0.25 s (0.5×)
-======  =============  =======  ========  ==============  ======  ==============
+.. begin of the migrations
+stale figures
+.. end of the migrations
 
 .. begin of what scripts/bench writes
 stale figures
@@ -52,6 +49,10 @@ def add(writer, place, **values):
         writer.add(place, "in-tree", 1, {metric: theirs})
         for number, value in enumerate((ours * 5, ours, ours / 2)):
             writer.add(place, "auto", number + 1, {metric: value})
+
+
+def moved_by(zeros, cpu):
+    return {**dict.fromkeys(moved.METRICS, 200), "zero": zeros, "cpu": cpu}
 
 
 @pytest.fixture
@@ -75,6 +76,10 @@ def repo(tmp_path, results):
     (tmp_path / page.README).write_text(README)
     (documentation / page.BENCHMARK).write_text(PAGE)
     medians.write(documentation / page.CSV, MACHINE, results)
+    migrated.write(documentation / migrated.CSV, MACHINE["date"], "3 GiB", MACHINE["kernels"], {
+        ("6.1", "0", "20", "plain"): {"in-tree": [moved_by(1000, 0.5)] * 3,
+                                      "ours": [moved_by(9000, 0.1), moved_by(1500, 0.25),
+                                               moved_by(1000, 9)]}})
     return tmp_path
 
 
@@ -106,6 +111,7 @@ def test_documents_have_the_figures(repo):
     assert "6.1: 6.1.0-1-test (6.1.1-1); 7.2: 7.2.0-1-test" in text
     assert "Times are medians of up to 3 rounds." in text
     assert "0.250×" in text and "stale" not in text
+    assert "6.1    0              20     plain      ours     200 MiB (1×)  1,500 (1.5×)" in text
 
 
 def test_losses_are_bold(repo):
@@ -134,7 +140,8 @@ def test_difference_is_found(repo):
 
 
 @pytest.mark.parametrize("name, complaint", [
-    (page.README, "put the markers back"), ("Documentation/benchmark.rst", "no table")])
+    (page.README, "put the markers back"),
+    ("Documentation/benchmark.rst", "put the markers back")])
 def test_broken_document(repo, name, complaint):
     (repo / name).write_text("nothing is left\n")
     with pytest.raises(SystemExit, match=complaint):

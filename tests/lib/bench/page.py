@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Puts the figures of Documentation/benchmark.csv into the documents that show them.
+"""Puts the figures of benchmark.csv and migration.csv into the documents that show them.
 
 Each of the documents has them between two markers; the rest of it is left alone.
 """
@@ -12,6 +12,7 @@ CHART = "comparison.svg"
 README = "README.md"
 
 BEGIN, END = "begin of what scripts/bench writes", "end of what scripts/bench writes"
+MOVED_BEGIN, MOVED_END = "begin of the migrations", "end of the migrations"
 SUMMARY_BEGIN, SUMMARY_END = "begin of the summary", "end of the summary"
 
 # The groups of the plot: a title of two lines, and the row it shows.
@@ -65,9 +66,11 @@ def documents(repo):
     machine, results = medians.read(documentation / CSV)
     paths = [documentation / BENCHMARK, repo / README]
     page, readme = (path.read_text(encoding="utf-8") for path in paths)
-    more = migrated.ratios(page)
+    migrations = migrated.read(documentation / migrated.CSV)
+    more = migrated.ratios(migrations)
     rst = "\n\n".join(summary.rst(*one) for one in summary.tables(results, more))
     page = between(BENCHMARK, page, SUMMARY_BEGIN, SUMMARY_END, rst)
+    page = between(BENCHMARK, page, MOVED_BEGIN, MOVED_END, migrated.render(migrations))
     text = table.render(results, limits.judge(results))
     page = between(BENCHMARK, page, BEGIN, END,
                    f"{_circumstances(machine, results)}\n\n{text}")
