@@ -34,7 +34,8 @@ class Migrations:
 
 def write(path, date, guest, releases, results):
     """guest: in words. results: {(kernel, *labels): {driver: [{metric: value}]}}."""
-    notes = {"date": date, "guest": guest, **{KERNEL + series: text for series, text in releases.items()}}
+    notes = {"date": date, "guest": guest,
+             **{KERNEL + series: text for series, text in releases.items()}}
     with open(path, "w", newline="", encoding="utf-8") as file:
         file.write("\n".join([LICENCE, HEAD, *(f"# {name}: {text}" for name, text
                                                in notes.items())]) + "\n")
