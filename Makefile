@@ -67,7 +67,7 @@ help:
 	@echo 'Working on it'
 	@echo '  unit           tests that need no guest'
 	@echo '  lint           W=1, sparse, checkpatch, clang, kernel-doc, shellcheck, ...'
-	@echo '  docs           the documentation as HTML, with the kernel-doc of the driver'
+	@echo '  docs           the documentation as HTML; needs Sphinx;  DIR=path KERNEL=source'
 	@echo '  guest          a guest with a prompt;  K=7.2 DRIVER=in-tree'
 	@echo '  setup, fetch   what check and demo do first'
 	@echo '  clean          remove what was built;  distclean: and fetched'
@@ -188,8 +188,8 @@ unit:
 lint: fetch
 	scripts/lint
 
-docs: fetch
-	scripts/docs $(DIR)
+docs:
+	KERNEL=$(KERNEL) scripts/docs $(DIR)
 
 guest: fetch
 	scripts/guest --kernel $(or $(K),7.2) --driver $(DRIVER)

@@ -7,7 +7,6 @@ checks+=(
 	"kernel-doc check_kernel_doc"
 	"shellcheck check_shellcheck"
 	"python check_python"
-	"documents check_documents"
 )
 plants+=(
 	"checkpatch plant_checkpatch_space"
@@ -16,8 +15,6 @@ plants+=(
 	"shellcheck plant_unquoted"
 	"python plant_unused_import"
 	"python plant_long_line"
-	"documents plant_rst"
-	"documents plant_abi"
 )
 
 # Types that checkpatch reports and that are right here.
@@ -152,34 +149,4 @@ plant_long_line()
 {
 	printf '#!/usr/bin/python3\nA = "%0100d"\n' 0 >lint-planted
 	echo "lint-planted:2:101: E501"
-}
-
-# Documents that the kernel's tools would take.
-check_documents()
-{
-	local file bad=0
-
-	machine_needs python3-docutils
-	need_source 7.2
-	while read -r file; do
-		/usr/bin/python3 -m docutils --report=warning --halt=severe --exit-status=2 \
-			"$file" /dev/null || bad=1
-	done < <(all_files | grep '\.rst$')
-	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$lab/src/linux-7.2/tools/docs/get_abi.py" \
-		--dir Documentation/ABI validate 2>&1 | tee "$lint/abi.out"
-	no_findings <"$lint/abi.out" >/dev/null || bad=1
-	return "$bad"
-}
-
-plant_rst()
-{
-	printf 'Title\n===\n\n*open\n' >Documentation/lint-planted.rst
-	echo "lint-planted.rst:.*(WARNING|INFO|ERROR)"
-}
-
-plant_abi()
-{
-	printf 'What:\t\t/sys/lint_planted\n\nnothing: here\nWhat:\t\t/sys/lint_planted\n' \
-		>Documentation/ABI/testing/lint-planted
-	echo "lint.planted"
 }

@@ -276,6 +276,8 @@ def test_tools(unpacked):
     assert done.stdout.startswith("usage: balloonstat")
     manual = run("gzip", "-dc", unpacked / "usr/share/man/man8/balloonstat.8.gz").stdout
     assert ".TH BALLOONSTAT 8" in manual
+    manual = run("gzip", "-dc", unpacked / "usr/share/man/man4/virtio_balloon.4.gz").stdout
+    assert ".TH VIRTIO_BALLOON 4" in manual
     assert (unpacked / "usr/lib/systemd/system/balloonstat-prometheus.timer").exists()
     assert (unpacked / "usr/share/doc" / PACKAGE / "examples/virtio_balloon.rules.yml").exists()
 

@@ -5,6 +5,8 @@ from lab.kernel import DRIVER
 
 IN_TREE = "in-tree"
 MODES = ("pfn", "auto", "range")
+# What the parameter inflate is when nobody sets it.
+DEFAULT = "auto"
 DRIVERS = (IN_TREE, *MODES)
 # Not a driver: what taking the memory costs without one.
 BARE = "bare"

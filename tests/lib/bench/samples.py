@@ -117,12 +117,23 @@ class Results:
         return list(dict.fromkeys(driver for _, driver, name in self._values
                                   if name == metric))
 
+    def all_places(self):
+        return list(dict.fromkeys(place for place, _, _ in self._values))
+
+    def all_drivers(self):
+        return list(dict.fromkeys(driver for _, driver, _ in self._values))
+
     def kernels(self):
         return list(dict.fromkeys(place.kernel for place, _, _ in self._values))
 
     def rounds(self):
         """Measurements behind the best-founded median."""
         return max((len(values) for values in self._values.values()), default=0)
+
+    def rounds_of(self, place, metric):
+        """Measurements behind the best-founded median of a metric there."""
+        return max((len(values) for (where, _, name), values in self._values.items()
+                    if (where, name) == (place, metric)), default=0)
 
     def median(self, place, driver, metric):
         """None if it was not measured."""

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Documentation/migration.csv: medians of scripts/bench-migration, and what is made of them.
+
+A table in Documentation/benchmark.rst, and rows of README.md.
+"""
+
+import csv
+import statistics
+from dataclasses import dataclass
+
+from . import moved, table
+from .medians import KERNEL, LICENCE
+
+CSV = "migration.csv"
+HEAD = "# Medians of migrations. Written by scripts/bench-migration; see benchmark.rst."
+CASE = ["kernel", *moved.Case.TITLES]
+THEIRS, OURS = "in-tree", "ours"
+# Text of a row of README.md: the metric that it is of.
+ROWS = {"Migration: bytes sent": "sent", "Migration: pages of zeros sent": "zero",
+        "Migration: QEMU processor time": "cpu",
+        "Migration: growth of QEMU's resident memory": "rss"}
+SHOWN = {"sent": "sent", "zero": "pages of zeros", "time": "time", "cpu": "processor time",
+         "rss": "resident memory"}
+
+
+@dataclass
+class Migrations:
+    """values: {(kernel, init_on_alloc, speed, situation): {driver: {metric: median}}}."""
+
+    notes: dict
+    rounds: int
+    values: dict
+
+
+def write(path, date, guest, releases, results):
+    """guest: in words. results: {(kernel, *labels): {driver: [{metric: value}]}}."""
+    notes = {"date": date, "guest": guest,
+             **{KERNEL + series: text for series, text in releases.items()}}
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        file.write("\n".join([LICENCE, HEAD, *(f"# {name}: {text}" for name, text
+                                               in notes.items())]) + "\n")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*CASE, "driver", "rounds", *moved.METRICS])
+        for case, drivers in results.items():
+            for driver, rounds in drivers.items():
+                medians = [statistics.median(one[metric] for one in rounds)
+                           for metric in moved.METRICS]
+                writer.writerow([*case, driver, len(rounds), *(f"{one:.6g}" for one in medians)])
+
+
+def read(path):
+    if not path.exists():
+        raise SystemExit(f"there is no {path}: scripts/bench-migration --document writes it")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    notes = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ")
+                 and ": " in line)
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    values = {}
+    for row in rows:
+        case = tuple(row[name] for name in CASE)
+        values.setdefault(case, {})[row["driver"]] = {
+            metric: float(row[metric]) for metric in moved.METRICS}
+    return Migrations(notes, max(int(row["rounds"]) for row in rows), values)
+
+
+def _ratio(drivers, driver, metric):
+    if driver == THEIRS or THEIRS not in drivers or not drivers[THEIRS][metric]:
+        return None
+    return drivers[driver][metric] / drivers[THEIRS][metric]
+
+
+def _cell(drivers, driver, metric):
+    value, unit = drivers[driver][metric], moved.METRICS[metric][0]
+    text = table.number(round(value) if unit == "pages" else value, "" if unit == "pages" else unit)
+    ratio = _ratio(drivers, driver, metric)
+    return text if ratio is None else f"{text} ({table.number(ratio)}×)"
+
+
+def render(migrations):
+    """The table of benchmark.rst, and on what it was measured."""
+    head = ["Linux", *moved.Case.TITLES, "driver", *SHOWN.values()]
+    rows = [[*case, driver, *(_cell(drivers, driver, metric) for metric in SHOWN)]
+            for case, drivers in migrations.values.items() for driver in drivers]
+    kernels = "; ".join(f"{name[len(KERNEL):]}: {text}" for name, text in
+                        migrations.notes.items() if name.startswith(KERNEL))
+    return (f"Measured {migrations.notes['date']} with a guest of {migrations.notes['guest']}; "
+            f"medians of\n{migrations.rounds} rounds. Kernels: {kernels}.\n\n"
+            f"{table.grid(head, rows)}")
+
+
+def ratios(migrations):
+    """{text of a row: {(kernel, init_on_alloc): ours to the in-tree driver's}}
+
+    Of the first speed and situation that were measured.
+    """
+    first = next(iter(migrations.values))[2:]
+    both = {(case[0], int(case[1])): drivers for case, drivers in migrations.values.items()
+            if case[2:] == first and {THEIRS, OURS} <= set(drivers)}
+    return {text: {place: _ratio(drivers, OURS, metric) for place, drivers in both.items()}
+            for text, metric in ROWS.items()}
