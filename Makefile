@@ -12,8 +12,8 @@ PREFIX ?= /usr/local
 DRIVER ?= ours
 MODULE := drivers/virtio/balloon/virtio_balloon.ko
 
-.PHONY: all help modules install uninstall deb dkms-install dkms-uninstall demo check \
-	check-debug check-install conformance fuzz soak faults bench lint docs unit guest \
+.PHONY: all help modules install uninstall deb dkms-install dkms-uninstall overlay \
+	overlay-remove demo check check-debug check-install check-overlay conformance fuzz soak faults bench lint docs unit guest \
 	kselftest-install setup fetch clean distclean
 
 all: modules
@@ -28,6 +28,8 @@ help:
 	@echo '  uninstall      remove it again: modprobe takes the in-tree driver'
 	@echo '  deb            a Debian package that builds it for each kernel (DKMS);  DIR=path'
 	@echo '  dkms-install   the same on other distributions;  dkms-uninstall'
+	@echo '  overlay        put it into a kernel source tree, to be built in'
+	@echo '    KERNEL=DIR       the top of that tree;  overlay-remove takes it out'
 	@echo
 	@echo 'Seeing it work (root on a Debian machine; both do their own set-up)'
 	@echo '  demo           boot a guest and watch its balloon;  K=7.2'
@@ -37,6 +39,7 @@ help:
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
 	@echo '  check-debug    tests on a kernel with KASAN, lockdep, failing allocations;  K=7.2'
 	@echo '  check-install  the package, DKMS and make install, in a Debian of their own'
+	@echo '  check-overlay  a kernel that has the driver built in, on a microvm;  K=7.2'
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
 	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=7.2 SEED=N'
 	@echo '  soak           long random runs, minutes;  FULL=1: hours'
@@ -63,9 +66,11 @@ else
 modules:
 	@test -e $(KDIR)/Makefile || { \
 	  echo 'No kernel headers in $(KDIR).'; \
+	  scripts/installed --built-in $(KVER) && exit 1; \
 	  echo 'Install them (Debian: apt install linux-headers-$(KVER)), name others'; \
 	  echo 'with KDIR=, or build for a fetched kernel: make K=6.1, K=6.12 or K=7.2'; \
 	  exit 1; }
+	@scripts/modular $(KDIR)
 	@scripts/stale $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 	@scripts/fits $(MODULE) $(KDIR)
@@ -77,7 +82,7 @@ install:
 	@echo 'this machine. Install in the guest that runs it, or give KVER= and KDIR=.'
 	@exit 1
 else
-install: modules
+install: installable modules
 	@scripts/fits $(MODULE) $(KDIR) $(KVER)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
 	@# Without a System.map, as with a distribution's headers, kbuild leaves it out.
@@ -86,6 +91,10 @@ install: modules
 	install -D -m 644 Documentation/balloonstat.8 $(PREFIX)/share/man/man8/balloonstat.8
 	@scripts/installed $(KVER)
 endif
+
+.PHONY: installable
+installable:
+	@scripts/modular --install $(KDIR)
 
 uninstall:
 	rm -f /lib/modules/$(KVER)/updates/$(MODULE)* \
@@ -109,6 +118,12 @@ dkms-install:
 dkms-uninstall:
 	@scripts/dkms uninstall $(KVER)
 
+overlay:
+	@scripts/overlay apply $(KERNEL)
+
+overlay-remove:
+	@scripts/overlay remove $(KERNEL)
+
 setup:
 	scripts/setup
 
@@ -127,6 +142,10 @@ check-debug: fetch
 
 check-install: fetch
 	scripts/check --kernel 6.1 -j 1 $(if $(FULL),--full) $(if $(T),-k '$(T)') install
+
+check-overlay: fetch
+	scripts/check --kernel $(or $(K),6.1)-overlay -j 1 $(if $(T),-k '$(T)') overlay \
+		host/test_stats.py host/test_size.py
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))

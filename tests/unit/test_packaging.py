@@ -118,8 +118,8 @@ def test_kbuild_finds_its_files(tree):
     """What Kbuild names by path."""
     assert "drivers/virtio/balloon/" in (tree / "Kbuild").read_text()
     text = (tree / DRIVER / "Kbuild").read_text()
-    assert re.findall(r"^include \$\(src\)/(.*)$", text, re.M) == ["compat/Kbuild.probe"]
-    for path in re.findall(r"-I\$\(src\)(/\S+)", text):
+    assert re.findall(r"^include \$\(balloon-dir\)/(.*)$", text, re.M) == ["compat/Kbuild.probe"]
+    for path in re.findall(r"-I\$\(balloon-dir\)(/\S+)", text):
         assert (tree / f"{DRIVER}{path}").resolve().is_dir(), path
 
 

@@ -43,7 +43,7 @@ def tree(tmp_path):
         (path / directory).mkdir(parents=True)
     for name in ("Makefile", "Kbuild"):
         shutil.copy(REPO / name, path)
-    for name in ("stale", "fits", "installed"):
+    for name in ("modular", "stale", "fits", "installed"):
         if (REPO / "scripts" / name).exists():
             shutil.copy(REPO / "scripts" / name, path / "scripts")
     (path / DRIVER / "Kbuild").write_text("obj-m := virtio_balloon.o\n"
