@@ -24,9 +24,10 @@ MANUAL := $(wildcard Documentation/*.[1-8])
 DOCUMENTS := CHANGELOG.md SECURITY.md Documentation/install.rst Documentation/admin-guide.rst \
 	packaging/modprobe.d/virtio_balloon.conf
 
-.PHONY: all help modules install install-tools uninstall uninstall-tools depmod deb dist \
-	packages dkms-install dkms-uninstall demo check check-debug check-install conformance \
-	fuzz soak faults bench lint docs unit guest kselftest-install setup fetch clean distclean
+.PHONY: all help modules install installable install-tools uninstall uninstall-tools depmod \
+	deb dist packages dkms-install dkms-uninstall overlay overlay-remove demo check \
+	check-debug check-install check-overlay conformance fuzz soak faults bench lint docs \
+	unit guest kselftest-install setup fetch clean distclean
 
 all: modules
 
@@ -45,6 +46,8 @@ help:
 	@echo '  deb            a Debian package that does so;  DIR=path'
 	@echo '  packages       deb, RPM, Arch and Alpine packages;  DIR=path'
 	@echo '  dist           a tarball of the sources, with what builds packages of it'
+	@echo '  overlay        put it into a kernel source tree, to be built in'
+	@echo '    KERNEL=DIR       the top of that tree;  overlay-remove takes it out'
 	@echo
 	@echo 'Seeing it work (root on a Debian machine; both do their own set-up)'
 	@echo '  demo           boot a guest and watch its balloon;  K=7.2'
@@ -54,6 +57,7 @@ help:
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
 	@echo '  check-debug    tests on a kernel with KASAN, lockdep, failing allocations;  K=7.2'
 	@echo '  check-install  the package, DKMS and make install, in a Debian of their own'
+	@echo '  check-overlay  a kernel that has the driver built in, on a microvm;  K=7.2'
 	@echo '  conformance    the specification, statement by statement;  K=7.2'
 	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=7.2 SEED=N'
 	@echo '  soak           long random runs, minutes;  FULL=1: hours'
@@ -79,10 +83,13 @@ modules:
 else
 modules:
 	@test -e $(KDIR)/Makefile || { \
-	  echo 'No kernel headers in $(KDIR). To install them:'; \
+	  echo 'No kernel headers in $(KDIR).'; \
+	  scripts/installed --built-in $(KVER) && exit 1; \
+	  echo 'To install them:'; \
 	  scripts/headers --command $(KVER); \
 	  echo 'KDIR= names others; make K=6.1, K=6.12 or K=7.2 builds for a fetched kernel.'; \
 	  exit 1; }
+	@scripts/modular $(KDIR)
 	@scripts/stale $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 	@scripts/fits $(MODULE) $(KDIR)
@@ -94,13 +101,16 @@ install:
 	@echo 'this machine. Install in the guest that runs it, or give KVER= and KDIR=.'
 	@exit 1
 else
-install: modules
+install: installable modules
 	@scripts/fits $(MODULE) $(KDIR) $(KVER)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates \
 		INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) modules_install
 	@$(MAKE) --no-print-directory depmod install-tools
 	@scripts/installed $(KVER) $(INSTALL_MOD_PATH)
 endif
+
+installable:
+	@scripts/modular --install $(KDIR)
 
 # Without a System.map, as with a distribution's headers, kbuild leaves it out. A package
 # has none of the kernel's own modules: depmod is run where it is installed.
@@ -147,6 +157,12 @@ dkms-install:
 dkms-uninstall:
 	@scripts/dkms uninstall $(KVER)
 
+overlay:
+	@scripts/overlay apply $(KERNEL)
+
+overlay-remove:
+	@scripts/overlay remove $(KERNEL)
+
 setup:
 	scripts/setup
 
@@ -165,6 +181,10 @@ check-debug: fetch
 
 check-install: fetch
 	scripts/check --kernel 6.1 -j 1 $(if $(FULL),--full) $(if $(T),-k '$(T)') install
+
+check-overlay: fetch
+	scripts/check --kernel $(or $(K),6.1)-overlay -j 1 $(if $(T),-k '$(T)') overlay \
+		host/test_stats.py host/test_size.py
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))

@@ -9,9 +9,11 @@ lab=${BALLOON_LAB:-$repo/.lab}
 all_series=(6.1 6.12 7.2)
 # Those of scripts/debug-kernel.
 debug_series=(6.1-debug 7.2-debug)
-# Where a build root sees the source of a debug kernel and what is built from it.
-debug_source=/usr/src/debug/linux
-debug_out=/usr/src/debug/out
+# Those of scripts/overlay-kernel. They load no modules.
+overlay_series=(6.1-overlay 6.12-overlay 7.2-overlay)
+# Where a build root sees the source of a kernel of our own and what is built from it.
+kernel_source=/usr/src/debug/linux
+kernel_out=/usr/src/debug/out
 
 # Progress goes to stderr: stdout is for what the caller may want to capture.
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
@@ -23,7 +25,7 @@ is_series()
 {
 	local known
 
-	for known in "${all_series[@]}" "${debug_series[@]}"; do
+	for known in "${all_series[@]}" "${debug_series[@]}" "${overlay_series[@]}"; do
 		[[ $1 != "$known" ]] || return 0
 	done
 	return 1
@@ -50,7 +52,7 @@ last_change()
 suite_of()
 {
 	case $1 in
-	6.1 | 6.1-debug) echo bookworm ;;
+	6.1 | 6.1-*) echo bookworm ;;
 	*) echo trixie ;;
 	esac
 }

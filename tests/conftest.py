@@ -7,7 +7,7 @@ Options, fixtures and what happens around a test. How they work is in tests/lib.
 import pytest
 from _pytest.runner import runtestprotocol
 
-from lab import DEBUG_SERIES, SERIES, Kernel
+from lab import DEBUG_SERIES, OVERLAY_SERIES, SERIES, Kernel
 from lab.deadline import SCALE
 from suite import books, guests
 from suite.kernels import left_out
@@ -21,7 +21,7 @@ TEST_TIMEOUT_FULL = 2400
 
 def pytest_addoption(parser):
     group = parser.getgroup("balloon")
-    group.addoption("--kernel", action="append", choices=SERIES + DEBUG_SERIES,
+    group.addoption("--kernel", action="append", choices=SERIES + DEBUG_SERIES + OVERLAY_SERIES,
                     help="only on this kernel; may be given several times")
     group.addoption("--driver", choices=("ours", "in-tree"), default="ours",
                     help="the driver to judge")

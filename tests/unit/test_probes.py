@@ -103,6 +103,15 @@ def test_without_any_header(tmp_path):
     assert probe(tmp_path) == {"BALLOON_COMPAT_STATS_NR=10"}
 
 
+def test_statistics_of_a_tree_with_the_overlay(tmp_path):
+    """Its header is ours; what the kernel's own driver knows is in the one put aside."""
+    for path, number in ((f"include/{UAPI}", 16),
+                         ("drivers/virtio/balloon/in-tree/virtio_balloon.h", 10)):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(f"#define VIRTIO_BALLOON_S_NR {number}\n")
+        assert probe(tmp_path) == {f"BALLOON_COMPAT_STATS_NR={number}"}
+
+
 def test_every_probe_is_used():
     """A macro that no source asks for, or one that no probe gives, is a slip."""
     given = set(re.findall(r"BALLOON_(?:HAVE|COMPAT)_\w+", (COMPAT / "Kbuild.probe").read_text()))

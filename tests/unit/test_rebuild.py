@@ -49,7 +49,8 @@ def tree(tmp_path):
     for directory in (DRIVER, "include"):
         (path / directory).mkdir(parents=True)
     kbuild = (REPO / DRIVER / "Kbuild").read_text()
-    version = re.search(r"^balloon-top :=(.*\n)+?CFLAGS_main.o.*\n", kbuild, re.M)[0]
+    version = "".join(re.search(pattern, kbuild, re.M)[0] for pattern in (
+        r"^balloon-dir :=.*\n", r"^balloon-top :=(.*\n)+?CFLAGS_main.o.*\n"))
     (path / DRIVER / "Kbuild").write_text("obj-m := virtio_balloon.o\n"
                                           f"virtio_balloon-y := main.o\n{version}")
     (path / DRIVER / "main.c").write_text(SOURCE)

@@ -403,7 +403,8 @@ static void serve(const struct frame *frame)
 		break;
 	case FRAME_POWER_OFF:
 		sync();
-		reboot(RB_POWER_OFF);
+		/* Without ACPI nothing can power it off, and QEMU ends at a reboot, too. */
+		reboot(access("/sys/firmware/acpi", F_OK) ? RB_AUTOBOOT : RB_POWER_OFF);
 		break;
 	}
 }

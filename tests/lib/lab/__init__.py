@@ -8,9 +8,9 @@ from . import program
 from .errors import (CommandFailed, CommandTimedOut, GuestDied, LabError,
                      LogError, QMPError, TimedOut)
 from .guest import Guest
-from .kernel import DEBUG_SERIES, SERIES, Kernel
+from .kernel import DEBUG_SERIES, OVERLAY_SERIES, SERIES, Kernel
 from .units import GIB, KIB, MIB
 
 __all__ = ["CommandFailed", "CommandTimedOut", "DEBUG_SERIES", "GIB", "Guest",
-           "GuestDied", "KIB", "Kernel", "LabError", "LogError", "MIB", "QMPError",
-           "SERIES", "TimedOut", "program"]
+           "GuestDied", "KIB", "Kernel", "LabError", "LogError", "MIB",
+           "OVERLAY_SERIES", "QMPError", "SERIES", "TimedOut", "program"]

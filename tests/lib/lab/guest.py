@@ -32,9 +32,11 @@ class Guest(HostBalloon):
     """One guest, from start() to stop(); a context manager does both.
 
     kernel          a Kernel
-    driver          "ours", "in-tree", or None for a guest without one
+    driver          "ours", "in-tree", or None for a guest without one; a kernel that
+                    has ours built in takes "ours" only
     load            load the driver at boot; False leaves that to the caller
-    module_params   "name=value ..." for our driver, now and on every modprobe
+    module_params   "name=value ..." for our driver, now and on every modprobe; on the
+                    kernel's command line if it is built in
     extra_modules   names of the kernel's modules, or paths of others: put where
                     modprobe finds them, not loaded
     files           {path in the guest: path on the host}
@@ -55,8 +57,7 @@ class Guest(HostBalloon):
         self._files = files
         self._boot_timeout = boot_timeout
         self._keep_initrd = keep_initrd
-        options["append"] = f"{kernel.append} {options.get('append', '')}".strip()
-        self.options = Options(**options)
+        self.options = Options(**self._for_kernel(options))
         # With KASAN a kernel does not survive the first steps of the PVH entry.
         uncompressed = self.options.is_q35 and not kernel.is_debug
         self.options.kernel = (extracted(kernel.vmlinuz) if uncompressed
@@ -68,6 +69,17 @@ class Guest(HostBalloon):
         self._process = None
         self.channel = None
         self.monitor = None
+
+    def _for_kernel(self, options):
+        """The options, and what the kernel has to be told and to boot on."""
+        words = [self.kernel.append, options.get("append", "")]
+        if self.kernel.driver_built_in:
+            if self.driver != "ours":
+                raise LabError(f"{self.kernel} has our driver built in, and cannot have "
+                               f"{self.driver!r}: take another kernel")
+            words += [f"{DRIVER}.{word}" for word in self._module_params.split()]
+        return {"machine": self.kernel.machine, **options,
+                "append": " ".join(word for word in words if word)}
 
     # -- life --
 

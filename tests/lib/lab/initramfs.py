@@ -84,7 +84,7 @@ class Modules:
         self.in_tree = _module_sources(kernel, names)
         # Where Debian puts modules of others: depmod prefers these.
         self.updates = [Path(m) for m in extra if not isinstance(m, str)]
-        if driver == "ours":
+        if driver == "ours" and not kernel.driver_built_in:
             self.updates.append(kernel.our_module)
 
     def key(self):

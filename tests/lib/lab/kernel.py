@@ -12,22 +12,28 @@ from .paths import BUILD, KERNELS, REPO
 SERIES = ("6.1", "6.12", "7.2")
 # Those of scripts/debug-kernel.
 DEBUG_SERIES = ("6.1-debug", "7.2-debug")
+# Those of scripts/overlay-kernel: our driver is built in, and there are no modules.
+OVERLAY_SERIES = ("6.1-overlay", "6.12-overlay", "7.2-overlay")
 # All reports of KASAN, not only the first; what hangs is to be seen before a
 # test's own deadline, and page_owner says in a report who had a page before. Of
 # slab objects those of kmalloc() can be made to fail, see tests/guest/host/faults.c.
 DEBUG_APPEND = ("kasan_multi_shot kmemleak=on page_owner=on slub_debug=a,kmalloc-* "
                 "sysctl.kernel.hung_task_timeout_secs=30 workqueue.watchdog_thresh=30")
+# Its configuration knows neither PCI nor ACPI. A triple fault is what ends it: the ways
+# that are tried before take a second.
+OVERLAY_APPEND = "reboot=t"
+OVERLAY_MACHINE = "microvm,acpi=off"
 DRIVER = "virtio_balloon"
 
 
 class Kernel:
-    """One kernel, as scripts/fetch or scripts/debug-kernel left it."""
+    """One kernel, as scripts/fetch, debug-kernel or overlay-kernel left it."""
 
     def __init__(self, series):
         path = KERNELS / series / "info.json"
         if not path.exists():
             raise LabError(f"no kernel {series} in the lab: run scripts/fetch, "
-                           "or scripts/debug-kernel")
+                           "scripts/debug-kernel or scripts/overlay-kernel")
         self.info = json.loads(path.read_text())
         self.series = series
         self.release = self.info["release"]
@@ -53,8 +59,20 @@ class Kernel:
         return self.series in DEBUG_SERIES
 
     @property
+    def driver_built_in(self):
+        """Whether it has our driver, as no module."""
+        return self.series in OVERLAY_SERIES
+
+    @property
+    def machine(self):
+        """What it boots on, unless a guest wants something else."""
+        return OVERLAY_MACHINE if self.driver_built_in else "q35"
+
+    @property
     def append(self):
         """What its command line has in every guest."""
+        if self.driver_built_in:
+            return OVERLAY_APPEND
         return DEBUG_APPEND if self.is_debug else ""
 
     @property

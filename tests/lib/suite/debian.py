@@ -34,6 +34,8 @@ class Debian:
     tree: Path
     append: str = "root=/dev/vda rw"
     is_debug: bool = False
+    driver_built_in: bool = False
+    machine: str = "q35"
 
     def __str__(self):
         return f"debian-{self.tree.name}"
