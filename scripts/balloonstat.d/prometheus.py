@@ -22,7 +22,7 @@ VMSTAT = {"balloon_inflate": "vmstat_inflated_bytes_total",
           "balloon_migrate": "vmstat_migrated_bytes_total",
           "nr_balloon_pages": "vmstat_present_bytes"}
 # The words that debugfs has for each queue.
-QUEUE = re.compile("(inflate|deflate|stats|hint|reporting)_(requests|answers|kicks|interrupts)")
+QUEUE = re.compile("(inflate|deflate|stats|hint|reporting)_(requests|completions|kicks|interrupts)")
 
 HELP = {
     "devices": "Balloon devices of this guest, whatever their driver.",
@@ -41,27 +41,41 @@ HELP = {
     "hint_state": "1 for what free page hinting does, otherwise 0.",
     "report_state": "1 for what free page reporting does, otherwise 0.",
     "queue_requests_total": "Requests made on the queue.",
-    "queue_answers_total": "Requests that the host has answered.",
+    "queue_completions_total": "Requests that the host has completed.",
     "queue_kicks_total": "Notifications of the host.",
-    "queue_interrupts_total": "Interrupts by the host that had an answer.",
+    "queue_interrupts_total": "Interrupts by the host.",
     "vmstat_inflated_bytes_total": "Memory that went into all balloons of the guest.",
     "vmstat_deflated_bytes_total": "Memory that came back from all balloons of the guest.",
     "vmstat_migrated_bytes_total": "Memory in balloons that the kernel has moved.",
     "vmstat_present_bytes": "Memory in all balloons of the guest.",
-    "inflated_bytes_total": "Memory that went into the balloon.",
-    "deflated_bytes_total": "Memory that came back from the balloon.",
-    "oom_deflations_total": "Times that the balloon gave memory because the guest ran out of it.",
-    "oom_bytes_total": "Memory that the balloon gave because the guest ran out of it.",
-    "pauses_floor_total": "Times that inflating stopped at the floor.",
-    "pauses_no_memory_total": "Times that inflating stopped because no memory could be reclaimed.",
-    "pauses_oom_total": "Times that inflating stopped because the guest had run out of memory.",
-    "silent_episodes_total": "Times that the host acknowledged nothing for 10 s or more.",
-    "broken_queues_total": "Queues that broke.",
-    "reports_bytes_total": "Free memory that was reported to the host.",
-    "hint_rounds_total": "Rounds of free page hinting.",
-    "hint_bytes_total": "Memory that was named to the host by free page hinting.",
-    "resyncs_total": "Times that the whole balloon was announced to the host again.",
 }
+
+# The events of totals, as the driver writes them: dashes are underscores.
+EVENTS = {
+    "up": "Times that the device started.",
+    "down": "Times that the device was reset.",
+    "target": "Times that the host asked for another size.",
+    "actual": "Times that the host was told the size.",
+    "state": "Changes of the state.",
+    "silent": "Times that a queue completed nothing for 10 s, once in 5 minutes at most.",
+    "broken": "Queues that broke while the device went on.",
+    "hint_command": "Commands of the host for free page hinting.",
+    "hint_begin": "Rounds of free page hinting.",
+    "hint_end": "Rounds of free page hinting that ended.",
+    "hint_release": "Times that memory held for hinting was released.",
+    "report_failed": "Reports of free memory that failed.",
+    "oom": "Times that the guest ran out of memory and got some from the balloon.",
+    "resync_begin": "Times that the driver began to announce the whole balloon again.",
+    "resync_end": "Times that the whole balloon was announced again.",
+    "sleep_prepare": "Times that the system was about to sleep.",
+    "sleep_end": "Times that the target was followed again after a sleep.",
+    "sleep": "Times that the driver stopped for a sleep.",
+    "wake": "Times that the driver started after a sleep.",
+    "release": "Times that the balloon was emptied without the host.",
+}
+HELP.update({f"event_{name}_total": text for name, text in EVENTS.items()})
+HELP.update({f"state_{state.replace('-', '_')}_total": f"Times that the state became {state}."
+             for state in STATES})
 
 
 def escape(text):

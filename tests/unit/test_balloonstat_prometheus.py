@@ -17,7 +17,7 @@ from lab.paths import REPO
 from suite.balloonstat import KIB, MIB, TIMEOUT, TOTALS, abi_words, check_golden
 
 GOLDEN = REPO / "tests/unit/golden/balloonstat.prom"
-ABI = REPO / "Documentation/ABI/testing/debugfs-virtio-balloon"
+EVENTS = REPO / "drivers/virtio/balloon/events"
 PREFIX = "virtio_balloon_"
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:\w+="(?:[^"\\\n]|\\[\\n"])*",?)*)\})? '
                     r'(-?\d+)')
@@ -61,7 +61,7 @@ def guest(fake, module):
     fake.count(57)
     (fake.debugfs / "virtio0/totals").write_text(TOTALS)
     with open(fake.debugfs / "virtio0/queues", "a") as queues:
-        queues.write("inflate_in_flight 1\ninflate_answers 56\ninflate_interrupts 2\n")
+        queues.write("inflate_in_flight 1\ninflate_completions 56\ninflate_interrupts 2\n")
     with open(fake.root / "proc/vmstat", "a") as vmstat:
         vmstat.write("nr_balloon_pages 262144\n")
     (fake.module() / "version").write_text('1.2-"dirty"\\\n')
@@ -93,10 +93,10 @@ def test_every_state_has_a_series(guest):
 def test_totals_of_any_name(guest):
     """A newer driver may have more; each line is a metric."""
     (guest.debugfs / "virtio0/totals").write_text(
-        "inflated_bytes 4096\nnaps_taken 17\nodd-name.x 3\nwhole_total 5\nwords are-no-number\n"
+        "event_oom 4\nnaps_taken 17\nodd-name.x 3\nwhole_total 5\nwords are-no-number\n"
         "reported_bytes 1\n")
     text = guest.run("--prometheus").stdout
-    assert of(text, "inflated_bytes_total") == {'device="virtio0"': 4096}
+    assert of(text, "event_oom_total") == {'device="virtio0"': 4}
     assert of(text, "naps_taken_total") == {'device="virtio0"': 17}
     assert of(text, "odd_name_x_total") == {'device="virtio0"': 3}
     assert of(text, "whole_total") == {'device="virtio0"': 5}
@@ -106,13 +106,23 @@ def test_totals_of_any_name(guest):
     assert "# HELP virtio_balloon_naps_taken_total The line naps_taken of totals" in text
 
 
+def lines_of_totals():
+    """In the driver's order."""
+    events = re.findall(r'\bE\(\w+, "([\w-]+)"', EVENTS.with_suffix(".h").read_text())
+    states = re.findall(r'\[BALLOON_SIZE_\w+\]\s*= "([\w-]+)"',
+                        EVENTS.with_suffix(".c").read_text())
+    return [f"{what}_{name.replace('-', '_')}"
+            for what, names in (("event", events), ("state", states)) for name in names]
+
+
+def test_totals_here_are_those_of_the_driver():
+    assert len(lines_of_totals()) > 20
+    assert [line.split()[0] for line in TOTALS.splitlines()] == lines_of_totals()
+
+
 def test_every_line_of_totals_has_a_help_of_its_own(module):
-    text = ABI.read_text()
-    lines = [line.split()[0] for line in TOTALS.splitlines()]
-    found = re.search(r"virtioN/totals\n(.*?)(?:\nWhat:|\Z)", text, re.S)
-    if found:
-        lines += re.findall(r"^\t\t([a-z_]+) {2,}\S", found[1], re.M)
-    assert not [line for line in lines if module.total_name(line) not in module.HELP]
+    wanted = {module.total_name(line) for line in lines_of_totals()}
+    assert wanted == {name for name in module.HELP if re.match("(?:event|state)_.*_total$", name)}
 
 
 @pytest.mark.parametrize("there", [True, False])

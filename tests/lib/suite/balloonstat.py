@@ -40,10 +40,15 @@ ATTRIBUTES = {
 HINT = "state holding\nid 7\nheld_bytes 100663296\nrounds 3\nrelease_usecs_max 1250\n"
 COUNTERS = {"queues": "inflate_requests {}\ninflate_kicks 4\nstats_requests 9\n",
             "latency": "inflate_usecs_0 3\ninflate_usecs_512 {}\nstats_usecs_524288 9\n"}
-TOTALS = ("inflated_bytes 1610612736\ndeflated_bytes 536870912\noom_deflations 2\n"
-          "oom_bytes 33554432\npauses_floor 3\npauses_no_memory 4\npauses_oom 5\n"
-          "silent_episodes 6\nbroken_queues 7\nreports_bytes 2147483648\nhint_rounds 8\n"
-          "hint_bytes 1073741824\nresyncs 9\n")
+# All lines of totals; test_balloonstat_prometheus.py compares them with the driver's.
+TOTALS = ("event_up 1\nevent_down 2\nevent_target 3\nevent_actual 4\nevent_state 5\n"
+          "event_silent 6\nevent_broken 7\nevent_hint_command 8\nevent_hint_begin 9\n"
+          "event_hint_end 10\nevent_hint_release 11\nevent_report_failed 12\nevent_oom 13\n"
+          "event_resync_begin 14\nevent_resync_end 15\nevent_sleep_prepare 16\n"
+          "event_sleep_end 17\nevent_sleep 18\nevent_wake 19\nevent_release 20\n"
+          "state_idle 21\nstate_inflating 22\nstate_deflating 23\nstate_waiting_for_memory 24\n"
+          "state_floor 25\nstate_waiting_for_compaction 26\nstate_paused_after_oom 27\n"
+          "state_host_silent 28\nstate_broken 29\nstate_suspending 30\nstate_resyncing 31\n")
 # With the bits of STATS_VQ, DEFLATE_ON_OOM, REPORTING and VERSION_1, and one without a name.
 FEATURES = "0110010100000000000000000000000010000000000000000000000000000000"
 MEMINFO = ("MemTotal:        2031616 kB\nMemFree:          123456 kB\n"
