@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import medians, migrated, moved, page, samples, summary
+from bench import medians, migrated, page, samples, summary
 from bench.samples import Place
 from suite import conformance, conformance_page
 from suite.conformance import Verdict
@@ -52,7 +52,7 @@ def add(writer, place, **values):
 
 
 def moved_by(zeros, cpu):
-    return {**dict.fromkeys(moved.METRICS, 200), "zero": zeros, "cpu": cpu}
+    return {**dict.fromkeys(migrated.METRICS, 200), "zero": zeros, "cpu": cpu}
 
 
 @pytest.fixture

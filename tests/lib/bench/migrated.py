@@ -8,12 +8,25 @@ import csv
 import statistics
 from dataclasses import dataclass
 
-from . import moved, table
+from . import table
 from .medians import KERNEL, LICENCE
 
 CSV = "migration.csv"
 HEAD = "# Medians of migrations. Written by scripts/bench-migration; see benchmark.rst."
-CASE = ["kernel", *moved.Case.TITLES]
+# metric: (unit, what it is)
+METRICS = {
+    "sent": ("MiB", "sent by the source"),
+    "zero": ("pages", "sent as pages of zeros, each time anew"),
+    "time": ("s", "from the command to the end"),
+    "cpu": ("s", "processor time of the source's QEMU meanwhile"),
+    "guest": ("s", "of that, of the guest's processors"),
+    "queue": ("s", "of that, of the thread that takes the hints"),
+    "rss": ("MiB", "peak of the source's resident memory above that at the start"),
+    "unmovable": ("", "pageblocks for unmovable memory, more than before all migrations"),
+}
+# What tells cases apart; the speed is the most that is sent.
+TITLES = ("init_on_alloc", "MiB/s", "situation")
+CASE = ["kernel", *TITLES]
 THEIRS, OURS = "in-tree", "ours"
 # Text of a row of README.md: the metric that it is of.
 ROWS = {"Migration: bytes sent": "sent", "Migration: pages of zeros sent": "zero",
@@ -40,11 +53,11 @@ def write(path, date, guest, releases, results):
         file.write("\n".join([LICENCE, HEAD, *(f"# {name}: {text}" for name, text
                                                in notes.items())]) + "\n")
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*CASE, "driver", "rounds", *moved.METRICS])
+        writer.writerow([*CASE, "driver", "rounds", *METRICS])
         for case, drivers in results.items():
             for driver, rounds in drivers.items():
                 medians = [statistics.median(one[metric] for one in rounds)
-                           for metric in moved.METRICS]
+                           for metric in METRICS]
                 writer.writerow([*case, driver, len(rounds), *(f"{one:.6g}" for one in medians)])
 
 
@@ -59,26 +72,27 @@ def read(path):
     for row in rows:
         case = tuple(row[name] for name in CASE)
         values.setdefault(case, {})[row["driver"]] = {
-            metric: float(row[metric]) for metric in moved.METRICS}
+            metric: float(row[metric]) if row[metric] else None for metric in METRICS}
     return Migrations(notes, max(int(row["rounds"]) for row in rows), values)
 
 
 def _ratio(drivers, driver, metric):
-    if driver == THEIRS or THEIRS not in drivers or not drivers[THEIRS][metric]:
-        return None
-    return drivers[driver][metric] / drivers[THEIRS][metric]
+    ours, theirs = (drivers.get(one, {}).get(metric) for one in (driver, THEIRS))
+    return ours / theirs if driver != THEIRS and ours is not None and theirs else None
 
 
 def _cell(drivers, driver, metric):
-    value, unit = drivers[driver][metric], moved.METRICS[metric][0]
-    text = table.number(round(value) if unit == "pages" else value, "" if unit == "pages" else unit)
+    value, unit = drivers[driver][metric], METRICS[metric][0]
+    if unit == "pages" and value is not None:
+        value, unit = round(value), ""
+    text = table.number(value, unit)
     ratio = _ratio(drivers, driver, metric)
     return text if ratio is None else f"{text} ({table.number(ratio)}×)"
 
 
 def render(migrations):
     """The table of benchmark.rst, and on what it was measured."""
-    head = ["Linux", *moved.Case.TITLES, "driver", *SHOWN.values()]
+    head = ["Linux", *TITLES, "driver", *SHOWN.values()]
     rows = [[*case, driver, *(_cell(drivers, driver, metric) for metric in SHOWN)]
             for case, drivers in migrations.values.items() for driver in drivers]
     kernels = "; ".join(f"{name[len(KERNEL):]}: {text}" for name, text in

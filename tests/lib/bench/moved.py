@@ -10,6 +10,7 @@ from lab import MIB, Guest
 from suite import fresh, migration, zones
 
 from . import cancelled, disk, workload
+from .migrated import METRICS, TITLES as CASE_TITLES
 
 HINTS = {"free_page_hint": True}
 REPORTING = {"free_page_reporting": True}
@@ -30,18 +31,6 @@ SITUATIONS = {
     "idle": "nothing: what is free was never used",
 }
 SPEEDS = (20, 50, 100, 200, 400)
-
-# metric: (unit, what it is)
-METRICS = {
-    "sent": ("MiB", "sent by the source"),
-    "zero": ("pages", "sent as pages of zeros, each time anew"),
-    "time": ("s", "from the command to the end"),
-    "cpu": ("s", "processor time of the source's QEMU meanwhile"),
-    "guest": ("s", "of that, of the guest's processors"),
-    "queue": ("s", "of that, of the thread that takes the hints"),
-    "rss": ("MiB", "peak of the source's resident memory above that at the start"),
-    "unmovable": ("", "pageblocks for unmovable memory, more than before all migrations"),
-}
 
 KEPT_MIB = 100
 
@@ -73,7 +62,7 @@ class Case:
     speed: int
     situation: str
 
-    TITLES = ("init_on_alloc", "MiB/s", "situation")
+    TITLES = CASE_TITLES
 
     @property
     def labels(self):

@@ -54,10 +54,12 @@ def _groups(results):
     return [*groups, (KICKS, {one: summary.ratio(results, kicks, *one) for one in where})]
 
 
-def _of_readme(machine, results, more):
-    parts = [summary.markdown(*one) for one in summary.tables(results, more)]
+def _of_readme(machine, results, migrations):
+    parts = [summary.markdown(*one)
+             for one in summary.tables(results, migrated.ratios(migrations))]
     return "\n\n".join([*parts, f"Measured {machine['date']}, QEMU {machine['qemu'].split()[0]} "
-                        f"(TCG), medians of up to {results.rounds()} rounds."])
+                        f"(TCG), medians of up to {results.rounds()} rounds; migrations "
+                        f"{migrations.notes['date']}, {migrations.rounds} rounds."])
 
 
 def documents(repo):
@@ -75,7 +77,7 @@ def documents(repo):
     page = between(BENCHMARK, page, BEGIN, END,
                    f"{_circumstances(machine, results)}\n\n{text}")
     readme = between(README, readme, SUMMARY_BEGIN, SUMMARY_END,
-                     _of_readme(machine, results, more))
+                     _of_readme(machine, results, migrations))
     return {paths[0]: page, paths[1]: readme,
             documentation / CHART: chart.draw(_groups(results), summary.columns(results))}
 

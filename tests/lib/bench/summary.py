@@ -85,8 +85,9 @@ def _events():
         for name, where in (("inflated", inflate), ("deflated", deflate)):
             yield Count(f"{text} per GiB {name}", where, _per_gib(metric))
     yield Count("Host calls (discards) per GiB inflated", inflate, _per_gib("discards"))
-    yield Count("Host huge pages split per GiB inflated, compacted guest",
-                _inflate("compacted", "count", **counted), _huge_pages_lost, "MiB")
+    for memory, more in (("compacted", ""), ("compacted-blocks", ", take=blocks")):
+        yield Count(f"Host huge pages split per GiB inflated, compacted guest{more}",
+                    _inflate(memory, "count", **counted), _huge_pages_lost, "MiB")
 
 
 def _memory():
