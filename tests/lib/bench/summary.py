@@ -196,4 +196,4 @@ def markdown(head, rows):
 def rst(head, rows):
     """With room beside the longest first cell: no row looks like the rest of another."""
     longest = max(len(row[0]) for row in rows)
-    return table.grid([head[0].ljust(longest + ROOM), *head[1:]], rows)
+    return table.figures([head[0].ljust(longest + ROOM), *head[1:]], rows)

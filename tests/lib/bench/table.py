@@ -55,6 +55,11 @@ def grid(head, rows):
     return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
+def figures(head, rows):
+    """The same, of which the HTML breaks no cell into lines."""
+    return f".. class:: figures\n\n{grid(head, rows)}"
+
+
 def heading(text, mark):
     return f"{text}\n{mark * len(text)}"
 
@@ -81,7 +86,7 @@ def _metric_table(results, kernel, metric, columns, cell):
     rows = [_place_cells(place) + [cell(results, place, driver, metric)
                                    for driver in columns]
             for place in results.places(metric) if place.kernel == kernel]
-    return grid(PLACE_HEAD + list(columns), rows) if rows else ""
+    return figures(PLACE_HEAD + list(columns), rows) if rows else ""
 
 
 def _plain_cell(results, place, driver, metric):
