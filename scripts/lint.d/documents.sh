@@ -10,6 +10,7 @@ plants+=(
 	"documents plant_rst"
 	"documents plant_row"
 	"documents plant_word"
+	"documents plant_minus"
 	"documents plant_code"
 	"documents plant_name"
 	"documents plant_target"
@@ -68,6 +69,12 @@ plant_word()
 	printf '%s\n' '====  =========' 'one   well-' '      known' '====  =========' \
 		>Documentation/lint-planted.rst
 	echo "lint-planted.rst:[0-9]+: a cell breaks the word 'well- known'"
+}
+
+plant_minus()
+{
+	printf '%s\n' '====  =====' 'one   -' '====  =====' >Documentation/lint-planted.rst
+	echo "lint-planted.rst:[0-9]+: a cell is a minus"
 }
 
 plant_code()

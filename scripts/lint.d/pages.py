@@ -8,6 +8,7 @@ For scripts/lint, which runs it where the sources are. It prints a line for each
 - a row of a simple table that looks like the rest of the one above: only lines with an
   empty first column continue a row. Where it is none, make the first column wider;
 - a cell that breaks a word at a hyphen or a slash, which renders with a space in it;
+- a cell that is a minus, which renders as a list without an item;
 - a line of a code block that is too long for a page;
 - a file, a script or a target of make that a page names and that does not exist.
 
@@ -96,6 +97,8 @@ def word_faults(table):
     for cell in table.findall(nodes.entry):
         if re.search(r"\w-$", cell.astext()):
             yield line_of(cell), f"a cell ends within a word, '{cell.astext()}'"
+        if any(not item.children for item in cell.findall(nodes.list_item)):
+            yield line_of(cell) or line_of(table), "a cell is a minus, which makes a list"
         for paragraph in cell.findall(nodes.paragraph):
             for word in BROKEN_WORD.findall(paragraph.rawsource):
                 yield line_of(cell), f"a cell breaks the word '{' '.join(word.split())}'"

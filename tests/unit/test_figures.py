@@ -177,9 +177,9 @@ def test_conformance_page(results_file):
     text = conformance_page.render(*conformance_page.read(results_file))
     statements, words = conformance.load(), " ".join(text.split())
     for one in statements:
-        assert f"{one.id} " in text
+        assert f"``{one.id}``" in text
         assert one.status != "erratum" or one.text + f" {one.reason[0].upper()}" in words
-    first = next(line for line in text.splitlines() if line.startswith(statements[0].id + " "))
+    first = next(line for line in text.splitlines() if line.startswith(f"``{statements[0].id}``"))
     assert first.split()[-4:] == ["pass", "pass", "pass", "**FAIL**"]
     errata = sum(one.status == "erratum" for one in statements)
     assert f"- Linux 7.2, in-tree: {len(statements) - errata - 1} pass, 1 FAIL, " \

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .contest import BARE, IN_TREE, MODES
 
-PASS, FAIL, UNKNOWN = "pass", "FAIL", "-"
+PASS, FAIL, UNKNOWN = "pass", "FAIL", "–"
 GIB_MIB = 1024
 
 

@@ -99,7 +99,7 @@ def render(migrations):
                         migrations.notes.items() if name.startswith(KERNEL))
     return (f"Measured {migrations.notes['date']} with a guest of {migrations.notes['guest']}; "
             f"medians of\n{migrations.rounds} rounds. Kernels: {kernels}.\n\n"
-            f"{table.grid(head, rows)}")
+            f"{table.figures(head, rows)}")
 
 
 def ratios(migrations):

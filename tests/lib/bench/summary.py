@@ -8,7 +8,6 @@ from . import table
 from .contest import DEFAULT, IN_TREE
 from .limits import GIB_MIB
 
-NONE = "–"
 # Worse than the in-tree driver by more than this is shown in bold.
 NOTICEABLE = 1.01
 ROOM = 15
@@ -132,7 +131,7 @@ def short(value):
 
 def ratio_cell(value):
     if value is None:
-        return NONE
+        return table.NOTHING
     text = f"{short(value)}×"
     return f"**{text}**" if value > NOTICEABLE else text
 
@@ -144,7 +143,7 @@ def _ratio_table(results, more):
             for row in RATIOS]
     rows += [[text, *(ratio_cell(values.get(one)) for one in where)]
              for text, values in more.items()]
-    return head, [row for row in rows if set(row[1:]) != {NONE}]
+    return head, [row for row in rows if set(row[1:]) != {table.NOTHING}]
 
 
 def _amount(value, unit):
@@ -166,7 +165,7 @@ def _count_cells(results, row, kernel):
     place = _count_place(results, row, kernel)
     theirs, ours = (place and row.value(results, place, driver) for driver in (IN_TREE, DEFAULT))
     if None in (theirs, ours):
-        return [NONE, NONE]
+        return [table.NOTHING, table.NOTHING]
     shown = [_amount(value, row.unit) for value in (theirs, ours)]
     better, worse = (ours, theirs) if row.more_is_better else (theirs, ours)
     if worse > better * NOTICEABLE and len(set(shown)) == 2:
@@ -180,7 +179,7 @@ def _count_table(results):
                            for name in (IN_TREE, "this driver"))]
     rows = [[row.text, *(cell for kernel in kernels
                          for cell in _count_cells(results, row, kernel))] for row in COUNTS]
-    return head, [row for row in rows if set(row[1:]) != {NONE}]
+    return head, [row for row in rows if set(row[1:]) != {table.NOTHING}]
 
 
 def tables(results, more):
@@ -196,4 +195,4 @@ def markdown(head, rows):
 def rst(head, rows):
     """With room beside the longest first cell: no row looks like the rest of another."""
     longest = max(len(row[0]) for row in rows)
-    return table.grid([head[0].ljust(longest + ROOM), *head[1:]], rows)
+    return table.figures([head[0].ljust(longest + ROOM), *head[1:]], rows)

@@ -31,12 +31,14 @@ PAIRS = (
      "Transparent huge pages of the host", "before and after, of QEMU's memory"),
 )
 COLUMNS = (IN_TREE, *MODES)
+# Not a minus, which would be a list.
+NOTHING = "–"
 
 
 def number(value, unit=""):
     """With three digits that mean something."""
     if value is None:
-        return "-"
+        return NOTHING
     if unit == "" and value == int(value):
         text = f"{int(value):,}"
     elif abs(value) >= 100:
@@ -55,6 +57,11 @@ def grid(head, rows):
     return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
+def figures(head, rows):
+    """The same, of which the HTML breaks no cell into lines."""
+    return f".. class:: figures\n\n{grid(head, rows)}"
+
+
 def heading(text, mark):
     return f"{text}\n{mark * len(text)}"
 
@@ -69,7 +76,7 @@ PLACE_HEAD = ["init_on_alloc", "memory", "amount", "phase"]
 def _ratio_cell(results, place, driver, metric):
     value = results.median(place, driver, metric)
     if value is None:
-        return "-"
+        return NOTHING
     text = number(value, METRICS[metric][0])
     ratio = results.ratio(place, driver, metric)
     if driver == IN_TREE or ratio is None:
@@ -81,7 +88,7 @@ def _metric_table(results, kernel, metric, columns, cell):
     rows = [_place_cells(place) + [cell(results, place, driver, metric)
                                    for driver in columns]
             for place in results.places(metric) if place.kernel == kernel]
-    return grid(PLACE_HEAD + list(columns), rows) if rows else ""
+    return figures(PLACE_HEAD + list(columns), rows) if rows else ""
 
 
 def _plain_cell(results, place, driver, metric):
@@ -92,7 +99,7 @@ def _pair_cell(metrics, unit):
     def cell(results, place, driver, _metric):
         values = [results.median(place, driver, metric) for metric in metrics]
         if None in values:
-            return "-"
+            return NOTHING
         return f"{values[0]:,.0f} → {values[1]:,.0f}{unit}"
     return cell
 

@@ -85,7 +85,7 @@ def _section_number(statement):
 def _row(statement, results, widths):
     first, *more = textwrap.wrap(statement.text, WIDTH, break_on_hyphens=False,
                                  break_long_words=False)
-    cells = [statement.id, statement.level, _section_number(statement), first,
+    cells = [f"``{statement.id}``", statement.level, _section_number(statement), first,
              *map(_shown, results)]
     yield _line(cells, widths)
     for text in more:
@@ -96,7 +96,7 @@ def _table(statements, columns, results):
     """Kernels below the name of each driver."""
     cells = [max(len(_shown(result)) for one in statements for result in (results[one.id][n],
              columns[n][0])) for n in range(len(columns))]
-    fixed = [max(len(one.id) for one in statements), 6, 11, WIDTH]
+    fixed = [max(len(one.id) for one in statements) + 4, 6, 11, WIDTH]
     spans = [sum(cells[n] for n, column in enumerate(columns) if column[1] == driver)
              + 2 * (sum(column[1] == driver for column in columns) - 1) for driver in DRIVERS]
     spans = [max(span, len(NAMES[driver])) for span, driver in zip(spans, DRIVERS)]
