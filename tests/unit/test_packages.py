@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lab.deadline import SCALE
 from lab.paths import REPO
 from suite.commands import Commands
 from suite.sources import version
@@ -53,7 +54,7 @@ class Made:
 
 def make_packages(to, repo=REPO, **environment):
     done = run(repo / "scripts/packages", to, check=False, env=ENVIRONMENT | environment,
-               timeout=TIMEOUT)
+               timeout=TIMEOUT * SCALE)
     print(done.stdout + done.stderr)
     said = dict(re.findall(r"^(\w+) +(.*)$", done.stdout, re.M))
     return Made(to, said, done.returncode)
