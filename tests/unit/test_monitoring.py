@@ -72,12 +72,12 @@ def test_every_alert_is_tested_and_explained():
 
 
 def test_promtool_takes_the_alerts():
-    needs("promtool", "prometheus")
+    needs("promtool", "prometheus, from trixie on promtool")
     assert f"SUCCESS: {len(alerts())} rules found" in run("promtool", "check", "rules", RULES)
 
 
 def test_alerts_fire_when_they_should(tmp_path):
-    needs("promtool", "prometheus")
+    needs("promtool", "prometheus, from trixie on promtool")
     text = (GOLDEN / "virtio_balloon_alerts.yml").read_text()
     (tmp_path / "test.yml").write_text(text.replace("[RULES]", f"[{RULES}]"))
     assert "SUCCESS" in run("promtool", "test", "rules", tmp_path / "test.yml")
