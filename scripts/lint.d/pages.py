@@ -31,6 +31,8 @@ BROKEN_WORD = re.compile(r"\S*\w[-/_]\n\s*\w\S*")
 # Files of this project as pages name them; what a build makes is left out.
 NAMED = re.compile(r"(?<![\w./-])((?:Documentation|scripts|tests|packaging|drivers|include)"
                    r"/[\w./-]*\w)(?![\w*<{/])")
+# What a page says of the kernel's tree, too.
+KERNELS = re.compile(r"^Documentation/process/|^drivers/virtio/(?:Kconfig|Makefile|\w+[.]c)$")
 # What a build makes, and stands for any name.
 MADE = re.compile(r"[.]ko$|/NN-")
 MAKE = re.compile(r"(?:^|&&|;|[$#])[ \t]*make ([a-z][\w-]*)", re.M)
@@ -125,7 +127,7 @@ def targets(makefile):
 def name_faults(path, text, code, known):
     """code: the parts of the text that are code; known: targets of make"""
     for name in sorted(set(NAMED.findall(text))):
-        if not Path(name).exists() and not MADE.search(name):
+        if not (Path(name).exists() or MADE.search(name) or KERNELS.search(name)):
             yield 0, f"there is no {name}"
     for word in (word for part in code for word in MAKE.findall(part)):
         if word not in known:
