@@ -11,14 +11,14 @@ import subprocess
 import pytest
 
 from lab.paths import REPO
-from suite.balloonstat import SCRIPT
+from suite.balloonstat import script
 from suite.sources import version
 
 COMPLETION = REPO / "packaging/balloonstat.bash"
 EXAMPLE = REPO / "packaging/modprobe.d/virtio_balloon.conf"
 DRIVER = REPO / "drivers/virtio/balloon"
 DOC = "share/doc/virtio-balloon-oot"
-TOOLS = {"bin/balloonstat", "share/man/man8/balloonstat.8",
+TOOLS = {"bin/balloonstat", "share/man/man8/balloonstat.8", "share/man/man4/virtio_balloon.4",
          "share/bash-completion/completions/balloonstat", f"{DOC}/CHANGELOG.md",
          f"{DOC}/SECURITY.md", f"{DOC}/admin-guide.rst", f"{DOC}/install.rst",
          f"{DOC}/virtio_balloon.conf"}
@@ -76,29 +76,29 @@ def test_uninstall_leaves_what_is_not_ours(tmp_path):
 
 # -- balloonstat --version --
 
-def test_version_in_a_checkout():
-    said = subprocess.run([SCRIPT, "-V"], check=True, capture_output=True, text=True).stdout
+def test_version_of_the_one_file():
+    said = subprocess.run([script(), "-V"], check=True, capture_output=True, text=True).stdout
     assert said == f"balloonstat {version()}\n"
 
 
 def test_version_of_a_copy(tmp_path):
     """One file, copied into a guest, runs nothing that lies beside it."""
-    copy = shutil.copy(SCRIPT, tmp_path)
+    copy = shutil.copy(script(), tmp_path)
     beside = tmp_path / "version"
     beside.write_text("#!/bin/sh\necho 6.6.6\n")
     beside.chmod(0o755)
     said = subprocess.run([copy, "--version"], check=True, capture_output=True, text=True).stdout
-    assert said == "balloonstat of unknown version, copied from a checkout\n"
+    assert said == f"balloonstat {version()}\n"
 
 
 # -- completion --
 
 def complete(*words):
     """What bash offers for the last of them."""
-    script = ('. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
-              '_balloonstat "$1" "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"; '
-              'printf "%s\\n" "${COMPREPLY[@]}"')
-    done = subprocess.run(["bash", "-euc", script, "bash", COMPLETION, SCRIPT, *words],
+    program = ('. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+               '_balloonstat "$1" "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"; '
+               'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-euc", program, "bash", COMPLETION, script(), *words],
                           check=True, capture_output=True, text=True)
     assert not done.stderr, done.stderr
     return done.stdout.split()
@@ -106,7 +106,8 @@ def complete(*words):
 
 def test_options_are_completed():
     offered = complete("-")
-    known = subprocess.run([SCRIPT, "--help"], check=True, capture_output=True, text=True).stdout
+    known = subprocess.run([script(), "--help"], check=True, capture_output=True,
+                           text=True).stdout
     options = re.findall(r"^  (?:-\w(?: \w+)?, )?(--[a-z-]+)", known, re.M)
     assert "--version" in options and "--json" in options
     assert set(options) <= set(offered)
