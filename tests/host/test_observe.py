@@ -141,7 +141,8 @@ def test_tracepoints(guest):
     queues = values(guest, "queues")
     text = guest.check(f"cd {trace.TRACING}; echo 0 > events/virtio_balloon/enable; cat trace", 60)
     asked = re.findall(r"balloon_request: virtio\d+ inflate descriptors=(\d) bytes=(\d+)", text)
-    answered = re.findall(r"balloon_complete: virtio\d+ inflate descriptors=\d bytes=(\d+) usecs=(\d+)", text)
+    answered = re.findall(r"balloon_complete: virtio\d+ inflate descriptors=\d bytes=(\d+) "
+                          r"usecs=(\d+)", text)
     assert len(asked) == len(answered) == queues["inflate_requests"]
     notified = re.findall(r"balloon_notify: virtio\d+ inflate ", text)
     assert len(notified) == queues["inflate_kicks"] > 0
