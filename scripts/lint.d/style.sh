@@ -50,7 +50,6 @@ checkpatch_except=(
 	"drivers/virtio/balloon/trace[.]h MACRO_ARG_UNUSED"
 	"drivers/virtio/balloon/trace[.]h TRAILING_SEMICOLON"
 	"drivers/virtio/balloon/trace[.]h SPACING"
-	"drivers/virtio/balloon/trace[.]h CAMELCASE"
 	# The list of events is one of a macro that its users give.
 	"drivers/virtio/balloon/events[.]h COMPLEX_MACRO"
 	"drivers/virtio/balloon/events[.]h MACRO_ARG_REUSE"
