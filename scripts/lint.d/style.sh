@@ -46,6 +46,11 @@ checkpatch_except=(
 	"drivers/virtio/balloon/trace[.]h COMPLEX_MACRO"
 	"drivers/virtio/balloon/trace[.]h MACRO_ARG_UNUSED"
 	"drivers/virtio/balloon/trace[.]h TRAILING_SEMICOLON"
+	"drivers/virtio/balloon/trace[.]h SPACING"
+	# The list of events is one of a macro that its users give.
+	"drivers/virtio/balloon/events[.]h COMPLEX_MACRO"
+	"drivers/virtio/balloon/events[.]h MACRO_ARG_REUSE"
+	"drivers/virtio/balloon/events[.]c BRACKET_SPACE"
 	# Ordinary programs, with the types and names of the C library and without
 	# the kernel's macros.
 	"tests/(guest|unit)/.* PREFER_KERNEL_TYPES"

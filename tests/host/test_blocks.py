@@ -30,7 +30,7 @@ FULL = 128 * MIB // PAGE
 # Without the time that they sleep.
 TRACE = """
 cd /sys/kernel/tracing &&
-echo balloon_blocks_release balloon_blocks_release_range >set_ftrace_filter &&
+echo balloon_blocks_release balloon_memory_event >set_ftrace_filter &&
 echo 0 >options/sleep-time && echo function_graph >current_tracer
 """
 CLEAR = "echo >/sys/kernel/tracing/trace"

@@ -188,7 +188,7 @@ static bool alloc_fits(struct page *page, unsigned int order)
  * pages: 0 for NULL, and for memory that the device cannot name.
  */
 static unsigned int alloc_accept(struct balloon_alloc *alloc, struct page *page,
-				unsigned int order, struct list_head *pages)
+				 unsigned int order, struct list_head *pages)
 {
 	unsigned int i;
 
@@ -250,7 +250,7 @@ static gfp_t alloc_zone_gfp(enum zone_type zone)
  * refills them from blocks, so they would never be empty.
  */
 static bool alloc_has_fragment(struct zone *zone, unsigned int order,
-			      const struct balloon_fragment_list *list)
+			       const struct balloon_fragment_list *list)
 {
 	struct free_area *area = &zone->free_area[order];
 
@@ -262,7 +262,7 @@ static bool alloc_has_fragment(struct zone *zone, unsigned int order,
 
 /* Allocates one fragment, or several single pages. Returns the number of pages. */
 static unsigned int alloc_piece_of(struct balloon_alloc *alloc, gfp_t gfp, int node,
-			       unsigned int order, unsigned int nr_room,
+				   unsigned int order, unsigned int nr_room,
 			       struct list_head *pages)
 {
 	struct page *bulk[BALLOON_ALLOC_BULK] = {};
@@ -278,7 +278,7 @@ static unsigned int alloc_piece_of(struct balloon_alloc *alloc, gfp_t gfp, int n
 }
 
 static unsigned int alloc_zone_fragment(struct balloon_alloc *alloc,
-				       struct zone *zone, unsigned int nr_room,
+					struct zone *zone, unsigned int nr_room,
 				       struct list_head *pages)
 {
 	const struct balloon_fragment_list *list = &balloon_fragment_lists[alloc->fragment_list];
@@ -296,7 +296,7 @@ static unsigned int alloc_zone_fragment(struct balloon_alloc *alloc,
 }
 
 static unsigned int alloc_node_fragment(struct balloon_alloc *alloc, int node, unsigned int nr_room,
-				       struct list_head *pages)
+					struct list_head *pages)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
 	unsigned int nr = 0;
@@ -318,7 +318,7 @@ static bool alloc_next_fragments(struct balloon_alloc *alloc)
 
 /* Fragments, of the preferred node if it has some. */
 static unsigned int alloc_fragments(struct balloon_alloc *alloc, unsigned int nr_room,
-				   struct list_head *pages)
+				    struct list_head *pages)
 {
 	unsigned int nr = 0;
 	int node;
@@ -340,7 +340,7 @@ static unsigned int alloc_fragments(struct balloon_alloc *alloc, unsigned int nr
 
 /* A piece of the largest order that is available. */
 static unsigned int alloc_piece(struct balloon_alloc *alloc, unsigned int nr_room,
-			       struct list_head *pages)
+				struct list_head *pages)
 {
 	unsigned int order;
 	struct page *page;
@@ -370,7 +370,7 @@ static unsigned int alloc_piece(struct balloon_alloc *alloc, unsigned int nr_roo
  * Return: the number of pages; 0 if there are none that the device can name.
  */
 unsigned int balloon_alloc_pages(struct virtio_balloon *vb, unsigned int nr_room,
-				struct list_head *pages)
+				 struct list_head *pages)
 {
 	alloc_choose_node(vb, BALLOON_GFP_MOVABLE);
 	return vb->alloc.fragments ? alloc_fragments(&vb->alloc, nr_room, pages) :

@@ -41,7 +41,7 @@ void balloon_alloc_restart(struct virtio_balloon *vb, unsigned long nr_floor);
 unsigned long balloon_alloc_spare(gfp_t gfp);
 unsigned long balloon_alloc_whole(void);
 unsigned int balloon_alloc_pages(struct virtio_balloon *vb, unsigned int nr_room,
-				struct list_head *pages);
+				 struct list_head *pages);
 bool balloon_alloc_split_block(struct virtio_balloon *vb, struct list_head *pages);
 struct page *balloon_alloc_block(struct virtio_balloon *vb, unsigned long nr_pages);
 

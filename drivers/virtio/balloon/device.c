@@ -348,7 +348,7 @@ unlock:
  * Before memory goes offline, frees what the driver has there: whole blocks of the balloon
  * and blocks that are held for hints. The kernel moves single pages.
  */
-static int hotplug_event(struct notifier_block *nb, unsigned long action, void *data)
+static int balloon_memory_event(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon, blocks.memory_nb);
 	struct memory_notify *range = data;
@@ -386,7 +386,7 @@ static int hotplug_event(struct notifier_block *nb, unsigned long action, void *
  */
 int balloon_hotplug_init(struct virtio_balloon *vb)
 {
-	vb->blocks.memory_nb.notifier_call = hotplug_event;
+	vb->blocks.memory_nb.notifier_call = balloon_memory_event;
 	return register_memory_notifier(&vb->blocks.memory_nb);
 }
 

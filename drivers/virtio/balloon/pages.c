@@ -162,7 +162,7 @@ void balloon_pages_add_reannounced(struct virtio_balloon *vb, struct list_head *
  * Return: the number of pages.
  */
 unsigned long balloon_pages_take_announced(struct virtio_balloon *vb, unsigned long nr,
-				       struct list_head *pages)
+					   struct list_head *pages)
 {
 	nr = balloon_page_list_dequeue(&vb->pages.info, pages, nr);
 	count_reannounced(pages, 1);
@@ -290,7 +290,7 @@ static long pages_deflate(struct virtio_balloon *vb, struct balloon_pool *pool,
 	if (!batch && !pool->may_borrow)
 		return -EBUSY;
 	nr_pages = pages_dequeue(vb, min_t(unsigned long, nr_pages,
-						   balloon_batch_nr_pages_max(vb)),
+					   balloon_batch_nr_pages_max(vb)),
 					 &pages);
 	if (!nr_pages) {
 		if (batch)

@@ -60,9 +60,9 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool 
 				 unsigned long nr_pages);
 
 void balloon_pages_add_reannounced(struct virtio_balloon *vb, struct list_head *pages,
-			     unsigned long nr);
+				   unsigned long nr);
 unsigned long balloon_pages_take_announced(struct virtio_balloon *vb, unsigned long nr,
-				       struct list_head *pages);
+					   struct list_head *pages);
 unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
 
 bool balloon_pages_settle_deflated(struct balloon_pool *pool);
