@@ -26,6 +26,8 @@ PACKAGE = "virtio-balloon-oot-dkms"
 BUILD_TIMEOUT = 400
 MEMORY, GIVEN = 1024, 300 * MIB
 IN_TREE, OURS = "kernel", "updates"
+TIMER = "balloonstat-prometheus.timer"
+TEXTFILE = "/var/lib/prometheus/node-exporter/virtio_balloon.prom"
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -128,6 +130,34 @@ def test_package(system):
     check_picked(system, IN_TREE)
     assert not system.check("dkms status").strip()
     check_loaded(system.restart())
+
+
+def metric(guest, name):
+    """Of the file for node_exporter; None if it is not there."""
+    text = guest.check(f"cat {TEXTFILE} 2>/dev/null || true")
+    found = re.search(rf'^virtio_balloon_{name}{{device="virtio\d+"}} (\d+)$', text, re.M)
+    return int(found[1]) if found else None
+
+
+def test_metrics(system):
+    """The timer of the package, as monitoring.rst says: confined by systemd, and right."""
+    if not system.check("command -v python3 || true").strip():
+        pytest.skip("the Debian has no python3: remove .lab/debian")
+    version = sources.version()
+    apt(system, "install", f"{FILES}/{PACKAGE}_{version}_all.deb")
+    # node_exporter's package has it.
+    system.check(f"mkdir -p $(dirname {TEXTFILE})")
+    guest = system.restart()
+    check_loaded(guest, version)
+    assert guest.check(f"systemctl is-enabled {TIMER} || true").strip() == "disabled"
+    guest.check(f"systemctl enable --now {TIMER}")
+    guest.wait_for(lambda: metric(guest, "actual_bytes") == 0, 120,
+                   lambda: guest.check("journalctl -b -u 'balloonstat*' --no-pager | tail"))
+    assert metric(guest, "debugfs_readable") == 1
+    guest.resize(MEMORY * MIB - GIVEN)
+    guest.wait_for(lambda: metric(guest, "actual_bytes") == GIVEN, 120, "new metrics")
+    assert guest.check("systemctl list-units --failed --no-legend 'balloonstat*'").strip() == ""
+    assert guest.check(f"stat -c '%U %a' {TEXTFILE}").strip() == "root 644"
 
 
 @pytest.mark.parametrize("do, undo", (("dkms-install", "dkms-uninstall"),
