@@ -184,7 +184,7 @@ check-install: fetch
 
 check-overlay: fetch
 	scripts/check --kernel $(or $(K),6.1)-overlay -j 1 $(if $(T),-k '$(T)') overlay \
-		host/test_stats.py host/test_size.py
+		host/test_stats.py host/test_size.py host/test_oom.py host/test_snapshot.py
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))
