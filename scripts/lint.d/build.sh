@@ -7,8 +7,7 @@ for series in "${all_series[@]}"; do
 	checks+=("w1-$series check_w1 $series")
 	plants+=("w1-$series plant_unused" "w1-$series plant_unprototyped")
 done
-checks+=("layers check_layers 7.2")
-plants+=("layers plant_call_up" "layers plant_include_up")
+plants+=("w1-7.2 plant_call_up" "w1-7.2 plant_include_up")
 # From 6.7 on W=1 of an external module runs kernel-doc, until 6.15.
 plants+=("w1-6.12 plant_undocumented")
 for series in 6.1 7.2; do
@@ -20,6 +19,7 @@ check_w1()
 {
 	local series=$1 root dir tree out
 
+	machine_needs binutils
 	root=$(info_get "$series" root)
 	# Pod::Usage, which kernel-doc wants, is not in perl-base.
 	root_needs "$root" perl python3
@@ -30,6 +30,8 @@ check_w1()
 			-j"$(nproc)" -C "$(info_get "$series" kdir)" M="$dir" W=1 modules
 	done 2>&1 | tee "$out"
 	no_complaints "$out"
+	# No file of the driver calls one above it.
+	scripts/lint.d/layers "$tree/drivers/virtio/balloon"
 	build_tree_passed
 }
 
@@ -142,20 +144,6 @@ plant_clang_only()
 	}
 	END
 	echo "self-assign"
-}
-
-# No file of the driver calls one above it. The objects are those of W=1.
-check_layers()
-{
-	local series=$1 root tree
-
-	machine_needs binutils
-	root=$(info_get "$series" root)
-	build_tree "layers-$series"
-	in_root_with "$root" "$tree" /src -- nice make --no-print-directory -j"$(nproc)" \
-		-C "$(info_get "$series" kdir)" M=/src modules
-	scripts/lint.d/layers "$tree/drivers/virtio/balloon"
-	build_tree_passed
 }
 
 plant_call_up()

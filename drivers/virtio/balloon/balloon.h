@@ -114,7 +114,7 @@ struct virtio_balloon {
 /* The size of the balloon, in pages. */
 static inline unsigned long balloon_actual(struct virtio_balloon *vb)
 {
-	return atomic_long_read(&vb->pages.nr_pages) + atomic_long_read(&vb->blocks.nr_pages);
+	return balloon_pages_count(vb) + balloon_blocks_count(vb);
 }
 
 /* Pages whose inflation is in flight; exact in the size worker. */

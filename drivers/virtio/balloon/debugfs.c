@@ -41,8 +41,8 @@ static void show_size(struct seq_file *file, struct virtio_balloon *vb)
 {
 	seq_printf(file, "state %s\n", balloon_state_names[READ_ONCE(vb->size.state)]);
 	balloon_show_pages(file, "target_bytes", READ_ONCE(vb->size.target));
-	balloon_show_pages(file, "pages_bytes", atomic_long_read(&vb->pages.nr_pages));
-	balloon_show_pages(file, "blocks_bytes", atomic_long_read(&vb->blocks.nr_pages));
+	balloon_show_pages(file, "pages_bytes", balloon_pages_count(vb));
+	balloon_show_pages(file, "blocks_bytes", balloon_blocks_count(vb));
 	balloon_show_pages(file, "inflating_bytes", balloon_inflating(vb));
 	balloon_show_pages(file, "deflating_bytes", balloon_pages_deflating(vb));
 	balloon_show_pages(file, "reannounced_bytes", READ_ONCE(vb->pages.nr_reannounced));

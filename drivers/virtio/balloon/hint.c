@@ -392,6 +392,24 @@ static void hint_settle(struct balloon_hint *hint)
 	}
 }
 
+/* A round is looked after even when the queue is of no use any more: it has to end. */
+static bool hint_waits(struct balloon_hint *hint)
+{
+	struct balloon_queue *queue = hint->stream.queue;
+	bool usable = !balloon_queue_silent(queue) && !balloon_queue_broken(queue);
+
+	switch (hint->state) {
+	case BALLOON_HINT_NAMING:
+	case BALLOON_HINT_FILLING:
+		return true;
+	case BALLOON_HINT_STARTING:
+	case BALLOON_HINT_STOPPING:
+		return usable;
+	default:
+		return false;
+	}
+}
+
 static void hint_work(struct work_struct *work)
 {
 	struct balloon_hint *hint = container_of(to_delayed_work(work), struct balloon_hint,
@@ -419,8 +437,7 @@ static void hint_work(struct work_struct *work)
 		balloon_work_kick(&hint->work);
 	else if (more)
 		balloon_work_plan(&hint->work, 0);
-	else if (hint->state != BALLOON_HINT_IDLE && hint->state != BALLOON_HINT_RESTING &&
-		 !balloon_queue_silent(queue) && !balloon_queue_broken(queue))
+	else if (hint_waits(hint))
 		balloon_work_plan(&hint->work, BALLOON_HINT_LOOK);
 }
 

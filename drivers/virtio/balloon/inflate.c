@@ -342,10 +342,9 @@ static void inflate_cancel(struct virtio_balloon *vb, struct balloon_discard *di
 	balloon_discard_put(vb, discard);
 }
 
-/* The host may still discard this, but will never complete it: only the batches are reused. */
-static void inflate_strand(struct virtio_balloon *vb, struct balloon_discard *discard)
+/* Takes the pages from the batches, and gives these back. */
+static void inflate_drop_batches(struct virtio_balloon *vb, struct balloon_discard *discard)
 {
-	struct balloon_discards *discards = &vb->discards;
 	struct balloon_batch *batch, *next;
 
 	list_for_each_entry_safe(batch, next, &discard->batches, node) {
@@ -353,6 +352,14 @@ static void inflate_strand(struct virtio_balloon *vb, struct balloon_discard *di
 		list_splice_tail_init(&batch->pages, &discard->stranded);
 		balloon_batch_drop(&vb->pages.inflate, batch);
 	}
+}
+
+/* The host may still discard this, but will never complete it: only the batches are reused. */
+static void inflate_strand(struct virtio_balloon *vb, struct balloon_discard *discard)
+{
+	struct balloon_discards *discards = &vb->discards;
+
+	inflate_drop_batches(vb, discard);
 	inflate_unaccount(vb, discard);
 	WRITE_ONCE(discards->nr_stranded, discards->nr_stranded + discard->nr_pages);
 }
@@ -396,15 +403,10 @@ void balloon_inflate_release(struct virtio_balloon *vb)
 {
 	struct balloon_discards *discards = &vb->discards;
 	struct balloon_discard *discard = discards->open;
-	struct balloon_batch *batch, *next;
 
 	discards->open = NULL;
 	while (discard || (discard = balloon_discard_take(vb))) {
-		list_for_each_entry_safe(batch, next, &discard->batches, node) {
-			list_del(&batch->node);
-			balloon_free_list(&batch->pages);
-			balloon_batch_drop(&vb->pages.inflate, batch);
-		}
+		inflate_drop_batches(vb, discard);
 		balloon_free_list(&discard->stranded);
 		inflate_cancel(vb, discard);
 		discard = NULL;

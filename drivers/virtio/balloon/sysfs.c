@@ -60,7 +60,7 @@ SHOW_WORD(inflate, balloon_inflate_mode_name(balloon_inflate_mode(vb)));
 SHOW_WORD(inflate_reason, balloon_inflate_mode_reason(vb));
 SHOW_WORD(take, balloon_alloc_name());
 SHOW_PAGES(element, balloon_batch_nr_pages_max(vb));
-SHOW_PAGES(whole_blocks, atomic_long_read(&vb->blocks.nr_pages));
+SHOW_PAGES(whole_blocks, balloon_blocks_count(vb));
 SHOW(hint_held, "%llu", hint_held(vb));
 SHOW_WORD(hint_state, balloon_hint_state_name(vb));
 SHOW_WORD(hint, balloon_hint_mode_name(vb, &(const char *){ NULL }));

@@ -39,14 +39,17 @@ BALLOON_EVENTS(BT_EVENT)
 #define BT_EVENT(id, name, ...)	, { BALLOON_EVENT_##id, name }
 
 /* The events of the log in debugfs. */
-TRACE_EVENT(balloon_event, TP_PROTO(unsigned int device, unsigned int event, u64 value, u64 other),
+TRACE_EVENT(balloon_event,
+	TP_PROTO(unsigned int device, unsigned int event, u64 value, u64 other),
 	TP_ARGS(device, event, value, other),
-	TP_STRUCT__entry(__field(unsigned int, device)
+	TP_STRUCT__entry(
+		__field(unsigned int, device)
 		__field(unsigned int, event)
 		__field(u64, value)
 		__field(u64, other)
 	),
-	TP_fast_assign(__entry->device = device;
+	TP_fast_assign(
+		__entry->device = device;
 		__entry->event = event;
 		__entry->value = value;
 		__entry->other = other;
@@ -98,13 +101,15 @@ BALLOON_QUEUE_EVENT(balloon_notify);
 TRACE_EVENT(balloon_free_report,
 	TP_PROTO(unsigned int device, unsigned int blocks, unsigned long pages, u64 usecs, int err),
 	TP_ARGS(device, blocks, pages, usecs, err),
-	TP_STRUCT__entry(__field(unsigned int, device)
+	TP_STRUCT__entry(
+		__field(unsigned int, device)
 		__field(unsigned int, blocks)
 		__field(unsigned long, pages)
 		__field(u64, usecs)
 		__field(int, err)
 	),
-	TP_fast_assign(__entry->device = device;
+	TP_fast_assign(
+		__entry->device = device;
 		__entry->blocks = blocks;
 		__entry->pages = pages;
 		__entry->usecs = usecs;
