@@ -7,7 +7,7 @@
  * The kernel reports free pages to one device only. A driver that asks for that
  * has to do without it on the second, and say so: it may not fail.
  */
-#include "../ktap.h"
+#include "../guest/ktap.h"
 #include "host.h"
 #include "model.h"
 

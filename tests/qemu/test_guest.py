@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs the test programs of this directory in a guest with an inflated balloon.
+"""Runs the test programs of tests/guest in a guest with an inflated balloon.
 
-Each is one test. By hand they run in any guest, see the Makefile.
+Each is one test. By hand they run in any guest, see the Makefile there.
 """
 
 import pytest

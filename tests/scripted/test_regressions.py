@@ -3,7 +3,7 @@
 
 Documentation/regressions.rst has the list, with the tests elsewhere that show
 the others. In the in-tree driver some of them are open. Its hang costs a guest,
-so each case of host/regress_*.c is a test with a guest of its own if need be.
+so each case of scripted/regress_*.c is a test with a guest of its own if need be.
 """
 
 import subprocess
@@ -12,10 +12,10 @@ import pytest
 
 from suite import programs
 
-PROGRAMS = programs.host_programs("regress_")
+PROGRAMS = programs.scripted("regress_")
 GUEST = {"memory_mib": 512, "balloon": None, "load": False,
          "test_modules": ["balloon_host"],
-         "files": programs.files(PROGRAMS, "host/")}
+         "files": programs.files(PROGRAMS, "scripted")}
 TIMEOUT = 120
 
 # One case needs memory that is not there; the OOM killer says so if it is asked.
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.allow_log(r"invoked oom-killer", r"oom-kill:constraint"
 def cases():
     """Each program and case; a program that is not built is one that fails."""
     for program in PROGRAMS:
-        file = programs.program_file(f"host/{program}")
+        file = programs.program_file(program, "scripted")
         names = subprocess.run([file, "list"], check=True, capture_output=True,
                                text=True).stdout.split() if file.exists() else [None]
         for name in names:

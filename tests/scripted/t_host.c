@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
-#include "../ktap.h"
+#include "../guest/ktap.h"
 #include "host.h"
 #include "internal.h"
 #include "model.h"

@@ -5,7 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../zoneinfo.h"
+#include "../guest/zoneinfo.h"
 #include "host.h"
 #include "internal.h"
 #include "ram.h"

@@ -15,7 +15,7 @@
  * of its unknown bits accepted: three drafts claim bit 6, and a driver that accepts
  * it agrees to something that the host does not mean.
  */
-#include "../ktap.h"
+#include "../guest/ktap.h"
 #include "host.h"
 #include "model.h"
 

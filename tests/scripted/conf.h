@@ -15,7 +15,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-#include "../ktap.h"
+#include "../guest/ktap.h"
 #include "host.h"
 #include "model.h"
 

@@ -15,7 +15,7 @@
  * While a request is not acknowledged its pages may neither be free nor
  * announced again; the model destroys them and looks.
  */
-#include "../ktap.h"
+#include "../guest/ktap.h"
 #include "host.h"
 #include "model.h"
 

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../kmod/balloon_host.h"
+#include "../kmod/balloon_host.h"
 
 #define HOST_PAGE		4096u
 #define HOST_MIB		(1048576u / HOST_PAGE)	/* device pages in it */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver survives random hosts: fixed seeds, and a new one in each run.
 
-host/fuzz.c says what such a host does and what is checked. A failure prints the
+scripted/fuzz.c says what such a host does and what is checked. A failure prints the
 seed and how to replay it; --seed N takes N for the new one. For longer runs
 there is "make fuzz".
 """

@@ -8,7 +8,7 @@
  * When they do not, the host comes back to life, so that a driver which merely
  * waits can end and the next case finds a sound guest.
  */
-#include "../ktap.h"
+#include "../guest/ktap.h"
 #include "host.h"
 #include "model.h"
 

@@ -18,7 +18,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "../ktap.h"
+#include "../guest/ktap.h"
 #include "fuzz.h"
 
 #define STEPS_MIN	60

@@ -19,7 +19,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
-#include "../ktap.h"
+#include "../guest/ktap.h"
 #include "conf.h"
 #include "faults.h"
 

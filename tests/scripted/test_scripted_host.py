@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The driver against hosts that are late, silent, broken or wrong.
 
-Each program host/t_*.c is one test, in a guest without a balloon of QEMU's: the
+Each program scripted/t_*.c is one test, in a guest without a balloon of QEMU's: the
 programs bring their own devices. By hand they run in any guest that has the
 module of tests/kmod, see Documentation/scripted-host.rst.
 """
@@ -12,10 +12,10 @@ from suite import programs
 
 ENDS_OF_RANGE = True
 
-PROGRAMS = programs.host_programs("t_")
+PROGRAMS = programs.scripted("t_")
 GUEST = {"memory_mib": 768, "balloon": None, "load": False,
          "test_modules": ["balloon_host"],
-         "files": programs.files(PROGRAMS, "host/")}
+         "files": programs.files(PROGRAMS, "scripted")}
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 200
 
