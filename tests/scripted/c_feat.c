@@ -36,7 +36,7 @@ static void feat_offered(const void *arg)
 		only_offered(HOST_F_MODERN | HOST_F(bit));
 		only_offered(HOST_F(bit));
 	}
-	conf_each(conf_any, CONF_COUNT(conf_any), only_offered);
+	conf_each(conf_any, COUNT(conf_any), only_offered);
 }
 
 static void feat_requires(const void *arg)
@@ -62,7 +62,7 @@ static void foreign(__u64 features)
 static void feat_foreign(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), foreign);
+	conf_each(both, COUNT(both), foreign);
 }
 
 static void works(__u64 features)
@@ -84,7 +84,7 @@ static void feat_compatible(const void *arg)
 	};
 
 	(void)arg;
-	conf_each(poor, CONF_COUNT(poor), works);
+	conf_each(poor, COUNT(poor), works);
 }
 
 static void feat_unknown(const void *arg)
@@ -95,7 +95,7 @@ static void feat_unknown(const void *arg)
 	};
 
 	(void)arg;
-	conf_each(rich, CONF_COUNT(rich), works);
+	conf_each(rich, COUNT(rich), works);
 }
 
 static void feat_version(const void *arg)
@@ -114,7 +114,7 @@ static void feat_tell(const void *arg)
 	unsigned int i;
 
 	(void)arg;
-	for (i = 0; i < CONF_COUNT(both); i++) {
+	for (i = 0; i < COUNT(both); i++) {
 		h = conf_start(both[i].features | CONF_TELL);
 		ktap_check(conf_accepted(h) & CONF_TELL,
 			   "MUST_TELL_HOST was not accepted");
@@ -208,7 +208,7 @@ static void cfg_optional(const void *arg)
 	};
 
 	(void)arg;
-	conf_each(some, CONF_COUNT(some), untouched);
+	conf_each(some, COUNT(some), untouched);
 }
 
 static void sized(__u32 bytes, __u64 features)
@@ -256,29 +256,27 @@ static void cfg_readonly(__u64 features)
 static void cfg_readonly_all(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), cfg_readonly);
+	conf_each(both, COUNT(both), cfg_readonly);
 }
 
-static const struct conf_case cases[] = {
-	{ "GEN-FEAT-01", "only what is offered", feat_offered },
-	{ "GEN-FEAT-02", "nothing without what it requires", feat_requires },
-	{ "GEN-FEAT-03", "no bit of other device types", feat_foreign },
-	{ "GEN-FEAT-04", "works without optional features", feat_compatible },
-	{ "GEN-FEAT-05", "works with unknown features offered", feat_unknown },
-	{ "GEN-FEAT-06", "VERSION_1 is accepted", feat_version },
-	{ "GEN-CFG-01", "fields are read one by one", cfg_width },
-	{ "GEN-CFG-03", "absent fields are not accessed", cfg_optional },
-	{ "GEN-CFG-04", "longer configuration space is fine", cfg_long },
-	{ "GEN-CFG-05", "configuration space just large enough", cfg_short },
-	{ "BAL-FEAT-01", "MUST_TELL_HOST is accepted", feat_tell },
-	{ "BAL-FEAT-02", "PAGE_POISON is declined without poison",
-	  feat_poison },
-	{ "BAL-VQ-02", "optional queues go with their features", feat_queues },
-	{ "BAL-CFG-02", "only the driver's fields are written",
-	  cfg_readonly_all },
+static const struct ktap_case cases[] = {
+	{ "GEN-FEAT-01 only what is offered", feat_offered },
+	{ "GEN-FEAT-02 nothing without what it requires", feat_requires },
+	{ "GEN-FEAT-03 no bit of other device types", feat_foreign },
+	{ "GEN-FEAT-04 works without optional features", feat_compatible },
+	{ "GEN-FEAT-05 works with unknown features offered", feat_unknown },
+	{ "GEN-FEAT-06 VERSION_1 is accepted", feat_version },
+	{ "GEN-CFG-01 fields are read one by one", cfg_width },
+	{ "GEN-CFG-03 absent fields are not accessed", cfg_optional },
+	{ "GEN-CFG-04 longer configuration space is fine", cfg_long },
+	{ "GEN-CFG-05 configuration space just large enough", cfg_short },
+	{ "BAL-FEAT-01 MUST_TELL_HOST is accepted", feat_tell },
+	{ "BAL-FEAT-02 PAGE_POISON is declined without poison", feat_poison },
+	{ "BAL-VQ-02 optional queues go with their features", feat_queues },
+	{ "BAL-CFG-02 only the driver's fields are written", cfg_readonly_all },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

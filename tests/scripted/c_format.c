@@ -48,7 +48,7 @@ static void arrays(__u64 features)
 static void op_array(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), arrays);
+	conf_each(conf_any, COUNT(conf_any), arrays);
 }
 
 static bool is_given(struct host *h, struct host_elem *e, void *arg)
@@ -87,7 +87,7 @@ static void given(__u64 features)
 static void op_given(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), given);
+	conf_each(conf_any, COUNT(conf_any), given);
 }
 
 static void lengths(__u64 features)
@@ -98,7 +98,7 @@ static void lengths(__u64 features)
 	};
 	unsigned int i, role;
 
-	for (i = 0; i < CONF_COUNT(len); i++) {
+	for (i = 0; i < COUNT(len); i++) {
 		for (role = 0; role < HOST_ROLES; role++)
 			h->policy[role].len = len[i];
 		conf_settle(h, SOME);
@@ -113,7 +113,7 @@ static void lengths(__u64 features)
 static void legacy_length(const void *arg)
 {
 	(void)arg;
-	conf_each(legacy, CONF_COUNT(legacy), lengths);
+	conf_each(legacy, COUNT(legacy), lengths);
 }
 
 /* All four bytes of 'actual' in one call of the transport. */
@@ -140,7 +140,7 @@ static void whole(__u64 features)
 static void legacy_actual(const void *arg)
 {
 	(void)arg;
-	conf_each(legacy, CONF_COUNT(legacy), whole);
+	conf_each(legacy, COUNT(legacy), whole);
 }
 
 /* Each byte of the number is another one, so that their order shows. */
@@ -158,18 +158,18 @@ static void endian(__u64 features)
 static void legacy_config(const void *arg)
 {
 	(void)arg;
-	conf_each(legacy, CONF_COUNT(legacy), endian);
+	conf_each(legacy, COUNT(legacy), endian);
 }
 
-static const struct conf_case cases[] = {
-	{ "BAL-OP-13", "arrays of page numbers", op_array },
-	{ "BAL-OP-15", "deflates only what it has given", op_given },
-	{ "BAL-LEG-01", "used lengths are ignored", legacy_length },
-	{ "BAL-LEG-02", "actual is written in one go", legacy_actual },
-	{ "BAL-LEG-04", "configuration is little-endian", legacy_config },
+static const struct ktap_case cases[] = {
+	{ "BAL-OP-13 arrays of page numbers", op_array },
+	{ "BAL-OP-15 deflates only what it has given", op_given },
+	{ "BAL-LEG-01 used lengths are ignored", legacy_length },
+	{ "BAL-LEG-02 actual is written in one go", legacy_actual },
+	{ "BAL-LEG-04 configuration is little-endian", legacy_config },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

@@ -440,22 +440,21 @@ static void hint_legacy(const void *arg)
 	each_way(judge_legacy);
 }
 
-static const struct conf_case cases[] = {
-	{ "BAL-HINT-01", "commands of 4 bytes", hint_length },
-	{ "BAL-HINT-02", "the id comes before the hints", hint_start },
-	{ "BAL-HINT-03", "each id once", hint_once },
-	{ "BAL-HINT-04", "hints while there is an id", hint_supply },
-	{ "BAL-HINT-05", "no hints after STOP or DONE", hint_stop },
-	{ "BAL-HINT-06", "STOP when nothing is left", hint_complete },
-	{ "BAL-HINT-07", "may release hinted pages early", hint_may_release },
-	{ "BAL-HINT-08", "hinted pages have no content", hint_content },
-	{ "BAL-HINT-09", "pages released before DONE are initialised",
-	  hint_initialise },
-	{ "BAL-HINT-10", "DONE releases everything", hint_done },
-	{ "BAL-HINT-11", "legacy: ids in native byte order", hint_legacy },
+static const struct ktap_case cases[] = {
+	{ "BAL-HINT-01 commands of 4 bytes", hint_length },
+	{ "BAL-HINT-02 the id comes before the hints", hint_start },
+	{ "BAL-HINT-03 each id once", hint_once },
+	{ "BAL-HINT-04 hints while there is an id", hint_supply },
+	{ "BAL-HINT-05 no hints after STOP or DONE", hint_stop },
+	{ "BAL-HINT-06 STOP when nothing is left", hint_complete },
+	{ "BAL-HINT-07 may release hinted pages early", hint_may_release },
+	{ "BAL-HINT-08 hinted pages have no content", hint_content },
+	{ "BAL-HINT-09 pages released before DONE are initialised", hint_initialise },
+	{ "BAL-HINT-10 DONE releases everything", hint_done },
+	{ "BAL-HINT-11 legacy: ids in native byte order", hint_legacy },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

@@ -74,7 +74,7 @@ static void steps(__u64 features)
 static void status_steps(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), steps);
+	conf_each(both, COUNT(both), steps);
 }
 
 static void kept(__u64 features)
@@ -94,7 +94,7 @@ static void kept(__u64 features)
 static void status_kept(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), kept);
+	conf_each(both, COUNT(both), kept);
 }
 
 static void failed_reset(const void *arg)
@@ -169,7 +169,7 @@ static void reset_first(__u64 features)
 static void init_reset(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), reset_first);
+	conf_each(both, COUNT(both), reset_first);
 }
 
 static void acknowledge(__u64 features)
@@ -184,7 +184,7 @@ static void acknowledge(__u64 features)
 static void init_acknowledge(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), acknowledge);
+	conf_each(both, COUNT(both), acknowledge);
 }
 
 static void negotiate(__u64 features)
@@ -206,7 +206,7 @@ static void negotiate(__u64 features)
 static void init_features(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), negotiate);
+	conf_each(both, COUNT(both), negotiate);
 }
 
 static void no_early_write(__u64 features)
@@ -222,7 +222,7 @@ static void no_early_write(__u64 features)
 static void init_config(const void *arg)
 {
 	(void)arg;
-	conf_each(modern, CONF_COUNT(modern), no_early_write);
+	conf_each(modern, COUNT(modern), no_early_write);
 }
 
 /* Each life of the device ends with a reset; look at all of them. */
@@ -246,7 +246,7 @@ static void settled(__u64 features)
 static void init_settled(const void *arg)
 {
 	(void)arg;
-	conf_each(modern, CONF_COUNT(modern), settled);
+	conf_each(modern, COUNT(modern), settled);
 }
 
 static void init_refused(const void *arg)
@@ -292,7 +292,7 @@ static void setup(__u64 features)
 static void init_setup(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), setup);
+	conf_each(both, COUNT(both), setup);
 }
 
 static void live(__u64 features)
@@ -308,7 +308,7 @@ static void live(__u64 features)
 static void init_live(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), live);
+	conf_each(both, COUNT(both), live);
 }
 
 static void init_failed(const void *arg)
@@ -339,7 +339,7 @@ static void no_early_kick(__u64 features)
 static void init_kick(const void *arg)
 {
 	(void)arg;
-	conf_each(both, CONF_COUNT(both), no_early_kick);
+	conf_each(both, COUNT(both), no_early_kick);
 }
 
 static void legacy_steps(__u64 features)
@@ -355,31 +355,30 @@ static void legacy_steps(__u64 features)
 static void init_legacy(const void *arg)
 {
 	(void)arg;
-	conf_each(legacy, CONF_COUNT(legacy), legacy_steps);
+	conf_each(legacy, COUNT(legacy), legacy_steps);
 }
 
-static const struct conf_case cases[] = {
-	{ "GEN-ST-01", "status bits say which steps are done", status_steps },
-	{ "GEN-ST-02", "no status bit is cleared", status_kept },
-	{ "GEN-ST-03", "FAILED is followed by a reset", failed_reset },
-	{ "GEN-ST-05", "SUSPEND is not set", no_suspend },
-	{ "GEN-INIT-01", "reset comes first", init_reset },
-	{ "GEN-INIT-02", "ACKNOWLEDGE before DRIVER", init_acknowledge },
-	{ "GEN-INIT-03", "features are read, then written", init_features },
-	{ "GEN-INIT-04", "no configuration write before FEATURES_OK",
-	  init_config },
-	{ "GEN-INIT-05", "no new features after FEATURES_OK", init_settled },
-	{ "GEN-INIT-06", "a refused FEATURES_OK ends it", init_refused },
-	{ "GEN-INIT-07", "queues are set up before DRIVER_OK", init_setup },
-	{ "GEN-INIT-08", "DRIVER_OK makes the device live", init_live },
-	{ "GEN-INIT-09", "FAILED when it cannot go on", init_failed },
-	{ "GEN-INIT-10", "no notification before DRIVER_OK", init_kick },
-	{ "GEN-INIT-11", "legacy: no FEATURES_OK, else the same", init_legacy },
+static const struct ktap_case cases[] = {
+	{ "GEN-ST-01 status bits say which steps are done", status_steps },
+	{ "GEN-ST-02 no status bit is cleared", status_kept },
+	{ "GEN-ST-03 FAILED is followed by a reset", failed_reset },
+	{ "GEN-ST-05 SUSPEND is not set", no_suspend },
+	{ "GEN-INIT-01 reset comes first", init_reset },
+	{ "GEN-INIT-02 ACKNOWLEDGE before DRIVER", init_acknowledge },
+	{ "GEN-INIT-03 features are read, then written", init_features },
+	{ "GEN-INIT-04 no configuration write before FEATURES_OK", init_config },
+	{ "GEN-INIT-05 no new features after FEATURES_OK", init_settled },
+	{ "GEN-INIT-06 a refused FEATURES_OK ends it", init_refused },
+	{ "GEN-INIT-07 queues are set up before DRIVER_OK", init_setup },
+	{ "GEN-INIT-08 DRIVER_OK makes the device live", init_live },
+	{ "GEN-INIT-09 FAILED when it cannot go on", init_failed },
+	{ "GEN-INIT-10 no notification before DRIVER_OK", init_kick },
+	{ "GEN-INIT-11 legacy: no FEATURES_OK, else the same", init_legacy },
 	/* Last: a driver that fails it may hang. */
-	{ "GEN-ST-04", "removal does not wait after NEEDS_RESET", needs_reset },
+	{ "GEN-ST-04 removal does not wait after NEEDS_RESET", needs_reset },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

@@ -61,7 +61,7 @@ static int unlike(struct host *h, __u64 pfn, __u32 poison)
 
 	if (host_pages(h, &page, 1) || page.refs || host_read(h, pfn, words))
 		return -1;
-	for (i = 0; i < (int)CONF_COUNT(words); i++)
+	for (i = 0; i < (int)COUNT(words); i++)
 		wrong += words[i] != poison;
 	return wrong;
 }
@@ -150,7 +150,7 @@ static bool look(struct host *h, struct host_elem *e, void *arg)
 	for (i = 0; e->role == HOST_REPORT && i < e->descs; i++) {
 		reports++;
 		host_read(h, e->desc[i].addr / HOST_PAGE, words);
-		for (word = 0; word < CONF_COUNT(words); word++)
+		for (word = 0; word < COUNT(words); word++)
 			unpoisoned += words[word] != poison;
 	}
 	return false;
@@ -185,15 +185,15 @@ static void rep_initialise(const void *arg)
 	conf_finish(h);
 }
 
-static const struct conf_case cases[] = {
-	{ "BAL-FEAT-03", "no reporting where content matters", feat_reporting },
-	{ "BAL-POIS-01", "deflated pages hold the poison", pois_initialise },
-	{ "BAL-POIS-02", "poison_val is there before DRIVER_OK", pois_early },
-	{ "BAL-POIS-03", "poison_val does not change", pois_constant },
-	{ "BAL-REP-02", "reported pages hold the poison", rep_initialise },
+static const struct ktap_case cases[] = {
+	{ "BAL-FEAT-03 no reporting where content matters", feat_reporting },
+	{ "BAL-POIS-01 deflated pages hold the poison", pois_initialise },
+	{ "BAL-POIS-02 poison_val is there before DRIVER_OK", pois_early },
+	{ "BAL-POIS-03 poison_val does not change", pois_constant },
+	{ "BAL-REP-02 reported pages hold the poison", rep_initialise },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

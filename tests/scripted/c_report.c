@@ -194,17 +194,16 @@ static void ring_written(const void *arg)
 	conf_finish(h);
 }
 
-static const struct conf_case cases[] = {
-	{ "BAL-REP-01", "reported pages have no content", rep_content },
-	{ "BAL-REP-03", "reported pages rest until acknowledged", rep_wait },
-	{ "BAL-REP-04", "may report at any time", rep_any_time },
-	{ "BAL-REP-05", "large blocks are reported", rep_large },
-	{ "BAL-REP-06", "reported pages are not touched", rep_untouched },
-	{ "RING-10", "nothing is assumed beyond the used length",
-	  ring_written },
+static const struct ktap_case cases[] = {
+	{ "BAL-REP-01 reported pages have no content", rep_content },
+	{ "BAL-REP-03 reported pages rest until acknowledged", rep_wait },
+	{ "BAL-REP-04 may report at any time", rep_any_time },
+	{ "BAL-REP-05 large blocks are reported", rep_large },
+	{ "BAL-REP-06 reported pages are not touched", rep_untouched },
+	{ "RING-10 nothing is assumed beyond the used length", ring_written },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

@@ -60,7 +60,7 @@ static void traffic(const struct conf_shape *over, size_t count,
 	ktap.wrong = wrong;
 }
 
-#define TRAFFIC_EACH(check)	traffic(shapes, CONF_COUNT(shapes), check)
+#define TRAFFIC_EACH(check)	traffic(shapes, COUNT(shapes), check)
 
 static bool readable_first(struct host *h, const struct host_elem *e)
 {
@@ -137,7 +137,7 @@ static void ring_size(const void *arg)
 	struct host *h;
 
 	(void)arg;
-	for (i = 0; i < CONF_COUNT(sizes); i++) {
+	for (i = 0; i < COUNT(sizes); i++) {
 		struct host_offer offer = {
 			.features = HOST_F_VERSION_1 | HOST_F_REPORTING |
 				    HOST_F_PAGE_POISON | HOST_F_STATS_VQ,
@@ -233,7 +233,7 @@ static void spurious(__u64 features)
 static void ring_spurious(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), spurious);
+	conf_each(conf_any, COUNT(conf_any), spurious);
 }
 
 /* Asked for no notifications, the driver sends none for what it puts up. */
@@ -403,27 +403,26 @@ static void reset_before(__u64 features)
 static void clean_reset(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), reset_before);
+	conf_each(conf_any, COUNT(conf_any), reset_before);
 }
 
-static const struct conf_case cases[] = {
-	{ "RING-02", "readable descriptors come first", ring_order },
-	{ "RING-03", "few descriptors for a buffer", ring_framing },
-	{ "RING-04", "no chain beyond 4 GiB, no loop", ring_chain },
-	{ "RING-06", "no chain longer than the queue", ring_size },
-	{ "RING-07", "the available index only grows", ring_index },
-	{ "RING-09", "spurious notifications do no harm", ring_spurious },
-	{ "RING-12", "flags: no notification when not wanted", ring_no_notify },
-	{ "RING-13", "flags: notification when wanted", ring_notify },
-	{ "RING-14", "event index: notification when due", ring_notify_event },
-	{ "RING-15", "event index: no notification otherwise",
-	  ring_no_notify_event },
-	{ "CLEAN-01", "exposed buffers are left alone", clean_exposed },
-	{ "CLEAN-02", "reset before buffers are removed", clean_reset },
-	{ "GEN-FEAT-08", "addresses are physical", ring_physical },
+static const struct ktap_case cases[] = {
+	{ "RING-02 readable descriptors come first", ring_order },
+	{ "RING-03 few descriptors for a buffer", ring_framing },
+	{ "RING-04 no chain beyond 4 GiB, no loop", ring_chain },
+	{ "RING-06 no chain longer than the queue", ring_size },
+	{ "RING-07 the available index only grows", ring_index },
+	{ "RING-09 spurious notifications do no harm", ring_spurious },
+	{ "RING-12 flags: no notification when not wanted", ring_no_notify },
+	{ "RING-13 flags: notification when wanted", ring_notify },
+	{ "RING-14 event index: notification when due", ring_notify_event },
+	{ "RING-15 event index: no notification otherwise", ring_no_notify_event },
+	{ "CLEAN-01 exposed buffers are left alone", clean_exposed },
+	{ "CLEAN-02 reset before buffers are removed", clean_reset },
+	{ "GEN-FEAT-08 addresses are physical", ring_physical },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

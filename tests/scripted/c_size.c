@@ -58,8 +58,8 @@ static void op_supply(const void *arg)
 	};
 
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), supplies);
-	conf_each(shorts, CONF_COUNT(shorts), supplies_short);
+	conf_each(conf_any, COUNT(conf_any), supplies);
+	conf_each(shorts, COUNT(shorts), supplies_short);
 }
 
 /* Permissions: how much the driver makes use of them. */
@@ -110,7 +110,7 @@ static void keeps(__u64 features)
 static void op_keep(const void *arg)
 {
 	(void)arg;
-	conf_each(no_oom, CONF_COUNT(no_oom), keeps);
+	conf_each(no_oom, COUNT(no_oom), keeps);
 }
 
 static void op_may_oom(const void *arg)
@@ -161,7 +161,7 @@ static void deflateq(__u64 features)
 static void op_deflateq(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), deflateq);
+	conf_each(conf_any, COUNT(conf_any), deflateq);
 }
 
 static void slept(__u64 features)
@@ -182,7 +182,7 @@ static void slept(__u64 features)
 static void op_deflateq_sleep(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), slept);
+	conf_each(conf_any, COUNT(conf_any), slept);
 }
 
 /* With deflation held back nothing of it may be used, OOM or not. */
@@ -212,7 +212,7 @@ static void waits(__u64 features)
 static void op_tell(const void *arg)
 {
 	(void)arg;
-	conf_each(tells, CONF_COUNT(tells), waits);
+	conf_each(tells, COUNT(tells), waits);
 }
 
 static void op_may_reuse(const void *arg)
@@ -262,7 +262,7 @@ static void untouched(__u64 features)
 static void op_inflate_ack(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), untouched);
+	conf_each(conf_any, COUNT(conf_any), untouched);
 }
 
 static bool deflate_known(struct host *h, struct host_elem *e, void *arg)
@@ -305,7 +305,7 @@ static void order(__u64 features)
 static void op_order(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), order);
+	conf_each(conf_any, COUNT(conf_any), order);
 }
 
 /* --- actual --------------------------------------------------------------- */
@@ -316,7 +316,7 @@ static void updates(__u64 features)
 	struct host *h = conf_start(features);
 	unsigned int i;
 
-	for (i = 0; i < CONF_COUNT(target); i++) {
+	for (i = 0; i < COUNT(target); i++) {
 		conf_settle(h, target[i]);
 		check_actual(h);
 	}
@@ -329,7 +329,7 @@ static void updates(__u64 features)
 static void op_actual(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), updates);
+	conf_each(conf_any, COUNT(conf_any), updates);
 }
 
 static void op_actual_once(const void *arg)
@@ -366,29 +366,27 @@ static void not_early(__u64 features)
 static void op_actual_acked(const void *arg)
 {
 	(void)arg;
-	conf_each(conf_any, CONF_COUNT(conf_any), not_early);
+	conf_each(conf_any, COUNT(conf_any), not_early);
 }
 
-static const struct conf_case cases[] = {
-	{ "BAL-OP-01", "supplies what is asked for", op_supply },
-	{ "BAL-OP-02", "may take back what is not asked for", op_may_use },
-	{ "BAL-OP-03", "may supply more", op_may_supply },
-	{ "BAL-OP-04", "keeps the balloon without DEFLATE_ON_OOM", op_keep },
-	{ "BAL-OP-05", "may deflate on OOM", op_may_oom },
-	{ "BAL-OP-06", "takes pages back through the deflateq", op_deflateq },
-	{ "BAL-OP-07", "tells before it uses pages", op_tell },
-	{ "BAL-OP-08", "may use pages before it is heard", op_may_reuse },
-	{ "BAL-OP-09", "inflated pages rest until acknowledged",
-	  op_inflate_ack },
-	{ "BAL-OP-10", "no deflation before the inflation", op_order },
-	{ "BAL-OP-11", "actual is updated", op_actual },
-	{ "BAL-OP-12", "may update actual once for many", op_actual_once },
-	{ "BAL-OP-14", "actual counts what is acknowledged", op_actual_acked },
-	{ "BAL-OP-16", "nothing is taken back untold over a suspend",
-	  op_deflateq_sleep },
+static const struct ktap_case cases[] = {
+	{ "BAL-OP-01 supplies what is asked for", op_supply },
+	{ "BAL-OP-02 may take back what is not asked for", op_may_use },
+	{ "BAL-OP-03 may supply more", op_may_supply },
+	{ "BAL-OP-04 keeps the balloon without DEFLATE_ON_OOM", op_keep },
+	{ "BAL-OP-05 may deflate on OOM", op_may_oom },
+	{ "BAL-OP-06 takes pages back through the deflateq", op_deflateq },
+	{ "BAL-OP-07 tells before it uses pages", op_tell },
+	{ "BAL-OP-08 may use pages before it is heard", op_may_reuse },
+	{ "BAL-OP-09 inflated pages rest until acknowledged", op_inflate_ack },
+	{ "BAL-OP-10 no deflation before the inflation", op_order },
+	{ "BAL-OP-11 actual is updated", op_actual },
+	{ "BAL-OP-12 may update actual once for many", op_actual_once },
+	{ "BAL-OP-14 actual counts what is acknowledged", op_actual_acked },
+	{ "BAL-OP-16 nothing is taken back untold over a suspend", op_deflateq_sleep },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

@@ -46,7 +46,7 @@ static void one(__u64 features)
 static void stat_one(const void *arg)
 {
 	(void)arg;
-	conf_each(shapes, CONF_COUNT(shapes), one);
+	conf_each(shapes, COUNT(shapes), one);
 }
 
 static void first(__u64 features)
@@ -65,7 +65,7 @@ static void first(__u64 features)
 static void stat_first(const void *arg)
 {
 	(void)arg;
-	conf_each(shapes, CONF_COUNT(shapes), first);
+	conf_each(shapes, COUNT(shapes), first);
 }
 
 static void again(__u64 features)
@@ -82,7 +82,7 @@ static void again(__u64 features)
 static void stat_again(const void *arg)
 {
 	(void)arg;
-	conf_each(shapes, CONF_COUNT(shapes), again);
+	conf_each(shapes, COUNT(shapes), again);
 }
 
 /* The tags of the buffer at hand, one bit each; 0 when they repeat. */
@@ -140,7 +140,7 @@ static void filled(__u64 features)
 static void stat_filled(const void *arg)
 {
 	(void)arg;
-	conf_each(shapes, CONF_COUNT(shapes), filled);
+	conf_each(shapes, COUNT(shapes), filled);
 }
 
 static void packed(__u64 features)
@@ -163,7 +163,7 @@ static void packed(__u64 features)
 static void stat_entries(const void *arg)
 {
 	(void)arg;
-	conf_each(shapes, CONF_COUNT(shapes), packed);
+	conf_each(shapes, COUNT(shapes), packed);
 }
 
 static void stat_order(const void *arg)
@@ -215,7 +215,7 @@ static void same(__u64 features)
 static void stat_same(const void *arg)
 {
 	(void)arg;
-	conf_each(shapes, CONF_COUNT(shapes), same);
+	conf_each(shapes, COUNT(shapes), same);
 }
 
 /* The host that looks at the queue when notified finds the first buffer. */
@@ -237,7 +237,7 @@ static void announced(__u64 features)
 static void stat_announced(const void *arg)
 {
 	(void)arg;
-	conf_each(shapes, CONF_COUNT(shapes), announced);
+	conf_each(shapes, COUNT(shapes), announced);
 }
 
 /* MEMTOT tells the order of bytes: it is known exactly. */
@@ -256,21 +256,20 @@ static void stat_native(const void *arg)
 	conf_finish(h);
 }
 
-static const struct conf_case cases[] = {
-	{ "BAL-STAT-01", "one buffer at a time", stat_one },
-	{ "BAL-STAT-02", "a buffer after initialization", stat_first },
-	{ "BAL-STAT-03", "a new one for each that is used", stat_again },
-	{ "BAL-STAT-04", "buffers are filled in", stat_filled },
-	{ "BAL-STAT-06", "entries may be in any order", stat_order },
-	{ "BAL-STAT-07", "statistics may be left out", stat_subset },
-	{ "BAL-STAT-08", "always the same statistics", stat_same },
-	{ "BAL-STAT-09", "entries of 10 bytes", stat_entries },
-	{ "BAL-STAT-10", "legacy: native byte order", stat_native },
-	{ "BAL-INIT-01", "the first buffer is announced when live",
-	  stat_announced },
+static const struct ktap_case cases[] = {
+	{ "BAL-STAT-01 one buffer at a time", stat_one },
+	{ "BAL-STAT-02 a buffer after initialization", stat_first },
+	{ "BAL-STAT-03 a new one for each that is used", stat_again },
+	{ "BAL-STAT-04 buffers are filled in", stat_filled },
+	{ "BAL-STAT-06 entries may be in any order", stat_order },
+	{ "BAL-STAT-07 statistics may be left out", stat_subset },
+	{ "BAL-STAT-08 always the same statistics", stat_same },
+	{ "BAL-STAT-09 entries of 10 bytes", stat_entries },
+	{ "BAL-STAT-10 legacy: native byte order", stat_native },
+	{ "BAL-INIT-01 the first buffer is announced when live", stat_announced },
 };
 
 int main(int argc, char **argv)
 {
-	return conf_main(cases, CONF_COUNT(cases), argc, argv);
+	return KTAP_MAIN(cases, CONF_CASE_S, host_load_driver, argc, argv);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the conformance programs c_*.c share. Each of their cases judges one
- * statement of the specification and has its id for a name; the statements are
- * in Documentation/conformance/statements.tsv. With ids as arguments a program
- * runs these cases only.
+ * statement of the specification, whose id its name begins with; the statements are
+ * in Documentation/conformance/statements.tsv.
  *
  * A statement that only permits something cannot be violated: its case passes
  * when the driver makes use of it and is skipped otherwise. A statement about
@@ -22,19 +21,6 @@
 #define CONF_MS		10000	/* until the driver has done what it should */
 #define CONF_LOOK_MS	150	/* how long to look for what should not be */
 #define CONF_CASE_S	60
-#define CONF_COUNT(a)	(sizeof(a) / sizeof((a)[0]))
-
-/**
- * struct conf_case - one statement
- * @id: as in the table
- * @text: a few words
- * @fn: judges it
- */
-struct conf_case {
-	const char *id;
-	const char *text;
-	void (*fn)(const void *arg);
-};
 
 /**
  * struct conf_shape - a device to judge it with
@@ -427,39 +413,6 @@ static inline size_t conf_stale_words(unsigned int mib)
 		stale += words[i] != 0;
 	munmap(words, count * sizeof(*words));
 	return stale;
-}
-
-/* Is it among the arguments? None: all are. */
-static inline bool conf_wanted(const struct conf_case *c, int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc; i++)
-		if (!strcmp(argv[i], c->id))
-			return true;
-	return argc < 2 || !strcmp(argv[1], "list");
-}
-
-/* Run the cases, or those whose ids are the arguments. */
-static inline int conf_main(const struct conf_case *cases, unsigned int count,
-			    int argc, char **argv)
-{
-	bool list = argc > 1 && !strcmp(argv[1], "list");
-	unsigned int i, wanted = 0;
-	char name[96];
-
-	for (i = 0; i < count; i++)
-		wanted += conf_wanted(&cases[i], argc, argv);
-	ktap_plan(wanted, list ? argc : 1, argv);
-	if (!ktap.list)
-		host_load_driver();
-	for (i = 0; i < count; i++) {
-		snprintf(name, sizeof(name), "%s %s", cases[i].id,
-			 cases[i].text);
-		if (conf_wanted(&cases[i], argc, argv))
-			ktap_run(name, cases[i].fn, NULL, CONF_CASE_S);
-	}
-	return ktap_exit();
 }
 
 #endif /* _CONF_H */

@@ -41,18 +41,9 @@
 #define ALL	(HOST_F_MODERN | TELL | HOST_F_STATS_VQ | \
 		 HOST_F_DEFLATE_ON_OOM | HOST_F_REPORTING)
 
-struct shape {
-	const char *name;
-	__u64 features;
-};
-
-static const struct shape all = { "all features", ALL };
-
-static const struct shape no_reporting = {
-	"no reporting", ALL & ~HOST_F_REPORTING
-};
-
-static const struct shape legacy = { "legacy", 0 };
+static const __u64 all = ALL;
+static const __u64 no_reporting = ALL & ~HOST_F_REPORTING;
+static const __u64 legacy;
 
 /* What may not change over a whole case. */
 struct before {
@@ -60,9 +51,9 @@ struct before {
 	__u64 free;
 };
 
-static struct host *start(const struct shape *shape, struct before *before)
+static struct host *start(const __u64 *features, struct before *before)
 {
-	struct host_offer offer = { .features = shape->features };
+	struct host_offer offer = { .features = *features };
 	struct host *h;
 
 	if (!faults_prepare())
@@ -336,9 +327,9 @@ static void operations(const void *arg)
 	unsigned int i;
 
 	h->policy[HOST_STATS].ack = HOST_ACK_HOLD;
-	for (i = 0; i < CONF_COUNT(steps); i++)
+	for (i = 0; i < COUNT(steps); i++)
 		if ((steps[i].step != oom && steps[i].step != next_stats) ||
-		    ((const struct shape *)arg)->features)
+		    *(const __u64 *)arg)
 			walk(h, &steps[i]);
 	finish(h, &before);
 }
@@ -407,34 +398,19 @@ static void at_random(const void *arg)
 	finish(h, &before);
 }
 
-static const struct {
-	const char *name;
-	void (*fn)(const void *arg);
-	const struct shape *shape;
-} cases[] = {
-	{ "probe", walk_probe, &all },
-	{ "probe", walk_probe, &legacy },
-	{ "unplug", walk_unplug, &all },
-	{ "operations", operations, &all },
-	{ "operations", operations, &no_reporting },
-	{ "operations", operations, &legacy },
-	{ "restore", walk_restore, &all },
-	{ "at random", at_random, &all },
-	{ "at random", at_random, &no_reporting },
+static const struct ktap_case cases[] = {
+	{ "probe, all features", walk_probe, &all },
+	{ "probe, legacy", walk_probe, &legacy },
+	{ "unplug, all features", walk_unplug, &all },
+	{ "operations, all features", operations, &all },
+	{ "operations, no reporting", operations, &no_reporting },
+	{ "operations, legacy", operations, &legacy },
+	{ "restore, all features", walk_restore, &all },
+	{ "at random, all features", at_random, &all },
+	{ "at random, no reporting", at_random, &no_reporting },
 };
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-	char name[64];
-
-	ktap_plan(CONF_COUNT(cases), argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	for (i = 0; i < CONF_COUNT(cases); i++) {
-		snprintf(name, sizeof(name), "%s, %s", cases[i].name,
-			 cases[i].shape->name);
-		ktap_run(name, cases[i].fn, cases[i].shape, CASE_S);
-	}
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

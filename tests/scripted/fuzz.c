@@ -20,6 +20,7 @@
 
 #include "../guest/ktap.h"
 #include "fuzz.h"
+#include "internal.h"
 
 #define STEPS_MIN	60
 #define STEPS_SPREAD	300
@@ -28,10 +29,15 @@
 #define PLUG_MS		fuzz_ms(5000)
 #define CANARY_MIB	8
 #define LOG_SHOWN	20
+#define NAME_TEXT	64
 
 static __u64 seed;
 static unsigned int steps_wanted;
+static unsigned int first_life;
+static unsigned int last_life;
+static bool only_one;
 static struct fuzz_books first_books;
+static double began;
 
 /**
  * fuzz_ms - a deadline for this guest
@@ -106,6 +112,16 @@ static unsigned int life_steps(unsigned int life)
 	__u64 rng = fuzz_state(seed, life, 0);
 
 	return STEPS_MIN + fuzz_below(&rng, STEPS_SPREAD);
+}
+
+/* Of all lives from the first to this one. */
+static unsigned int steps_until(unsigned int life)
+{
+	unsigned int i, steps = 0;
+
+	for (i = first_life; i <= life; i++)
+		steps += life_steps(i);
+	return steps;
 }
 
 /* Features, sizes and target of a new device. */
@@ -238,6 +254,8 @@ static void life(const void *arg)
 		end(&f, &before, &canary);
 	if (f.wrong)
 		show(&f);
+	ktap_note("seed %llu: %u steps, %.0f a second", seed, steps_until(f.life),
+		  steps_until(f.life) / (ktap_now() - began));
 	ktap.wrong = f.wrong;
 	ktap.damaged = f.damaged;
 }
@@ -267,33 +285,48 @@ static __u64 new_seed(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
+/* Before the first life. */
+static void prepare(void)
+{
+	ktap_note("seed %llu, %u steps", seed, steps_until(last_life));
+	host_load_driver();
+	fuzz_read_books(&first_books);
+	began = ktap_now();
+}
+
+/* One case a life, and for all of them together what they have left. */
+static int run(void)
+{
+	unsigned int i, nr = last_life - first_life + 1;
+	struct ktap_case *cases = host_alloc((nr + 1) * sizeof(*cases));
+	unsigned int *lives = host_alloc(nr * sizeof(*lives));
+	char (*names)[NAME_TEXT] = host_alloc(nr * sizeof(*names));
+	char *none[] = { "fuzz", NULL };
+
+	for (i = 0; i < nr; i++) {
+		lives[i] = first_life + i;
+		snprintf(names[i], NAME_TEXT, "life %u, %u steps", lives[i],
+			 life_steps(lives[i]));
+		cases[i] = (struct ktap_case){ names[i], life, &lives[i] };
+	}
+	if (!only_one)
+		cases[nr++] = (struct ktap_case){ "all lives", remains };
+	return ktap_main(cases, nr, CASE_S, prepare, 1, none);
+}
+
 int main(int argc, char **argv)
 {
-	unsigned int lives, done = 0, only = 0, i;
-	double start = ktap_now();
-	char name[64];
+	unsigned int one;
 
 	if (argc == 2)
 		return misused();
 	seed = argc > 1 ? strtoull(argv[1], NULL, 0) : new_seed();
 	steps_wanted = argc > 1 ? strtoul(argv[2], NULL, 0) : STEPS_DEFAULT;
-	if (argc > 3)
-		only = strtoul(argv[3], NULL, 0);
-	for (lives = 0; done < steps_wanted; lives++)
-		done += life_steps(lives + 1);
-	ktap_plan(only ? 1 : lives + 1, 1, argv);
-	ktap_note("seed %llu, %u steps", seed, done);
-	host_load_driver();
-	fuzz_read_books(&first_books);
-	for (i = only ? only : 1, done = 0; i <= (only ? only : lives); i++) {
-		snprintf(name, sizeof(name), "life %u, %u steps", i,
-			 life_steps(i));
-		ktap_run(name, life, &i, CASE_S);
-		done += life_steps(i);
-		ktap_note("seed %llu: %u steps, %.0f a second", seed, done,
-			  done / (ktap_now() - start));
-	}
-	if (!only)
-		ktap_run("all lives", remains, NULL, CASE_S);
-	return ktap_exit();
+	one = argc > 3 ? strtoul(argv[3], NULL, 0) : 0;
+	only_one = one;
+	first_life = one ? one : 1;
+	last_life = first_life;
+	while (!only_one && steps_until(last_life) < steps_wanted)
+		last_life++;
+	return run();
 }

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../guest/ktap.h"
 #include "fuzz.h"
 
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define TARGET_MIB	80
 #define PRESSURE_MIB	400
 

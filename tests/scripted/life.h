@@ -53,27 +53,4 @@ static inline void life_check_total(struct host *h, __u64 want, unsigned int ms)
 		   host_meminfo("MemTotal"), want);
 }
 
-struct life_case {
-	const char *name;
-	void (*fn)(const void *arg);
-	const void *arg;
-};
-
-/* The whole program: @nr cases, each of which may take @seconds. */
-static inline int life_main(const struct life_case *cases, unsigned int nr,
-			    int seconds, int argc, char **argv)
-{
-	unsigned int i;
-
-	ktap_plan(nr, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	for (i = 0; i < nr; i++)
-		ktap_run(cases[i].name, cases[i].fn, cases[i].arg, seconds);
-	return ktap_exit();
-}
-
-#define LIFE_MAIN(cases, seconds, argc, argv)				\
-	life_main(cases, sizeof(cases) / sizeof((cases)[0]), seconds, argc, argv)
-
 #endif /* _LIFE_H */

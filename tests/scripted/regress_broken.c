@@ -161,14 +161,14 @@ static void stats(const void *arg)
 	finish(h, total, free);
 }
 
+static const struct ktap_case cases[] = {
+	{ "34-broken-reporting", reporting, "auto" },
+	{ "34-broken-reporting,range", reporting, "range" },
+	{ "34-broken-hint", hint },
+	{ "34-broken-stats", stats },
+};
+
 int main(int argc, char **argv)
 {
-	static const struct life_case cases[] = {
-		{ "34-broken-reporting", reporting, "auto" },
-		{ "34-broken-reporting,range", reporting, "range" },
-		{ "34-broken-hint", hint, NULL },
-		{ "34-broken-stats", stats, NULL },
-	};
-
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -206,14 +206,14 @@ static void unseen(const void *arg)
 		ktap_skip_case("the driver hints nothing");
 }
 
+static const struct ktap_case cases[] = {
+	{ "5-reclaim", reclaim },
+	{ "25-full-ring", full_ring },
+	{ "26-hinted-again", again },
+	{ "30-unseen-hints", unseen },
+};
+
 int main(int argc, char **argv)
 {
-	ktap_plan(4, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	ktap_run("5-reclaim", reclaim, NULL, CASE_S);
-	ktap_run("25-full-ring", full_ring, NULL, CASE_S);
-	ktap_run("26-hinted-again", again, NULL, CASE_S);
-	ktap_run("30-unseen-hints", unseen, NULL, CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

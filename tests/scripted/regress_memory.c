@@ -145,7 +145,7 @@ static void rest(const void *arg)
 	__u64 inflated, deflated;
 	unsigned int i;
 
-	for (i = 0; i < CONF_COUNT(targets); i++) {
+	for (i = 0; i < COUNT(targets); i++) {
 		ktap_eq(model_settle(h->model, targets[i], MS), 0);
 		inflated = h->model->inflated;
 		deflated = h->model->deflated;
@@ -189,39 +189,37 @@ static void unseen(const void *arg)
 	finish(h);
 }
 
+static const __u64 plain = HOST_F_MODERN;
+static const __u64 tell = HOST_F_MODERN | HOST_F_MUST_TELL_HOST;
+static const __u64 legacy;
+static const struct host_offer no_inflate = {
+	.features = HOST_F_MODERN | 0x2f,
+	.size[HOST_INFLATE] = HOST_NO_QUEUE,
+};
+static const struct host_offer no_report = {
+	.features = HOST_F_MODERN | 0x2f,
+	.size[HOST_REPORT] = HOST_NO_QUEUE,
+};
+static const struct host_offer picky = {
+	.features = HOST_F_MODERN | HOST_F(20),
+	.required = HOST_F(20),
+};
+
+static const struct ktap_case cases[] = {
+	{ "1-oom-while-inflating", oom, &plain },
+	{ "1-oom-while-inflating,tell", oom, &tell },
+	{ "2-no-page-is-lost", small, &plain },
+	{ "2-no-page-is-lost,tell", small, &tell },
+	{ "9-probe-without-inflate-queue", probe_errors, &no_inflate },
+	{ "9-probe-without-report-queue", probe_errors, &no_report },
+	{ "9-probe-refused", probe_errors, &picky },
+	{ "13-rest-at-the-target", rest, &plain },
+	{ "13-rest-at-the-target,legacy", rest, &legacy },
+	{ "31-move-onto-unseen", unseen, &plain },
+	{ "31-move-onto-unseen,tell", unseen, &tell },
+};
+
 int main(int argc, char **argv)
 {
-	static const __u64 plain = HOST_F_MODERN;
-	static const __u64 tell = HOST_F_MODERN | HOST_F_MUST_TELL_HOST;
-	static const __u64 legacy;
-	static const struct host_offer no_inflate = {
-		.features = HOST_F_MODERN | 0x2f,
-		.size[HOST_INFLATE] = HOST_NO_QUEUE,
-	};
-	static const struct host_offer no_report = {
-		.features = HOST_F_MODERN | 0x2f,
-		.size[HOST_REPORT] = HOST_NO_QUEUE,
-	};
-	static const struct host_offer picky = {
-		.features = HOST_F_MODERN | HOST_F(20),
-		.required = HOST_F(20),
-	};
-
-	ktap_plan(11, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	ktap_run("1-oom-while-inflating", oom, &plain, CASE_S);
-	ktap_run("1-oom-while-inflating,tell", oom, &tell, CASE_S);
-	ktap_run("2-no-page-is-lost", small, &plain, CASE_S);
-	ktap_run("2-no-page-is-lost,tell", small, &tell, CASE_S);
-	ktap_run("9-probe-without-inflate-queue", probe_errors, &no_inflate,
-		 CASE_S);
-	ktap_run("9-probe-without-report-queue", probe_errors, &no_report,
-		 CASE_S);
-	ktap_run("9-probe-refused", probe_errors, &picky, CASE_S);
-	ktap_run("13-rest-at-the-target", rest, &plain, CASE_S);
-	ktap_run("13-rest-at-the-target,legacy", rest, &legacy, CASE_S);
-	ktap_run("31-move-onto-unseen", unseen, &plain, CASE_S);
-	ktap_run("31-move-onto-unseen,tell", unseen, &tell, CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -18,7 +18,6 @@
 #define NEVER		UINT32_MAX
 
 struct oom {
-	const char *name;
 	__u64 features;
 	__u32 delay_us;
 	bool inflating;		/* the host is as slow to take memory, too */
@@ -115,31 +114,26 @@ static void oom(const void *arg)
 #define PLAIN	HOST_F_MODERN
 #define TELL	(HOST_F_MODERN | HOST_F_MUST_TELL_HOST)
 
-static const struct oom cases[] = {
-	{ "32-oom-0ms", PLAIN, 0, false },
-	{ "32-oom-1ms", PLAIN, 1000, false },
-	{ "32-oom-5ms", PLAIN, 5000, false },
-	{ "32-oom-20ms", PLAIN, 20000, false },
-	{ "32-oom-100ms", PLAIN, 100000, false },
-	{ "32-oom-never", PLAIN, NEVER, false },
-	{ "32-oom-slow-both-ways", PLAIN, 20000, true },
-	{ "32-oom-0ms,tell", TELL, 0, false },
-	{ "32-oom-1ms,tell", TELL, 1000, false },
-	{ "32-oom-5ms,tell", TELL, 5000, false },
-	{ "32-oom-20ms,tell", TELL, 20000, false },
-	{ "32-oom-100ms,tell", TELL, 100000, false },
-	{ "32-oom-never,tell", TELL, NEVER, false },
-	{ "32-oom-slow-both-ways,tell", TELL, 20000, true },
+#define CASE(name, ...)	{ name, oom, &(const struct oom){ __VA_ARGS__ } }
+
+static const struct ktap_case cases[] = {
+	CASE("32-oom-0ms", PLAIN, 0, false),
+	CASE("32-oom-1ms", PLAIN, 1000, false),
+	CASE("32-oom-5ms", PLAIN, 5000, false),
+	CASE("32-oom-20ms", PLAIN, 20000, false),
+	CASE("32-oom-100ms", PLAIN, 100000, false),
+	CASE("32-oom-never", PLAIN, NEVER, false),
+	CASE("32-oom-slow-both-ways", PLAIN, 20000, true),
+	CASE("32-oom-0ms,tell", TELL, 0, false),
+	CASE("32-oom-1ms,tell", TELL, 1000, false),
+	CASE("32-oom-5ms,tell", TELL, 5000, false),
+	CASE("32-oom-20ms,tell", TELL, 20000, false),
+	CASE("32-oom-100ms,tell", TELL, 100000, false),
+	CASE("32-oom-never,tell", TELL, NEVER, false),
+	CASE("32-oom-slow-both-ways,tell", TELL, 20000, true),
 };
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
-	ktap_plan(CONF_COUNT(cases), argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	for (i = 0; i < CONF_COUNT(cases); i++)
-		ktap_run(cases[i].name, oom, &cases[i], CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -112,37 +112,36 @@ static void unresponsive(const void *arg)
 	host_load_driver();
 }
 
+static const __u64 modern = HOST_F_MODERN;
+static const __u64 legacy;
+static const __u64 legacy_indirect = HOST_F_INDIRECT_DESC;
+static const struct broken grow = {
+	HOST_F_MODERN, 32 * HOST_MIB, BALLOON_OP_REMOVE, 0
+};
+static const struct broken shrink = {
+	HOST_F_MODERN | CONF_TELL, 0, BALLOON_OP_REMOVE, 0
+};
+static const struct broken surprise = {
+	HOST_F_MODERN, 8 * HOST_MIB, BALLOON_OP_REMOVE,
+	BALLOON_OPF_SURPRISE
+};
+static const struct broken reboot = {
+	HOST_F_MODERN, 32 * HOST_MIB, BALLOON_OP_SHUTDOWN, 0
+};
+
+static const struct ktap_case cases[] = {
+	{ "20-indirect-descriptors", report_allocates, &modern },
+	{ "20-indirect-descriptors,legacy", report_allocates, &legacy_indirect },
+	{ "21-early-kick", early_kick, &modern },
+	{ "21-early-kick,legacy", early_kick, &legacy },
+	{ "22-inflate-on-broken", broken, &grow },
+	{ "22-deflate-on-broken", broken, &shrink },
+	{ "27-surprise-removal", broken, &surprise },
+	{ "19-shutdown-of-broken", broken, &reboot },
+	{ "27-unload-unresponsive", unresponsive, &modern },
+};
+
 int main(int argc, char **argv)
 {
-	static const __u64 modern = HOST_F_MODERN;
-	static const __u64 legacy;
-	static const __u64 legacy_indirect = HOST_F_INDIRECT_DESC;
-	static const struct broken grow = {
-		HOST_F_MODERN, 32 * HOST_MIB, BALLOON_OP_REMOVE, 0
-	};
-	static const struct broken shrink = {
-		HOST_F_MODERN | CONF_TELL, 0, BALLOON_OP_REMOVE, 0
-	};
-	static const struct broken surprise = {
-		HOST_F_MODERN, 8 * HOST_MIB, BALLOON_OP_REMOVE,
-		BALLOON_OPF_SURPRISE
-	};
-	static const struct broken reboot = {
-		HOST_F_MODERN, 32 * HOST_MIB, BALLOON_OP_SHUTDOWN, 0
-	};
-
-	ktap_plan(9, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	ktap_run("20-indirect-descriptors", report_allocates, &modern, CASE_S);
-	ktap_run("20-indirect-descriptors,legacy", report_allocates,
-		 &legacy_indirect, CASE_S);
-	ktap_run("21-early-kick", early_kick, &modern, CASE_S);
-	ktap_run("21-early-kick,legacy", early_kick, &legacy, CASE_S);
-	ktap_run("22-inflate-on-broken", broken, &grow, CASE_S);
-	ktap_run("22-deflate-on-broken", broken, &shrink, CASE_S);
-	ktap_run("27-surprise-removal", broken, &surprise, CASE_S);
-	ktap_run("19-shutdown-of-broken", broken, &reboot, CASE_S);
-	ktap_run("27-unload-unresponsive", unresponsive, &modern, CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -21,7 +21,6 @@ enum moment { IDLE, INFLATING, DEFLATING, MOVING };
 enum breach { BREAK, TWICE, OUT_OF_RANGE, NEVER_TAKEN };
 
 struct breakage {
-	const char *name;
 	__u64 features;
 	enum moment moment;
 	enum breach breach;
@@ -142,40 +141,28 @@ static void breakage(const void *arg)
 #define MODERN	HOST_F_MODERN
 #define TELL	(MODERN | HOST_F_MUST_TELL_HOST)
 
-static const struct breakage cases[] = {
-	{ "idle", MODERN, IDLE, BREAK, BALLOON_OP_REMOVE },
-	{ "idle,tell", TELL, IDLE, BREAK, BALLOON_OP_REMOVE },
-	{ "inflating", MODERN, INFLATING, BREAK, BALLOON_OP_REMOVE },
-	{ "inflating,tell", TELL, INFLATING, BREAK, BALLOON_OP_REMOVE },
-	{ "deflating", MODERN, DEFLATING, BREAK, BALLOON_OP_REMOVE },
-	{ "deflating,tell", TELL, DEFLATING, BREAK, BALLOON_OP_REMOVE },
-	{ "inflating,report", TELL | HOST_F_REPORTING, INFLATING, BREAK,
-	  BALLOON_OP_REMOVE },
-	{ "inflating,legacy", 0, INFLATING, BREAK, BALLOON_OP_REMOVE },
-	{ "inflating,shutdown", TELL, INFLATING, BREAK, BALLOON_OP_SHUTDOWN },
-	{ "idle,shutdown", TELL, IDLE, BREAK, BALLOON_OP_SHUTDOWN },
-	{ "used-twice", TELL, INFLATING, TWICE, BALLOON_OP_REMOVE },
-	{ "used-out-of-range", TELL, INFLATING, OUT_OF_RANGE,
-	  BALLOON_OP_REMOVE },
-	{ "used-never-taken", TELL, INFLATING, NEVER_TAKEN,
-	  BALLOON_OP_REMOVE },
-	{ "moving,used-out-of-range", MODERN, MOVING, OUT_OF_RANGE,
-	  BALLOON_OP_REMOVE },
-	{ "moving,used-out-of-range,tell", TELL, MOVING, OUT_OF_RANGE,
-	  BALLOON_OP_REMOVE },
-	{ "deflate-used-twice", TELL, DEFLATING, TWICE, BALLOON_OP_REMOVE },
-};
+#define CASE(name, ...)	{ name, breakage, &(const struct breakage){ __VA_ARGS__ } }
 
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+static const struct ktap_case cases[] = {
+	CASE("idle", MODERN, IDLE, BREAK, BALLOON_OP_REMOVE),
+	CASE("idle,tell", TELL, IDLE, BREAK, BALLOON_OP_REMOVE),
+	CASE("inflating", MODERN, INFLATING, BREAK, BALLOON_OP_REMOVE),
+	CASE("inflating,tell", TELL, INFLATING, BREAK, BALLOON_OP_REMOVE),
+	CASE("deflating", MODERN, DEFLATING, BREAK, BALLOON_OP_REMOVE),
+	CASE("deflating,tell", TELL, DEFLATING, BREAK, BALLOON_OP_REMOVE),
+	CASE("inflating,report", TELL | HOST_F_REPORTING, INFLATING, BREAK, BALLOON_OP_REMOVE),
+	CASE("inflating,legacy", 0, INFLATING, BREAK, BALLOON_OP_REMOVE),
+	CASE("inflating,shutdown", TELL, INFLATING, BREAK, BALLOON_OP_SHUTDOWN),
+	CASE("idle,shutdown", TELL, IDLE, BREAK, BALLOON_OP_SHUTDOWN),
+	CASE("used-twice", TELL, INFLATING, TWICE, BALLOON_OP_REMOVE),
+	CASE("used-out-of-range", TELL, INFLATING, OUT_OF_RANGE, BALLOON_OP_REMOVE),
+	CASE("used-never-taken", TELL, INFLATING, NEVER_TAKEN, BALLOON_OP_REMOVE),
+	CASE("moving,used-out-of-range", MODERN, MOVING, OUT_OF_RANGE, BALLOON_OP_REMOVE),
+	CASE("moving,used-out-of-range,tell", TELL, MOVING, OUT_OF_RANGE, BALLOON_OP_REMOVE),
+	CASE("deflate-used-twice", TELL, DEFLATING, TWICE, BALLOON_OP_REMOVE),
+};
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
-	ktap_plan(COUNT(cases), argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	for (i = 0; i < COUNT(cases); i++)
-		ktap_run(cases[i].name, breakage, &cases[i], CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -255,31 +255,29 @@ static void destroyed(const void *arg)
 	hinting_finish(h, total, free);
 }
 
+static const struct ktap_case cases[] = {
+	/* While free memory is in long pieces yet. */
+	{ "held-back,isolate", held_back, "isolate" },
+	{ "held-back,hold", held_back, "hold" },
+	{ "most-of-it,isolate", most_of_it, "isolate" },
+	{ "most-of-it,hold", most_of_it, "hold" },
+	{ "later-rounds,isolate", later_rounds, "isolate" },
+	{ "later-rounds,hold", later_rounds, "hold" },
+	{ "ring-of-2,isolate", ring_of_2, "isolate" },
+	{ "ring-of-2,hold", ring_of_2, "hold" },
+	{ "ring-of-16,isolate", ring_of_16, "isolate" },
+	{ "ring-of-16,hold", ring_of_16, "hold" },
+	{ "destroyed,isolate", destroyed, "isolate" },
+	{ "destroyed,hold", destroyed, "hold" },
+	{ "lost-kick,isolate", lost_kick, "isolate" },
+	{ "lost-kick,hold", lost_kick, "hold" },
+	{ "silent,isolate", silent, "isolate" },
+	{ "silent,hold", silent, "hold" },
+	{ "done-and-again,isolate", done_and_again, "isolate" },
+	{ "done-and-again,hold", done_and_again, "hold" },
+};
+
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*fn)(const void *arg);
-	} both[] = {
-		/* While free memory is in long pieces yet. */
-		{ "held-back", held_back },
-		{ "most-of-it", most_of_it },
-		{ "later-rounds", later_rounds },
-		{ "ring-of-2", ring_of_2 },
-		{ "ring-of-16", ring_of_16 },
-		{ "destroyed", destroyed },
-		{ "lost-kick", lost_kick },
-		{ "silent", silent },
-		{ "done-and-again", done_and_again },
-	};
-	static const char * const modes[] = { "isolate", "hold" };
-	struct life_case cases[2 * CONF_COUNT(both)];
-	static char names[CONF_COUNT(cases)][32];
-	size_t i;
-
-	for (i = 0; i < CONF_COUNT(cases); i++) {
-		snprintf(names[i], sizeof(names[i]), "%s,%s", both[i / 2].name, modes[i % 2]);
-		cases[i] = (struct life_case){ names[i], both[i / 2].fn, modes[i % 2] };
-	}
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -247,7 +247,7 @@ static bool keep_hints(struct host *h, struct host_elem *e, void *arg)
 {
 	struct overtaken *o = arg;
 
-	if (!o->late || e->role != HOST_HINT || !e->in_len || o->nr == CONF_COUNT(o->hints))
+	if (!o->late || e->role != HOST_HINT || !e->in_len || o->nr == COUNT(o->hints))
 		return hinting_see(h, e, &o->sight);
 	o->pages += e->in_len / HOST_PAGE;
 	o->hints[o->nr++] = e;
@@ -395,30 +395,30 @@ static void reported_anew(const void *arg)
 	life_finish(h, total, HINTING_MS);
 }
 
+static const struct ktap_case cases[] = {
+	{ "deflated-unseen,isolate", deflated_unseen, "isolate" },
+	{ "deflated-unseen,hold", deflated_unseen, "hold" },
+	{ "reported-unseen,isolate", reported_unseen, "isolate" },
+	{ "reported-unseen,hold", reported_unseen, "hold" },
+	{ "report-now-unanswered", report_unanswered, "isolate" },
+	{ "taken-back,isolate", taken_back, "isolate" },
+	{ "taken-back,hold", taken_back, "hold" },
+	{ "stands,isolate", stands, "isolate" },
+	{ "stands,hold", stands, "hold" },
+	{ "same-id,isolate", same_id, "isolate" },
+	{ "same-id,hold", same_id, "hold" },
+	{ "after-sleep,isolate", after_sleep, "isolate" },
+	{ "after-sleep,hold", after_sleep, "hold" },
+	{ "replaced,isolate", replaced, "isolate" },
+	{ "replaced,hold", replaced, "hold" },
+	{ "overtaken,isolate", overtaken, "isolate" },
+	{ "overtaken,hold", overtaken, "hold" },
+	{ "broken", broken, "isolate" },
+	{ "reported-after", reported_after, "isolate" },
+	{ "reported-anew", reported_anew, "isolate" },
+};
+
 int main(int argc, char **argv)
 {
-	static const struct life_case cases[] = {
-		{ "deflated-unseen,isolate", deflated_unseen, "isolate" },
-		{ "deflated-unseen,hold", deflated_unseen, "hold" },
-		{ "reported-unseen,isolate", reported_unseen, "isolate" },
-		{ "reported-unseen,hold", reported_unseen, "hold" },
-		{ "report-now-unanswered", report_unanswered, "isolate" },
-		{ "taken-back,isolate", taken_back, "isolate" },
-		{ "taken-back,hold", taken_back, "hold" },
-		{ "stands,isolate", stands, "isolate" },
-		{ "stands,hold", stands, "hold" },
-		{ "same-id,isolate", same_id, "isolate" },
-		{ "same-id,hold", same_id, "hold" },
-		{ "after-sleep,isolate", after_sleep, "isolate" },
-		{ "after-sleep,hold", after_sleep, "hold" },
-		{ "replaced,isolate", replaced, "isolate" },
-		{ "replaced,hold", replaced, "hold" },
-		{ "overtaken,isolate", overtaken, "isolate" },
-		{ "overtaken,hold", overtaken, "hold" },
-		{ "broken", broken, "isolate" },
-		{ "reported-after", reported_after, "isolate" },
-		{ "reported-anew", reported_anew, "isolate" },
-	};
-
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -161,31 +161,34 @@ static void during_a_pass(const void *arg)
 	host_free(h);
 }
 
+#define CASE(name, ...)	{ name, during_a_pass, &(const struct order){ __VA_ARGS__ } }
+
+static const struct ktap_case cases[] = {
+	CASE("stop,isolate", "isolate", STOP),
+	CASE("stop,hold", "hold", STOP),
+	CASE("done,isolate", "isolate", DONE),
+	CASE("done,hold", "hold", DONE),
+	CASE("other-id,isolate", "isolate", OTHER_ID),
+	CASE("other-id,hold", "hold", OTHER_ID),
+	CASE("sleep,isolate", "isolate", SLEEP),
+	CASE("sleep,hold", "hold", SLEEP),
+	CASE("sleep-running,isolate", "isolate", SLEEP_RUNNING),
+	CASE("sleep-running,hold", "hold", SLEEP_RUNNING),
+	CASE("remove,isolate", "isolate", REMOVE),
+	CASE("remove,hold", "hold", REMOVE),
+	CASE("surprise,isolate", "isolate", SURPRISE),
+	CASE("surprise,hold", "hold", SURPRISE),
+	CASE("unbind,isolate", "isolate", UNBIND),
+	CASE("unbind,hold", "hold", UNBIND),
+	CASE("shutdown,isolate", "isolate", SHUTDOWN),
+	CASE("shutdown,hold", "hold", SHUTDOWN),
+	CASE("reset,isolate", "isolate", RESET),
+	CASE("reset,hold", "hold", RESET),
+	CASE("break,isolate", "isolate", BREAK),
+	CASE("break,hold", "hold", BREAK),
+};
+
 int main(int argc, char **argv)
 {
-	static const char * const whats[] = {
-		[STOP] = "stop",
-		[DONE] = "done",
-		[OTHER_ID] = "other-id",
-		[SLEEP] = "sleep",
-		[SLEEP_RUNNING] = "sleep-running",
-		[REMOVE] = "remove",
-		[SURPRISE] = "surprise",
-		[UNBIND] = "unbind",
-		[SHUTDOWN] = "shutdown",
-		[RESET] = "reset",
-		[BREAK] = "break",
-	};
-	static const char * const modes[] = { "isolate", "hold" };
-	struct life_case cases[2 * CONF_COUNT(whats)];
-	static struct order orders[CONF_COUNT(cases)];
-	static char names[CONF_COUNT(cases)][32];
-	size_t i;
-
-	for (i = 0; i < CONF_COUNT(cases); i++) {
-		orders[i] = (struct order){ modes[i % 2], i / 2 };
-		snprintf(names[i], sizeof(names[i]), "%s,%s", whats[i / 2], modes[i % 2]);
-		cases[i] = (struct life_case){ names[i], during_a_pass, &orders[i] };
-	}
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -277,34 +277,34 @@ static void closed(const void *arg)
 	}
 }
 
+static const bool no, yes = true;
+static const struct host_offer picky = {
+	.features = HOST_F_MODERN | HOST_F(20),
+	.required = HOST_F(20),
+};
+static const struct host_offer poor = {
+	.features = HOST_F_MODERN | HOST_F_STATS_VQ,
+	.size[HOST_STATS] = HOST_NO_QUEUE,
+};
+static const struct host_offer empty = {
+	.features = HOST_F_MODERN,
+	.size[HOST_INFLATE] = HOST_NO_QUEUE,
+};
+
+static const struct ktap_case cases[] = {
+	{ "two-devices", two_devices },
+	{ "ownership", ownership, &no },
+	{ "ownership,tell", ownership, &yes },
+	{ "void-answers", void_answers },
+	{ "features-refused", refusal, &picky },
+	{ "no-stats-queue", refusal, &poor },
+	{ "no-inflate-queue", refusal, &empty },
+	{ "automatic", automatic },
+	{ "hibernation", hibernation },
+	{ "closed", closed },
+};
+
 int main(int argc, char **argv)
 {
-	static const bool no, yes = true;
-	static const struct host_offer picky = {
-		.features = HOST_F_MODERN | HOST_F(20),
-		.required = HOST_F(20),
-	};
-	static const struct host_offer poor = {
-		.features = HOST_F_MODERN | HOST_F_STATS_VQ,
-		.size[HOST_STATS] = HOST_NO_QUEUE,
-	};
-	static const struct host_offer empty = {
-		.features = HOST_F_MODERN,
-		.size[HOST_INFLATE] = HOST_NO_QUEUE,
-	};
-
-	ktap_plan(10, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	ktap_run("two-devices", two_devices, NULL, CASE_S);
-	ktap_run("ownership", ownership, &no, CASE_S);
-	ktap_run("ownership,tell", ownership, &yes, CASE_S);
-	ktap_run("void-answers", void_answers, NULL, CASE_S);
-	ktap_run("features-refused", refusal, &picky, CASE_S);
-	ktap_run("no-stats-queue", refusal, &poor, CASE_S);
-	ktap_run("no-inflate-queue", refusal, &empty, CASE_S);
-	ktap_run("automatic", automatic, NULL, CASE_S);
-	ktap_run("hibernation", hibernation, NULL, CASE_S);
-	ktap_run("closed", closed, NULL, CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

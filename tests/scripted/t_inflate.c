@@ -19,7 +19,6 @@
 #include "host.h"
 #include "model.h"
 
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define DEADLINE_MS	20000
 #define CASE_S		120
@@ -27,7 +26,6 @@
 #define FREE_SLACK	host_slack(4 * HOST_MIB)
 
 struct shape {
-	const char *name;
 	__u64 features;
 	struct host_policy policy;
 	__u32 mode;
@@ -240,63 +238,38 @@ static void load(const void *arg)
 #define LATE(ms)	{ .ack = HOST_ACK_LATER, .delay_ms = (ms) }
 #define REVERSE(ms)	{ .ack = HOST_ACK_REVERSE, .delay_ms = (ms) }
 
-static const struct shape target_shapes[] = {
-	{ .name = "targets,plain", .features = MODERN },
-	{ .name = "targets,tell", .features = MODERN | TELL },
-	{ .name = "targets,oom", .features = MODERN | HOST_F_DEFLATE_ON_OOM },
-	{ .name = "targets,tell,oom",
-	  .features = MODERN | TELL | HOST_F_DEFLATE_ON_OOM },
-	{ .name = "targets,report", .features = MODERN | HOST_F_REPORTING },
-	{ .name = "targets,tell,report",
-	  .features = MODERN | TELL | HOST_F_REPORTING },
-	{ .name = "targets,legacy", .features = 0 },
-	{ .name = "targets,legacy,event", .features = TELL | HOST_F_EVENT_IDX },
-	{ .name = "targets,inhibited", .features = MODERN, .inhibited = true },
-	{ .name = "targets,nokick", .features = MODERN | TELL,
-	  .mode = BALLOON_MODE_NO_KICK },
-	{ .name = "targets,nokick,legacy", .features = TELL,
-	  .mode = BALLOON_MODE_NO_KICK },
-};
+#define CASE(name, fn, ...)	{ name, fn, &(const struct shape){ __VA_ARGS__ } }
 
-static const struct shape answer_shapes[] = {
-	{ .name = "late", .features = MODERN, .policy = LATE(40) },
-	{ .name = "late,tell", .features = MODERN | TELL, .policy = LATE(40) },
-	{ .name = "reverse", .features = MODERN, .policy = REVERSE(20) },
-	{ .name = "reverse,tell", .features = MODERN | TELL,
-	  .policy = REVERSE(20) },
-	{ .name = "length,total", .features = MODERN | TELL,
-	  .policy.len = HOST_LEN_TOTAL },
-	{ .name = "length,odd", .features = MODERN | TELL,
-	  .policy.len = HOST_LEN_ODD },
-	{ .name = "length,huge", .features = MODERN | TELL,
-	  .policy.len = HOST_LEN_HUGE },
-	{ .name = "length,odd,legacy", .features = TELL,
-	  .policy.len = HOST_LEN_ODD },
+static const struct ktap_case cases[] = {
+	CASE("targets,plain", targets, .features = MODERN),
+	CASE("targets,tell", targets, .features = MODERN | TELL),
+	CASE("targets,oom", targets, .features = MODERN | HOST_F_DEFLATE_ON_OOM),
+	CASE("targets,tell,oom", targets, .features = MODERN | TELL | HOST_F_DEFLATE_ON_OOM),
+	CASE("targets,report", targets, .features = MODERN | HOST_F_REPORTING),
+	CASE("targets,tell,report", targets, .features = MODERN | TELL | HOST_F_REPORTING),
+	CASE("targets,legacy", targets, .features = 0),
+	CASE("targets,legacy,event", targets, .features = TELL | HOST_F_EVENT_IDX),
+	CASE("targets,inhibited", targets, .features = MODERN, .inhibited = true),
+	CASE("targets,nokick", targets, .features = MODERN | TELL,
+	     .mode = BALLOON_MODE_NO_KICK),
+	CASE("targets,nokick,legacy", targets, .features = TELL,
+	     .mode = BALLOON_MODE_NO_KICK),
+	CASE("late", answers, .features = MODERN, .policy = LATE(40)),
+	CASE("late,tell", answers, .features = MODERN | TELL, .policy = LATE(40)),
+	CASE("reverse", answers, .features = MODERN, .policy = REVERSE(20)),
+	CASE("reverse,tell", answers, .features = MODERN | TELL, .policy = REVERSE(20)),
+	CASE("length,total", answers, .features = MODERN | TELL, .policy.len = HOST_LEN_TOTAL),
+	CASE("length,odd", answers, .features = MODERN | TELL, .policy.len = HOST_LEN_ODD),
+	CASE("length,huge", answers, .features = MODERN | TELL, .policy.len = HOST_LEN_HUGE),
+	CASE("length,odd,legacy", answers, .features = TELL, .policy.len = HOST_LEN_ODD),
+	CASE("merged", merged, .features = MODERN | TELL),
+	CASE("merged,legacy", merged, .features = TELL),
+	CASE("turned", turned, .features = MODERN | TELL),
+	CASE("spurious", spurious, .features = MODERN | TELL),
+	CASE("load", load, .features = MODERN | TELL, .mode = BALLOON_MODE_AUTO),
 };
 
 int main(int argc, char **argv)
 {
-	static const struct shape plain = { .features = MODERN | TELL };
-	static const struct shape old = { .features = TELL };
-	static const struct shape fast = {
-		.features = MODERN | TELL,
-		.mode = BALLOON_MODE_AUTO,
-	};
-	unsigned int i;
-
-	ktap_plan(COUNT(target_shapes) + COUNT(answer_shapes) + 5, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	for (i = 0; i < COUNT(target_shapes); i++)
-		ktap_run(target_shapes[i].name, targets, &target_shapes[i],
-			 CASE_S);
-	for (i = 0; i < COUNT(answer_shapes); i++)
-		ktap_run(answer_shapes[i].name, answers, &answer_shapes[i],
-			 CASE_S);
-	ktap_run("merged", merged, &plain, CASE_S);
-	ktap_run("merged,legacy", merged, &old, CASE_S);
-	ktap_run("turned", turned, &plain, CASE_S);
-	ktap_run("spurious", spurious, &plain, CASE_S);
-	ktap_run("load", load, &fast, CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

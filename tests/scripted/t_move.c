@@ -129,14 +129,15 @@ static void isolated(const void *arg)
 	host_free(h);
 }
 
+static const __u64 plain = HOST_F_MODERN;
+static const __u64 report = HOST_F_MODERN | HOST_F_REPORTING;
+
+static const struct ktap_case cases[] = {
+	{ "silent", silent, &plain },
+	{ "isolated", isolated, &report },
+};
+
 int main(int argc, char **argv)
 {
-	static const __u64 plain = HOST_F_MODERN;
-	static const __u64 report = HOST_F_MODERN | HOST_F_REPORTING;
-	static const struct life_case cases[] = {
-		{ "silent", silent, &plain },
-		{ "isolated", isolated, &report },
-	};
-
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

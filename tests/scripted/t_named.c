@@ -222,12 +222,12 @@ static void reports(const void *arg)
 	life_finish(h, total, MS);
 }
 
+static const struct ktap_case cases[] = {
+	{ "all", all },
+	{ "reports", reports },
+};
+
 int main(int argc, char **argv)
 {
-	static const struct life_case cases[] = {
-		{ "all", all, NULL },
-		{ "reports", reports, NULL },
-	};
-
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

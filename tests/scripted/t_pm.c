@@ -321,39 +321,40 @@ static void through_core_tell(const void *arg)
 #define ALL	(HOST_F_MODERN | HOST_F_DEFLATE_ON_OOM | HOST_F_STATS_VQ | \
 		 HOST_F_FREE_PAGE_HINT | HOST_F_REPORTING)
 
+static const struct sleep suspend = {
+	HOST_F_MODERN, BALLOON_OPF_PM_SUSPEND
+};
+static const struct sleep legacy = { 0, BALLOON_OPF_PM_SUSPEND };
+static const struct sleep tell = { TELL, BALLOON_OPF_PM_SUSPEND };
+static const struct sleep all = { ALL, BALLOON_OPF_PM_SUSPEND };
+static const struct sleep thaw = { HOST_F_MODERN, BALLOON_OPF_PM_FREEZE };
+static const struct sleep soft = {
+	ALL, BALLOON_OPF_PM_SUSPEND | BALLOON_OPF_NO_VIRTIO
+};
+
+static const struct ktap_case cases[] = {
+	{ "kept,suspend", kept, &suspend },
+	{ "kept,suspend,legacy", kept, &legacy },
+	{ "kept,suspend,tell", kept, &tell },
+	{ "kept,suspend,all", kept, &all },
+	{ "kept,thaw", kept, &thaw },
+	{ "kept,no-reset", kept, &soft },
+	{ "actual-told", actual_told, &suspend },
+	{ "target-while-asleep", target_while_asleep, &suspend },
+	{ "target-while-asleep,no-reset", target_while_asleep, &soft },
+	{ "in-flight", in_flight, &suspend },
+	{ "in-flight,tell", in_flight, &tell },
+	{ "in-flight,no-reset", in_flight, &soft },
+	{ "stats", stats, &suspend },
+	{ "stats,no-reset", stats, &soft },
+	{ "image", image, &suspend },
+	{ "image,legacy", image, &legacy },
+	{ "image,all", image, &all },
+	{ "through-core", through_core, &suspend },
+	{ "through-core,tell", through_core_tell, &tell },
+};
+
 int main(int argc, char **argv)
 {
-	static const struct sleep suspend = {
-		HOST_F_MODERN, BALLOON_OPF_PM_SUSPEND
-	};
-	static const struct sleep legacy = { 0, BALLOON_OPF_PM_SUSPEND };
-	static const struct sleep tell = { TELL, BALLOON_OPF_PM_SUSPEND };
-	static const struct sleep all = { ALL, BALLOON_OPF_PM_SUSPEND };
-	static const struct sleep thaw = { HOST_F_MODERN, BALLOON_OPF_PM_FREEZE };
-	static const struct sleep soft = {
-		ALL, BALLOON_OPF_PM_SUSPEND | BALLOON_OPF_NO_VIRTIO
-	};
-	static const struct life_case cases[] = {
-		{ "kept,suspend", kept, &suspend },
-		{ "kept,suspend,legacy", kept, &legacy },
-		{ "kept,suspend,tell", kept, &tell },
-		{ "kept,suspend,all", kept, &all },
-		{ "kept,thaw", kept, &thaw },
-		{ "kept,no-reset", kept, &soft },
-		{ "actual-told", actual_told, &suspend },
-		{ "target-while-asleep", target_while_asleep, &suspend },
-		{ "target-while-asleep,no-reset", target_while_asleep, &soft },
-		{ "in-flight", in_flight, &suspend },
-		{ "in-flight,tell", in_flight, &tell },
-		{ "in-flight,no-reset", in_flight, &soft },
-		{ "stats", stats, &suspend },
-		{ "stats,no-reset", stats, &soft },
-		{ "image", image, &suspend },
-		{ "image,legacy", image, &legacy },
-		{ "image,all", image, &all },
-		{ "through-core", through_core, &suspend },
-		{ "through-core,tell", through_core_tell, &tell },
-	};
-
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -21,6 +21,8 @@
 
 #define COMBINATIONS	64
 #define DEADLINE_MS	10000
+#define COMBINATION_S	(2 * DEADLINE_MS / 1000 + 10)
+#define CASE_S		(4 * DEADLINE_MS / 1000 + 10)
 
 /* Bits that no balloon has, nor the kernel for the driver. */
 #define BIT_6		HOST_F(6)
@@ -158,51 +160,46 @@ static void probe(const void *arg)
 	host_free(h);
 }
 
-static void every_combination(void)
-{
-	unsigned int modern, bits;
-	struct probe_case c = {};
-	char name[64];
+static const struct ktap_case more[] = {
+	{ "modern,bit-6", probe,
+	  &(const struct probe_case){ HOST_F_MODERN | 0x3f | BIT_6, true } },
+	{ "legacy,bit-6", probe,
+	  &(const struct probe_case){ HOST_F_EVENT_IDX | 0x3f | BIT_6, true } },
+	{ "modern,every-bit", probe,
+	  &(const struct probe_case){ HOST_F_MODERN | 0x3f | UNKNOWN, true } },
+	{ "legacy,every-bit", probe,
+	  &(const struct probe_case){ HOST_F_EVENT_IDX | 0x3f | UNKNOWN_LEGACY, true } },
+};
 
-	for (modern = 0; modern < 2; modern++) {
-		for (bits = 0; bits < COMBINATIONS; bits++) {
-			c.features = bits | HOST_F_EVENT_IDX |
-				     HOST_F_INDIRECT_DESC |
-				     (modern ? HOST_F_VERSION_1 : 0);
-			snprintf(name, sizeof(name), "%s%s%s%s%s%s%s",
-				 modern ? "modern" : "legacy",
-				 bits & HOST_F_MUST_TELL_HOST ? ",tell" : "",
-				 bits & HOST_F_STATS_VQ ? ",stats" : "",
-				 bits & HOST_F_DEFLATE_ON_OOM ? ",oom" : "",
-				 bits & HOST_F_FREE_PAGE_HINT ? ",hint" : "",
-				 bits & HOST_F_PAGE_POISON ? ",poison" : "",
-				 bits & HOST_F_REPORTING ? ",report" : "");
-			ktap_run(name, probe, &c, 2 * DEADLINE_MS / 1000 + 10);
-		}
-	}
+static struct ktap_case cases[2 * COMBINATIONS + COUNT(more)];
+
+/* Number @nr of them: six bits, and whether the device is a modern one. */
+static struct ktap_case combination(unsigned int nr)
+{
+	static struct probe_case probes[2 * COMBINATIONS];
+	static char names[2 * COMBINATIONS][64];
+	unsigned int bits = nr % COMBINATIONS;
+	bool modern = nr / COMBINATIONS;
+
+	probes[nr].features = bits | HOST_F_EVENT_IDX | HOST_F_INDIRECT_DESC |
+			      (modern ? HOST_F_VERSION_1 : 0);
+	snprintf(names[nr], sizeof(names[nr]), "%s%s%s%s%s%s%s",
+		 modern ? "modern" : "legacy",
+		 bits & HOST_F_MUST_TELL_HOST ? ",tell" : "",
+		 bits & HOST_F_STATS_VQ ? ",stats" : "",
+		 bits & HOST_F_DEFLATE_ON_OOM ? ",oom" : "",
+		 bits & HOST_F_FREE_PAGE_HINT ? ",hint" : "",
+		 bits & HOST_F_PAGE_POISON ? ",poison" : "",
+		 bits & HOST_F_REPORTING ? ",report" : "");
+	return (struct ktap_case){ names[nr], probe, &probes[nr], COMBINATION_S };
 }
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		struct probe_case c;
-	} more[] = {
-		{ "modern,bit-6", { HOST_F_MODERN | 0x3f | BIT_6, true } },
-		{ "legacy,bit-6", { HOST_F_EVENT_IDX | 0x3f | BIT_6, true } },
-		{ "modern,every-bit", { HOST_F_MODERN | 0x3f | UNKNOWN, true } },
-		{ "legacy,every-bit",
-		  { HOST_F_EVENT_IDX | 0x3f | UNKNOWN_LEGACY, true } },
-	};
-	unsigned int nr = sizeof(more) / sizeof(more[0]);
-	unsigned int i;
+	unsigned int nr;
 
-	ktap_plan(2 * COMBINATIONS + nr, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	every_combination();
-	for (i = 0; i < nr; i++)
-		ktap_run(more[i].name, probe, &more[i].c,
-			 4 * DEADLINE_MS / 1000 + 10);
-	return ktap_exit();
+	for (nr = 0; nr < 2 * COMBINATIONS; nr++)
+		cases[nr] = combination(nr);
+	memcpy(cases + nr, more, sizeof(more));
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -457,33 +457,34 @@ static void no_sleep(const void *arg)
 
 #define REPORT	(HOST_F_MODERN | HOST_F_REPORTING)
 
+static const __u64 report = REPORT;
+static const __u64 tell = REPORT | HOST_F_MUST_TELL_HOST |
+			  HOST_F_DEFLATE_ON_OOM;
+static const __u64 all = REPORT | HOST_F_STATS_VQ |
+			 HOST_F_FREE_PAGE_HINT | HOST_F_DEFLATE_ON_OOM;
+static const __u64 legacy = HOST_F_REPORTING;
+
+static const struct ktap_case cases[] = {
+	{ "freed", freed, &report },
+	{ "freed,legacy", freed, &legacy },
+	{ "freed,all", freed, &all },
+	{ "short-ring", short_ring, &report },
+	{ "one-entry", one_entry, &report },
+	{ "prompt", prompt, &report },
+	{ "prompt,all", prompt, &all },
+	{ "beside-balloon", beside_balloon, &report },
+	{ "beside-balloon,tell", beside_balloon, &tell },
+	{ "again-after-sleep", again_after_sleep, &all },
+	{ "unanswered,balloon", balloon_goes_on, &report },
+	{ "unanswered,balloon,tell", balloon_goes_on, &tell },
+	{ "unanswered,balloon,short-ring", balloon_goes_on_short, &report },
+	{ "unanswered,whole-blocks", discards_wait, &report },
+	{ "unanswered,refused", no_room, &report },
+	{ "unanswered,suspend", lost_in_sleep, &report },
+	{ "unanswered,no-sleep", no_sleep, &report },
+};
+
 int main(int argc, char **argv)
 {
-	static const __u64 report = REPORT;
-	static const __u64 tell = REPORT | HOST_F_MUST_TELL_HOST |
-				  HOST_F_DEFLATE_ON_OOM;
-	static const __u64 all = REPORT | HOST_F_STATS_VQ |
-				 HOST_F_FREE_PAGE_HINT | HOST_F_DEFLATE_ON_OOM;
-	static const __u64 legacy = HOST_F_REPORTING;
-	static const struct life_case cases[] = {
-		{ "freed", freed, &report },
-		{ "freed,legacy", freed, &legacy },
-		{ "freed,all", freed, &all },
-		{ "short-ring", short_ring, &report },
-		{ "one-entry", one_entry, &report },
-		{ "prompt", prompt, &report },
-		{ "prompt,all", prompt, &all },
-		{ "beside-balloon", beside_balloon, &report },
-		{ "beside-balloon,tell", beside_balloon, &tell },
-		{ "again-after-sleep", again_after_sleep, &all },
-		{ "unanswered,balloon", balloon_goes_on, &report },
-		{ "unanswered,balloon,tell", balloon_goes_on, &tell },
-		{ "unanswered,balloon,short-ring", balloon_goes_on_short, &report },
-		{ "unanswered,whole-blocks", discards_wait, &report },
-		{ "unanswered,refused", no_room, &report },
-		{ "unanswered,suspend", lost_in_sleep, &report },
-		{ "unanswered,no-sleep", no_sleep, &report },
-	};
-
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

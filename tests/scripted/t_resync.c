@@ -167,23 +167,24 @@ static void slept(const void *arg)
 	life_finish(h, total, DEADLINE_MS);
 }
 
+static const __u64 plain = HOST_F_MODERN;
+static const __u64 tell = HOST_F_MODERN | HOST_F_MUST_TELL_HOST;
+static const __u64 report = HOST_F_MODERN | HOST_F_REPORTING;
+static const __u64 legacy;
+
+static const struct ktap_case cases[] = {
+	{ "asked", asked, &plain },
+	{ "asked,legacy", asked, &legacy },
+	{ "asked,report", asked, &report },
+	{ "repeated", repeated, &plain },
+	{ "command", command, &plain },
+	{ "new-target", new_target, &plain },
+	{ "new-target,tell", new_target, &tell },
+	{ "removed", removed, &plain },
+	{ "slept", slept, &plain },
+};
+
 int main(int argc, char **argv)
 {
-	static const __u64 plain = HOST_F_MODERN;
-	static const __u64 tell = HOST_F_MODERN | HOST_F_MUST_TELL_HOST;
-	static const __u64 report = HOST_F_MODERN | HOST_F_REPORTING;
-	static const __u64 legacy;
-	static const struct life_case cases[] = {
-		{ "asked", asked, &plain },
-		{ "asked,legacy", asked, &legacy },
-		{ "asked,report", asked, &report },
-		{ "repeated", repeated, &plain },
-		{ "command", command, &plain },
-		{ "new-target", new_target, &plain },
-		{ "new-target,tell", new_target, &tell },
-		{ "removed", removed, &plain },
-		{ "slept", slept, &plain },
-	};
-
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

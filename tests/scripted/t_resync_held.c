@@ -311,18 +311,19 @@ static void interrupted(const void *arg)
 	finish(h, total);
 }
 
+static const __u64 plain = HOST_F_MODERN;
+
+static const struct ktap_case cases[] = {
+	{ "raised", raised, &plain },
+	{ "busy", busy, &plain },
+	{ "busy,sleep", busy_sleep, &plain },
+	{ "locked", locked, &plain },
+	{ "isolated", isolated, &plain },
+	{ "isolated,for-long", isolated_for_long, &plain },
+	{ "interrupted", interrupted, &plain },
+};
+
 int main(int argc, char **argv)
 {
-	static const __u64 plain = HOST_F_MODERN;
-	static const struct life_case cases[] = {
-		{ "raised", raised, &plain },
-		{ "busy", busy, &plain },
-		{ "busy,sleep", busy_sleep, &plain },
-		{ "locked", locked, &plain },
-		{ "isolated", isolated, &plain },
-		{ "isolated,for-long", isolated_for_long, &plain },
-		{ "interrupted", interrupted, &plain },
-	};
-
-	return LIFE_MAIN(cases, CASE_S, argc, argv);
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -21,7 +21,6 @@
 enum way { REMOVE, SURPRISE, UNBIND, UNLOAD };
 
 struct silent {
-	const char *name;
 	__u64 features;
 	enum host_role silent;	/* the queue on which a request is stuck */
 	enum way way;
@@ -160,37 +159,32 @@ static void silent(const void *arg)
 #define MODERN	HOST_F_MODERN
 #define TELL	(MODERN | HOST_F_MUST_TELL_HOST)
 
-static const struct silent cases[] = {
-	{ "inflate,remove", MODERN, HOST_INFLATE, REMOVE },
-	{ "inflate,unbind", MODERN, HOST_INFLATE, UNBIND },
-	{ "inflate,unload", MODERN, HOST_INFLATE, UNLOAD },
-	{ "inflate,tell,remove", TELL, HOST_INFLATE, REMOVE },
-	{ "deflate,remove", MODERN, HOST_DEFLATE, REMOVE },
-	{ "deflate,unbind", MODERN, HOST_DEFLATE, UNBIND },
-	{ "deflate,unload", MODERN, HOST_DEFLATE, UNLOAD },
-	{ "deflate,tell,remove", TELL, HOST_DEFLATE, REMOVE },
-	{ "full,remove", MODERN, HOST_NONE, REMOVE },
-	{ "full,tell,remove", TELL, HOST_NONE, REMOVE },
-	{ "full,tell,unload", TELL, HOST_NONE, UNLOAD },
-	{ "full,legacy,unbind", 0, HOST_NONE, UNBIND },
-	{ "stats,remove", MODERN | HOST_F_STATS_VQ, HOST_STATS, REMOVE },
-	{ "hint,remove", MODERN | HOST_F_FREE_PAGE_HINT, HOST_HINT, REMOVE },
-	{ "hint,unload", MODERN | HOST_F_FREE_PAGE_HINT, HOST_HINT, UNLOAD },
-	{ "report,remove", MODERN | HOST_F_REPORTING, HOST_REPORT, REMOVE },
-	{ "report,unload", TELL | HOST_F_REPORTING, HOST_REPORT, UNLOAD },
-	/* Last: a driver that fails these is beyond help. */
-	{ "inflate,surprise", MODERN, HOST_INFLATE, SURPRISE },
-	{ "deflate,tell,surprise", TELL, HOST_DEFLATE, SURPRISE },
-};
+#define CASE(name, ...)	{ name, silent, &(const struct silent){ __VA_ARGS__ } }
 
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+static const struct ktap_case cases[] = {
+	CASE("inflate,remove", MODERN, HOST_INFLATE, REMOVE),
+	CASE("inflate,unbind", MODERN, HOST_INFLATE, UNBIND),
+	CASE("inflate,unload", MODERN, HOST_INFLATE, UNLOAD),
+	CASE("inflate,tell,remove", TELL, HOST_INFLATE, REMOVE),
+	CASE("deflate,remove", MODERN, HOST_DEFLATE, REMOVE),
+	CASE("deflate,unbind", MODERN, HOST_DEFLATE, UNBIND),
+	CASE("deflate,unload", MODERN, HOST_DEFLATE, UNLOAD),
+	CASE("deflate,tell,remove", TELL, HOST_DEFLATE, REMOVE),
+	CASE("full,remove", MODERN, HOST_NONE, REMOVE),
+	CASE("full,tell,remove", TELL, HOST_NONE, REMOVE),
+	CASE("full,tell,unload", TELL, HOST_NONE, UNLOAD),
+	CASE("full,legacy,unbind", 0, HOST_NONE, UNBIND),
+	CASE("stats,remove", MODERN | HOST_F_STATS_VQ, HOST_STATS, REMOVE),
+	CASE("hint,remove", MODERN | HOST_F_FREE_PAGE_HINT, HOST_HINT, REMOVE),
+	CASE("hint,unload", MODERN | HOST_F_FREE_PAGE_HINT, HOST_HINT, UNLOAD),
+	CASE("report,remove", MODERN | HOST_F_REPORTING, HOST_REPORT, REMOVE),
+	CASE("report,unload", TELL | HOST_F_REPORTING, HOST_REPORT, UNLOAD),
+	/* Last: a driver that fails these is beyond help. */
+	CASE("inflate,surprise", MODERN, HOST_INFLATE, SURPRISE),
+	CASE("deflate,tell,surprise", TELL, HOST_DEFLATE, SURPRISE),
+};
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
-	ktap_plan(COUNT(cases), argc, argv);
-	for (i = 0; i < COUNT(cases); i++)
-		ktap_run(cases[i].name, silent, &cases[i], CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

@@ -281,29 +281,29 @@ static void strict_host(const void *arg)
 	finish(h);
 }
 
+static const __u64 modern = HOST_F_MODERN;
+static const __u64 legacy;
+static const struct tags kernel = { NULL, 0 };
+static const struct tags spec = { "spec", TAGS_SPEC };
+static const struct tags all = { "all", TAGS_ALL };
+
+static const struct ktap_case cases[] = {
+	{ "first", first, &modern },
+	{ "first,legacy", first, &legacy },
+	{ "rounds", rounds, &modern },
+	{ "rounds,legacy", rounds, &legacy },
+	{ "figures", figures, &modern },
+	{ "spurious", spurious, &modern },
+	{ "late-interrupt", late, &modern },
+	{ "late-interrupt,legacy", late, &legacy },
+	{ "while-stuck", while_stuck, &modern },
+	{ "restored", restored, &modern },
+	{ "strict-host", strict_host, &kernel },
+	{ "strict-host,spec", strict_host, &spec },
+	{ "strict-host,all", strict_host, &all },
+};
+
 int main(int argc, char **argv)
 {
-	static const __u64 modern = HOST_F_MODERN;
-	static const __u64 legacy;
-	static const struct tags kernel = { NULL, 0 };
-	static const struct tags spec = { "spec", TAGS_SPEC };
-	static const struct tags all = { "all", TAGS_ALL };
-
-	ktap_plan(13, argc, argv);
-	if (!ktap.list)
-		host_load_driver();
-	ktap_run("first", first, &modern, CASE_S);
-	ktap_run("first,legacy", first, &legacy, CASE_S);
-	ktap_run("rounds", rounds, &modern, CASE_S);
-	ktap_run("rounds,legacy", rounds, &legacy, CASE_S);
-	ktap_run("figures", figures, &modern, CASE_S);
-	ktap_run("spurious", spurious, &modern, CASE_S);
-	ktap_run("late-interrupt", late, &modern, CASE_S);
-	ktap_run("late-interrupt,legacy", late, &legacy, CASE_S);
-	ktap_run("while-stuck", while_stuck, &modern, CASE_S);
-	ktap_run("restored", restored, &modern, CASE_S);
-	ktap_run("strict-host", strict_host, &kernel, CASE_S);
-	ktap_run("strict-host,spec", strict_host, &spec, CASE_S);
-	ktap_run("strict-host,all", strict_host, &all, CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }

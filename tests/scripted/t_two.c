@@ -16,7 +16,6 @@
 #define SLICE_MS	5
 #define FREE_SLACK	host_slack(3 * HOST_MIB)
 #define DEVICES		2
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 #define MODERN	(HOST_F_MODERN | HOST_F_STATS_VQ)
 #define TELL	(MODERN | HOST_F_MUST_TELL_HOST)
@@ -24,7 +23,6 @@
 #define OOM	(TELL | HOST_F_DEFLATE_ON_OOM | HOST_F_REPORTING)
 
 struct two {
-	const char *name;
 	__u64 features[DEVICES];
 	bool silent;		/* the first one's host, when it goes */
 };
@@ -145,21 +143,18 @@ static void two(const void *arg)
 	ktap_ge(host_wait_free(p.free, 3000) + FREE_SLACK, p.free);
 }
 
-static const struct two cases[] = {
-	{ "alike", { MODERN, MODERN }, false },
-	{ "legacy and modern", { 0, TELL }, false },
-	{ "both report", { REPORT, REPORT }, false },
-	{ "both report, tell, oom", { OOM, OOM }, false },
-	{ "one silent", { REPORT, REPORT }, true },
-	{ "one silent, tell", { OOM, TELL }, true },
+#define CASE(name, ...)	{ name, two, &(const struct two){ __VA_ARGS__ } }
+
+static const struct ktap_case cases[] = {
+	CASE("alike", { MODERN, MODERN }, false),
+	CASE("legacy and modern", { 0, TELL }, false),
+	CASE("both report", { REPORT, REPORT }, false),
+	CASE("both report, tell, oom", { OOM, OOM }, false),
+	CASE("one silent", { REPORT, REPORT }, true),
+	CASE("one silent, tell", { OOM, TELL }, true),
 };
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
-	ktap_plan(COUNT(cases), argc, argv);
-	for (i = 0; i < COUNT(cases); i++)
-		ktap_run(cases[i].name, two, &cases[i], CASE_S);
-	return ktap_exit();
+	return KTAP_MAIN(cases, CASE_S, host_load_driver, argc, argv);
 }
