@@ -27,7 +27,8 @@ DOCUMENTS := CHANGELOG.md SECURITY.md Documentation/install.rst Documentation/ad
 .PHONY: all help modules install installable install-tools uninstall uninstall-tools depmod \
 	deb dist packages dkms-install dkms-uninstall overlay overlay-remove demo check \
 	check-debug check-install check-overlay conformance fuzz soak faults bench \
-	bench-migration bench-reporting lint docs unit guest kselftest-install setup fetch clean distclean
+	bench-migration bench-reporting lint docs unit guest kselftest-install setup fetch \
+	clean distclean
 
 all: modules
 
