@@ -179,7 +179,7 @@ check: fetch
 
 check-debug: fetch
 	scripts/check --driver $(DRIVER) --kernel $(or $(K),6.1)-debug -j $$(nproc) \
-		$(if $(T),-k '$(T)') unit/test_logscan.py debug qemu/test_hwpoison.py
+		$(if $(T),-k '$(T)') tools/test_logscan.py debug qemu/test_hwpoison.py
 
 check-install: fetch
 	scripts/check --kernel 6.1 -j 1 $(if $(FULL),--full) $(if $(T),-k '$(T)') install
