@@ -177,14 +177,14 @@ check: fetch
 
 check-debug: fetch
 	scripts/check --driver $(DRIVER) --kernel $(or $(K),6.1)-debug -j $$(nproc) \
-		$(if $(T),-k '$(T)') unit/test_logscan.py debug host/test_hwpoison.py
+		$(if $(T),-k '$(T)') unit/test_logscan.py debug qemu/test_hwpoison.py
 
 check-install: fetch
 	scripts/check --kernel 6.1 -j 1 $(if $(FULL),--full) $(if $(T),-k '$(T)') install
 
 check-overlay: fetch
 	scripts/check --kernel $(or $(K),6.1)-overlay -j 1 $(if $(T),-k '$(T)') overlay \
-		host/test_stats.py host/test_size.py host/test_oom.py host/test_snapshot.py
+		qemu/test_stats.py qemu/test_size.py qemu/test_oom.py qemu/test_snapshot.py
 
 conformance: fetch
 	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))

@@ -53,11 +53,11 @@ checkpatch_except=(
 	"drivers/virtio/balloon/events[.]c BRACKET_SPACE"
 	# Ordinary programs, with the types and names of the C library and without
 	# the kernel's macros.
-	"tests/(guest|unit)/.* PREFER_KERNEL_TYPES"
-	"tests/(guest|unit)/.* PREFER_DEFINED_ATTRIBUTE_MACRO"
-	"tests/(guest|unit)/.* BIT_MACRO"
-	"tests/(guest|unit)/.* ARRAY_SIZE"
-	"tests/(guest|unit)/.* CAMELCASE"
+	"tests/(guest|scripted|unit)/.* PREFER_KERNEL_TYPES"
+	"tests/(guest|scripted|unit)/.* PREFER_DEFINED_ATTRIBUTE_MACRO"
+	"tests/(guest|scripted|unit)/.* BIT_MACRO"
+	"tests/(guest|scripted|unit)/.* ARRAY_SIZE"
+	"tests/(guest|scripted|unit)/.* CAMELCASE"
 	# The argument is a constant.
 	"tests/unit/test_units[.]c MACRO_ARG_REUSE"
 )

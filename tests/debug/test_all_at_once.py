@@ -20,7 +20,7 @@ LARGEST_MIB = 250
 PRESSURE_MIB = 60
 # Slow: the guest is asked for hints again and again, while little is sent.
 SPEED_MIB = 4
-# What a debug kernel keeps for itself, see host/test_modes.py.
+# What a debug kernel keeps for itself, see qemu/test_modes.py.
 TOLERANCE = 32 * MIB
 SECONDS, SECONDS_FULL = 45, 600
 

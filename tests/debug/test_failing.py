@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every allocation of the driver fails once, watched by a debug kernel.
 
-The programs are host/d_*.c, for which the kernel can make allocations fail. What
+The programs are scripted/d_*.c, for which the kernel can make allocations fail. What
 is left behind afterwards is looked for by kmemleak.
 """
 
@@ -9,10 +9,10 @@ import pytest
 
 from suite import debug, programs
 
-PROGRAMS = programs.host_programs("d_")
+PROGRAMS = programs.scripted("d_")
 GUEST = {"memory_mib": 1024, "balloon": None, "load": False,
          "test_modules": ["balloon_host"],
-         "files": programs.files(PROGRAMS, "host/")}
+         "files": programs.files(PROGRAMS, "scripted")}
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 1000
 

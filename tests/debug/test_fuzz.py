@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Random hosts against the driver, watched by a debug kernel.
 
-What make check does on other kernels, see guest/test_fuzz.py: here KASAN, lockdep
+What make check does on other kernels, see scripted/test_fuzz.py: here KASAN, lockdep
 and the other watchers judge as well, and at the end kmemleak.
 """
 

@@ -10,10 +10,10 @@ import pytest
 
 from suite import debug, programs
 
-PROGRAMS = programs.host_programs("t_")
+PROGRAMS = programs.scripted("t_")
 GUEST = {"memory_mib": 1024, "balloon": None, "load": False,
          "test_modules": ["balloon_host"],
-         "files": programs.files(PROGRAMS, "host/")}
+         "files": programs.files(PROGRAMS, "scripted")}
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 400
 

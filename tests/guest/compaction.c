@@ -102,10 +102,12 @@ static void balloon_pages_are_moved(const void *arg)
 		   now);
 }
 
+static const struct ktap_case cases[] = {
+	{ "balloon_pages_are_moved", balloon_pages_are_moved },
+	{ "balloon_is_unchanged", balloon_is_unchanged },
+};
+
 int main(int argc, char **argv)
 {
-	ktap_plan(2, argc, argv);
-	ktap_run("balloon_pages_are_moved", balloon_pages_are_moved, NULL, SECONDS);
-	ktap_run("balloon_is_unchanged", balloon_is_unchanged, NULL, SECONDS);
-	return ktap_exit();
+	return KTAP_MAIN(cases, SECONDS, NULL, argc, argv);
 }

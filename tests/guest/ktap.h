@@ -3,17 +3,24 @@
  * KTAP for test programs in C: a plan, one line a result, diagnostics with
  * both values where a comparison fails, and an exit status that agrees.
  *
- * A program calls ktap_plan() once with the number of results to come, reports
- * each with ktap_result(), ktap_skip() or ktap_run(), and ends with
- * "return ktap_exit();". A missing or surplus result is a failure.
+ * A program has a table of its cases, and runs it:
  *
- * ktap_run() runs one case in a child process with a deadline, so that a case
- * in which the driver hangs costs no more than its own verdict. Inside a case,
- * use ktap_check() and its kin: they print what differs and mark the case as
- * failed, and the case goes on.
+ *	static const struct ktap_case cases[] = {
+ *		{ "name", function, &argument },
+ *	};
  *
- * With the name of a case as argument a program runs that case only; with
- * "list" it prints the names, one a line, and runs nothing.
+ *	int main(int argc, char **argv)
+ *	{
+ *		return KTAP_MAIN(cases, SECONDS, NULL, argc, argv);
+ *	}
+ *
+ * Each case runs in a child process with a deadline, so that a case in which the
+ * driver hangs costs no more than its own verdict. Inside a case, use ktap_check()
+ * and its kin: they print what differs and mark the case as failed, and the case
+ * goes on.
+ *
+ * With names of cases as arguments a program runs these cases only; with "list" it
+ * prints the names, one a line, and runs nothing. The first words of a name will do.
  */
 #ifndef _KTAP_H
 #define _KTAP_H
@@ -35,33 +42,44 @@
 #define ktap_format(format, args)	__format__(__printf__, format, args)
 #define __printf(format, args)	__attribute__((ktap_format(format, args)))
 
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
 #define KTAP_FAIL	1	/* exit status of a failed case or program */
 #define KTAP_DAMAGE	2	/* of a failed case that left the guest damaged */
 #define KTAP_SKIP	4	/* of a skipped case */
 
 /**
+ * struct ktap_case - one case of a program
+ * @name: what it is called
+ * @fn: what it does
+ * @arg: for @fn
+ * @seconds: its deadline; 0: that of the program
+ */
+struct ktap_case {
+	const char *name;
+	void (*fn)(const void *arg);
+	const void *arg;
+	unsigned int seconds;
+};
+
+/**
  * struct ktap - what a program has reported so far
- * @planned: results announced
  * @done: results reported
  * @failed: of them, not ok
  * @skipped: of them, skipped
  * @wrong: the case under way has failed
  * @damaged: a case left a driver that hangs, so that others would be misjudged
- * @list: print names only
- * @only: run cases of this name only, or NULL
  */
 struct ktap {
-	unsigned int planned;
 	unsigned int done;
 	unsigned int failed;
 	unsigned int skipped;
 	bool wrong;
 	bool damaged;
-	bool list;
-	const char *only;
 };
 
-static struct ktap ktap;
+/* One for all files of a program. */
+struct ktap ktap __attribute__((__weak__));
 
 static inline __printf(1, 2)
 void ktap_note(const char *format, ...)
@@ -73,17 +91,6 @@ void ktap_note(const char *format, ...)
 	vprintf(format, args);
 	va_end(args);
 	printf("\n");
-	fflush(stdout);
-}
-
-/* Announce how many results follow; @argv[1], if any, names the only case. */
-static inline void ktap_plan(unsigned int planned, int argc, char **argv)
-{
-	ktap.only = argc > 1 ? argv[1] : NULL;
-	ktap.planned = ktap.only ? 1 : planned;
-	ktap.list = ktap.only && !strcmp(ktap.only, "list");
-	if (!ktap.list)
-		printf("KTAP version 1\n1..%u\n", ktap.planned);
 	fflush(stdout);
 }
 
@@ -109,21 +116,6 @@ static inline void ktap_skip(const char *name, const char *reason)
 	ktap.skipped++;
 	printf("ok %u %s # SKIP %s\n", ktap.done, name, reason);
 	fflush(stdout);
-}
-
-static inline int ktap_exit(void)
-{
-	if (ktap.list)
-		return 0;
-	if (ktap.done != ktap.planned) {
-		ktap_note("planned %u results, reported %u", ktap.planned,
-			  ktap.done);
-		ktap.failed++;
-	}
-	ktap_note("totals: pass:%u fail:%u skip:%u",
-		  ktap.done - ktap.failed - ktap.skipped, ktap.failed,
-		  ktap.skipped);
-	return ktap.failed ? KTAP_FAIL : 0;
 }
 
 /* --- inside a case -------------------------------------------------------- */
@@ -208,23 +200,16 @@ static inline bool ktap_wait(pid_t pid, int *status, double deadline)
 }
 
 /*
- * Run @fn in a child for at most @seconds and report it under @name. A child
- * that cannot even be killed sits in the kernel for good, and one that sets
- * ktap.damaged knows that a driver does: the cases after it would misjudge, so
- * they are skipped.
+ * Run a case in a child for at most @seconds, and report it. A child that cannot
+ * even be killed sits in the kernel for good, and one that sets ktap.damaged knows
+ * that a driver does: the cases after it would misjudge, so they are skipped.
  */
-static inline void ktap_run(const char *name, void (*fn)(const void *arg),
-			    const void *arg, unsigned int seconds)
+static inline void ktap_run(const struct ktap_case *c, unsigned int seconds)
 {
+	const char *name = c->name;
 	int status;
 	pid_t pid;
 
-	if (ktap.list) {
-		puts(name);
-		return;
-	}
-	if (ktap.only && strcmp(ktap.only, name))
-		return;
 	if (ktap.damaged) {
 		ktap_skip(name, "an earlier case damaged the guest: use a fresh one");
 		return;
@@ -233,7 +218,7 @@ static inline void ktap_run(const char *name, void (*fn)(const void *arg),
 	pid = fork();
 	if (!pid) {
 		ktap.wrong = false;
-		fn(arg);
+		c->fn(c->arg);
 		ktap_end_case();
 	}
 	if (pid < 0) {
@@ -254,5 +239,67 @@ static inline void ktap_run(const char *name, void (*fn)(const void *arg),
 		ktap_result(!WEXITSTATUS(status), "%s", name);
 	}
 }
+
+/* --- programs ------------------------------------------------------------- */
+
+static inline bool ktap_is_called(const struct ktap_case *c, const char *name)
+{
+	size_t length = strlen(name);
+
+	return !strncmp(c->name, name, length) &&
+	       (!c->name[length] || c->name[length] == ' ');
+}
+
+/* Is it among the arguments? None: all are. */
+static inline bool ktap_is_wanted(const struct ktap_case *c, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (ktap_is_called(c, argv[i]))
+			return true;
+	return argc < 2;
+}
+
+/**
+ * ktap_main - run the cases of a program
+ * @cases: the cases
+ * @nr: length of @cases
+ * @seconds: deadline of each that has none of its own
+ * @prepare: called before the first one, or NULL
+ * @argc: of main()
+ * @argv: of main()
+ *
+ * Return: the exit status.
+ */
+static inline int ktap_main(const struct ktap_case *cases, unsigned int nr,
+			    unsigned int seconds, void (*prepare)(void),
+			    int argc, char **argv)
+{
+	unsigned int i, wanted = 0;
+
+	if (argc == 2 && !strcmp(argv[1], "list")) {
+		for (i = 0; i < nr; i++)
+			puts(cases[i].name);
+		return 0;
+	}
+	for (i = 0; i < nr; i++)
+		wanted += ktap_is_wanted(&cases[i], argc, argv);
+	printf("KTAP version 1\n1..%u\n", wanted);
+	fflush(stdout);
+	if (wanted && prepare)
+		prepare();
+	for (i = 0; i < nr; i++)
+		if (ktap_is_wanted(&cases[i], argc, argv))
+			ktap_run(&cases[i], cases[i].seconds ? cases[i].seconds : seconds);
+	if (!wanted)
+		ktap_note("no case is called so");
+	ktap_note("totals: pass:%u fail:%u skip:%u",
+		  ktap.done - ktap.failed - ktap.skipped, ktap.failed, ktap.skipped);
+	return ktap.failed || !wanted ? KTAP_FAIL : 0;
+}
+
+#define KTAP_MAIN(cases, seconds, prepare, argc, argv)				\
+	ktap_main(cases, sizeof(cases) / sizeof((cases)[0]), seconds, prepare, argc, argv)
 
 #endif /* _KTAP_H */

@@ -63,12 +63,14 @@ static void what_runs_was_picked(const void *arg)
 		   runs, picked);
 }
 
+static const struct ktap_case cases[] = {
+	{ "modalias_is_a_balloon", modalias_is_a_balloon },
+	{ "loads_by_modalias", loads_by_modalias },
+	{ "updates_are_picked", updates_are_picked },
+	{ "what_runs_was_picked", what_runs_was_picked },
+};
+
 int main(int argc, char **argv)
 {
-	ktap_plan(4, argc, argv);
-	ktap_run("modalias_is_a_balloon", modalias_is_a_balloon, NULL, SECONDS);
-	ktap_run("loads_by_modalias", loads_by_modalias, NULL, SECONDS);
-	ktap_run("updates_are_picked", updates_are_picked, NULL, SECONDS);
-	ktap_run("what_runs_was_picked", what_runs_was_picked, NULL, SECONDS);
-	return ktap_exit();
+	return KTAP_MAIN(cases, SECONDS, NULL, argc, argv);
 }

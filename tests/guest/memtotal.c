@@ -44,10 +44,11 @@ static void total_and_balloon_are_constant(const void *arg)
 	ktap_eq(guest_run("modprobe " DRIVER " 2>&1"), 0);
 }
 
+static const struct ktap_case cases[] = {
+	{ "total_and_balloon_are_constant", total_and_balloon_are_constant },
+};
+
 int main(int argc, char **argv)
 {
-	ktap_plan(1, argc, argv);
-	ktap_run("total_and_balloon_are_constant",
-		 total_and_balloon_are_constant, NULL, SECONDS);
-	return ktap_exit();
+	return KTAP_MAIN(cases, SECONDS, NULL, argc, argv);
 }

@@ -117,13 +117,14 @@ static void unload_while_inflating(const void *arg)
 	load(&before);
 }
 
+static const struct ktap_case cases[] = {
+	{ "unload_returns_all", unload_returns_all },
+	{ "load_takes_the_same", load_takes_the_same },
+	{ "many_reloads_lose_nothing", many_reloads_lose_nothing },
+	{ "unload_while_inflating", unload_while_inflating },
+};
+
 int main(int argc, char **argv)
 {
-	ktap_plan(4, argc, argv);
-	ktap_run("unload_returns_all", unload_returns_all, NULL, SECONDS);
-	ktap_run("load_takes_the_same", load_takes_the_same, NULL, SECONDS);
-	ktap_run("many_reloads_lose_nothing", many_reloads_lose_nothing, NULL,
-		 SECONDS);
-	ktap_run("unload_while_inflating", unload_while_inflating, NULL, SECONDS);
-	return ktap_exit();
+	return KTAP_MAIN(cases, SECONDS, NULL, argc, argv);
 }

@@ -18,8 +18,6 @@ static const char * const states[] = {
 	"host-silent", "broken",
 };
 
-#define NR(array) (sizeof(array) / sizeof(*(array)))
-
 static bool attribute(const char *name, char *line, size_t size)
 {
 	char path[400];
@@ -62,7 +60,7 @@ static void anybody_may_read(const void *arg)
 	size_t i;
 
 	(void)arg;
-	for (i = 0; i < NR(sizes); i++)
+	for (i = 0; i < COUNT(sizes); i++)
 		check_mode(sizes[i]);
 	check_mode("state");
 }
@@ -73,7 +71,7 @@ static void sizes_are_whole_pages(const void *arg)
 	size_t i;
 
 	(void)arg;
-	for (i = 0; i < NR(sizes); i++) {
+	for (i = 0; i < COUNT(sizes); i++) {
 		value = size_attribute(sizes[i]);
 		ktap_check(value >= 0 && value % page == 0,
 			   "%s is %lld bytes, expected a multiple of %lld",
@@ -113,21 +111,21 @@ static void state_is_documented(const void *arg)
 	(void)arg;
 	if (!attribute("state", line, sizeof(line)))
 		return;
-	for (i = 0; i < NR(states); i++)
+	for (i = 0; i < COUNT(states); i++)
 		if (!strcmp(line, states[i]))
 			return;
 	ktap_check(false, "state '%s' is not one of those documented", line);
 }
 
+static const struct ktap_case cases[] = {
+	{ "anybody_may_read", anybody_may_read },
+	{ "sizes_are_whole_pages", sizes_are_whole_pages },
+	{ "actual_is_what_the_kernel_counts", actual_is_what_the_kernel_counts },
+	{ "target_is_reached_at_rest", target_is_reached_at_rest },
+	{ "state_is_documented", state_is_documented },
+};
+
 int main(int argc, char **argv)
 {
-	ktap_plan(5, argc, argv);
-	ktap_run("anybody_may_read", anybody_may_read, NULL, SECONDS);
-	ktap_run("sizes_are_whole_pages", sizes_are_whole_pages, NULL, SECONDS);
-	ktap_run("actual_is_what_the_kernel_counts",
-		 actual_is_what_the_kernel_counts, NULL, SECONDS);
-	ktap_run("target_is_reached_at_rest", target_is_reached_at_rest, NULL,
-		 SECONDS);
-	ktap_run("state_is_documented", state_is_documented, NULL, SECONDS);
-	return ktap_exit();
+	return KTAP_MAIN(cases, SECONDS, NULL, argc, argv);
 }

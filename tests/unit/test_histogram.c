@@ -55,12 +55,14 @@ static void counting(const void *arg)
 	ktap_eq(histogram.slots[7], 36);
 }
 
+static const struct ktap_case cases[] = {
+	{ "ends-of-slots", ends_of_slots },
+	{ "known-values", known_values },
+	{ "largest", largest },
+	{ "counting", counting },
+};
+
 int main(int argc, char **argv)
 {
-	ktap_plan(4, argc, argv);
-	ktap_run("ends-of-slots", ends_of_slots, NULL, 10);
-	ktap_run("known-values", known_values, NULL, 10);
-	ktap_run("largest", largest, NULL, 10);
-	ktap_run("counting", counting, NULL, 10);
-	return ktap_exit();
+	return KTAP_MAIN(cases, 10, NULL, argc, argv);
 }

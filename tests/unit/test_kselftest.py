@@ -19,7 +19,7 @@ from suite import ktap
 
 GUEST = REPO / "tests/guest"
 RUNNER = GUEST / "kselftest/run_kselftest.sh"
-COLLECTIONS = {"balloon": GUEST, "balloon-host": GUEST / "host"}
+COLLECTIONS = {"balloon": GUEST, "balloon-host": REPO / "tests/scripted"}
 SHELLS = ("sh", "busybox")
 TIMEOUT = 60
 # For a test that hangs, and for others.

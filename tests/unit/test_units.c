@@ -164,19 +164,19 @@ static void actual_is_told_in_steps(const void *arg)
 	ktap_eq(balloon_actual_due(U32_MAX, 0, 100), true);
 }
 
+static const struct ktap_case cases[] = {
+	{ "target_rounds_up", target_rounds_up },
+	{ "elements_hold_whole_pages", elements_hold_whole_pages },
+	{ "target_is_a_fixed_point", target_is_a_fixed_point },
+	{ "extremes_do_not_overflow", extremes_do_not_overflow },
+	{ "pfns_fit_or_not", pfns_fit_or_not },
+	{ "floor_default", floor_default },
+	{ "floor_is_kept", floor_is_kept },
+	{ "backoff_grows_to_its_limit", backoff_grows_to_its_limit },
+	{ "actual_is_told_in_steps", actual_is_told_in_steps },
+};
+
 int main(int argc, char **argv)
 {
-	ktap_plan(9, argc, argv);
-	ktap_run("target_rounds_up", target_rounds_up, NULL, 5);
-	ktap_run("elements_hold_whole_pages", elements_hold_whole_pages, NULL,
-		 5);
-	ktap_run("target_is_a_fixed_point", target_is_a_fixed_point, NULL, 5);
-	ktap_run("extremes_do_not_overflow", extremes_do_not_overflow, NULL, 5);
-	ktap_run("pfns_fit_or_not", pfns_fit_or_not, NULL, 5);
-	ktap_run("floor_default", floor_default, NULL, 5);
-	ktap_run("floor_is_kept", floor_is_kept, NULL, 5);
-	ktap_run("backoff_grows_to_its_limit", backoff_grows_to_its_limit, NULL,
-		 5);
-	ktap_run("actual_is_told_in_steps", actual_is_told_in_steps, NULL, 5);
-	return ktap_exit();
+	return KTAP_MAIN(cases, 5, NULL, argc, argv);
 }

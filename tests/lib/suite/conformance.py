@@ -2,7 +2,7 @@
 """Judges a driver by the statements of the specification.
 
 The statements are lines of Documentation/conformance/statements.tsv; the
-programs tests/guest/host/c_*.c have a case for each that can be judged, with
+programs tests/scripted/c_*.c have a case for each that can be judged, with
 the statement's id in front of its name. judge() runs them in guests without a
 balloon device: the programs bring their own.
 """
@@ -16,8 +16,8 @@ from lab.paths import BUILD, REPO
 from . import ktap
 
 TABLE = REPO / "Documentation/conformance/statements.tsv"
-SOURCES = REPO / "tests/guest/host"
-BINARIES = BUILD / "guest/host"
+SOURCES = REPO / "tests/scripted"
+BINARIES = BUILD / "scripted"
 PROGRAMS = sorted(path.stem for path in SOURCES.glob("c_*.c"))
 
 LEVELS = ("MUST", "SHOULD", "MAY", "TEXT")

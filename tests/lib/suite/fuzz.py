@@ -8,7 +8,7 @@ from . import programs
 PROGRAM = "fuzz"
 OPTIONS = {"memory_mib": 512, "balloon": None, "load": False,
            "test_modules": ["balloon_host"],
-           "files": programs.files([PROGRAM], "host/")}
+           "files": programs.files([PROGRAM], "scripted")}
 # What its watchers remember of each allocation takes memory too, and cannot be
 # reclaimed: with a balloon of all memory more has to be left to such a kernel.
 DEBUG_OPTIONS = OPTIONS | {"memory_mib": 1024, "module_params": "floor=64M"}

@@ -9,16 +9,19 @@ from lab.paths import BUILD, REPO
 
 from . import ktap
 
-# In tests/guest, but for what they share.
+# Those of tests/guest, but for what they share.
 PROGRAMS = sorted(path.stem for path in (REPO / "tests/guest").glob("*.c")
                   if path.stem != "guest")
 # The directory in a guest that they are put into.
 GUEST_DIRECTORY = "tests"
 
 
-def program_file(name):
-    """The static program for guests; tests that need it fail if it is not built."""
-    return BUILD / "guest" / name
+def program_file(name, folder="guest"):
+    """The static program for guests; tests that need it fail if it is not built.
+
+    folder: the one below tests that has its source
+    """
+    return BUILD / folder / name
 
 
 def tool_file(name):
@@ -37,16 +40,14 @@ def count(config, small, full):
     return full if config.option.full else small
 
 
-def host_programs(prefix):
-    """Those that play the host whose names begin so, see tests/guest/host."""
-    return sorted(path.stem for path in
-                  (REPO / "tests/guest/host").glob(f"{prefix}*.c"))
+def scripted(prefix):
+    """Those that play the host whose names begin so, see tests/scripted."""
+    return sorted(path.stem for path in (REPO / "tests/scripted").glob(f"{prefix}*.c"))
 
 
-def files(programs, directory=""):
-    """For a guest: where it is to have programs of a directory."""
-    return {f"{GUEST_DIRECTORY}/{name}": program_file(f"{directory}{name}")
-            for name in programs}
+def files(programs, folder="guest"):
+    """For a guest: where it is to have programs of a folder."""
+    return {f"{GUEST_DIRECTORY}/{name}": program_file(name, folder) for name in programs}
 
 
 def judge(program, done, record_property):

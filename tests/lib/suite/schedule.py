@@ -7,7 +7,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 KERNEL = re.compile(r"\[([\d.]+)[-\]]")
 # They use something of which a machine has one: its huge pages.
-ONE_AT_A_TIME = ("host/test_hugetlbfs.py",)
+ONE_AT_A_TIME = ("qemu/test_hugetlbfs.py",)
 
 
 class ByGuest(LoadScopeScheduling):
