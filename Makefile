@@ -187,11 +187,11 @@ check-overlay: fetch
 		qemu/test_stats.py qemu/test_size.py qemu/test_oom.py qemu/test_snapshot.py
 
 conformance: fetch
-	scripts/conformance --driver $(DRIVER) $(if $(K),--kernel $(K))
+	scripts/check --driver $(DRIVER) --kernel $(or $(K),7.2) --conformance
 
 fuzz: fetch
-	scripts/fuzz --driver $(DRIVER) $(if $(K),--kernel $(K)) \
-		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+	scripts/check --driver $(DRIVER) --kernel $(or $(K),7.2) \
+		--fuzz $(if $(SEED),0 --seed $(SEED),$(or $(SECONDS),60))
 
 soak: fetch
 	scripts/soak $(if $(K),--kernel $(K)) $(if $(FULL),--full)

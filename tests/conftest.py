@@ -30,6 +30,10 @@ def pytest_addoption(parser):
     group.addoption("--seed", type=int,
                     help="replay a test that takes random numbers")
     group.addoption("--case", help="only this case of each program")
+    group.addoption("--fuzz", type=float, metavar="SECONDS", default=0,
+                    help="play random hosts for so long, see scripted/test_fuzz.py")
+    group.addoption("--steps", type=int, help="of a new seed")
+    group.addoption("--life", type=int, help="play this device of a seed only")
 
 
 def is_worker(config):
@@ -76,7 +80,8 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    timeout = TEST_TIMEOUT_FULL if config.option.full else TEST_TIMEOUT
+    long = config.option.full or config.option.fuzz
+    timeout = (TEST_TIMEOUT_FULL if long else TEST_TIMEOUT) + config.option.fuzz
     for item in items:
         if item.get_closest_marker("rare") and not config.option.full:
             item.add_marker(pytest.mark.skip(reason="takes time: with --full"))

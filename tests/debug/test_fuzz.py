@@ -7,7 +7,7 @@ and the other watchers judge as well, and at the end kmemleak.
 
 import pytest
 
-from suite import debug, fuzz, programs
+from suite import debug, fuzz
 
 GUEST = fuzz.DEBUG_OPTIONS
 STEPS = 2000
@@ -15,13 +15,9 @@ STEPS = 2000
 pytestmark = pytest.mark.allow_log(*fuzz.ALLOWED_LOG)
 
 
-def test_random_hosts(request, kernel, driver, guest, record_property):
-    seed = request.config.option.seed or fuzz.new_seed()
-    record_property("figure", f"seed {seed}")
-    print(f"seed {seed}; to replay: {fuzz.replay(kernel, driver, seed, STEPS)}")
-    done = guest.sh(fuzz.command(seed, STEPS, debug=True),
-                    timeout=fuzz.timeout(STEPS, debug=True))
-    programs.judge(fuzz.PROGRAM, done, record_property)
+@pytest.mark.parametrize("which", (fuzz.NEW,))
+def test_random_hosts(request, guest, which, record_property):
+    fuzz.play(request, guest, which, STEPS, record_property)
 
 
 def test_nothing_leaks(guest):

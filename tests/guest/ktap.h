@@ -200,9 +200,10 @@ static inline bool ktap_wait(pid_t pid, int *status, double deadline)
 }
 
 /*
- * Run a case in a child for at most @seconds, and report it. A child that cannot
- * even be killed sits in the kernel for good, and one that sets ktap.damaged knows
- * that a driver does: the cases after it would misjudge, so they are skipped.
+ * Run a case in a child for at most its seconds, or @seconds, and report it. A child
+ * that cannot even be killed sits in the kernel for good, and one that sets
+ * ktap.damaged knows that a driver does: the cases after it would misjudge, so they
+ * are skipped.
  */
 static inline void ktap_run(const struct ktap_case *c, unsigned int seconds)
 {
@@ -210,6 +211,8 @@ static inline void ktap_run(const struct ktap_case *c, unsigned int seconds)
 	int status;
 	pid_t pid;
 
+	if (c->seconds)
+		seconds = c->seconds;
 	if (ktap.damaged) {
 		ktap_skip(name, "an earlier case damaged the guest: use a fresh one");
 		return;
@@ -291,7 +294,7 @@ static inline int ktap_main(const struct ktap_case *cases, unsigned int nr,
 		prepare();
 	for (i = 0; i < nr; i++)
 		if (ktap_is_wanted(&cases[i], argc, argv))
-			ktap_run(&cases[i], cases[i].seconds ? cases[i].seconds : seconds);
+			ktap_run(&cases[i], seconds);
 	if (!wanted)
 		ktap_note("no case is called so");
 	ktap_note("totals: pass:%u fail:%u skip:%u",

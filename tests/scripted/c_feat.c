@@ -59,12 +59,6 @@ static void foreign(__u64 features)
 	conf_finish(h);
 }
 
-static void feat_foreign(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), foreign);
-}
-
 static void works(__u64 features)
 {
 	struct host *h = conf_start(features);
@@ -74,29 +68,17 @@ static void works(__u64 features)
 	conf_finish(h);
 }
 
-static void feat_compatible(const void *arg)
-{
-	static const struct conf_shape poor[] = {
-		{ "modern, nothing", CONF_PLAIN },
-		{ "legacy, nothing", 0 },
-		{ "modern, tell only", CONF_PLAIN | CONF_TELL },
-		{ "modern, reporting only", CONF_PLAIN | HOST_F_REPORTING },
-	};
+static const struct conf_shape poor[] = {
+	{ "modern, nothing", CONF_PLAIN },
+	{ "legacy, nothing", 0 },
+	{ "modern, tell only", CONF_PLAIN | CONF_TELL },
+	{ "modern, reporting only", CONF_PLAIN | HOST_F_REPORTING },
+};
 
-	(void)arg;
-	conf_each(poor, COUNT(poor), works);
-}
-
-static void feat_unknown(const void *arg)
-{
-	static const struct conf_shape rich[] = {
-		{ "modern", HOST_F_MODERN | CONF_TELL | UNKNOWN },
-		{ "legacy", CONF_TELL | UNKNOWN_LEGACY },
-	};
-
-	(void)arg;
-	conf_each(rich, COUNT(rich), works);
-}
+static const struct conf_shape rich[] = {
+	{ "modern", HOST_F_MODERN | CONF_TELL | UNKNOWN },
+	{ "legacy", CONF_TELL | UNKNOWN_LEGACY },
+};
 
 static void feat_version(const void *arg)
 {
@@ -198,18 +180,12 @@ static void untouched(__u64 features)
 	conf_free(h);
 }
 
-static void cfg_optional(const void *arg)
-{
-	static const struct conf_shape some[] = {
-		{ "modern, no hint, no poison", HOST_F_MODERN | 7 },
-		{ "modern, no poison", HOST_F_MODERN | 0xf },
-		{ "modern, no hint", HOST_F_MODERN | 0x17 },
-		{ "legacy, no hint, no poison", HOST_F_EVENT_IDX | 0x27 },
-	};
-
-	(void)arg;
-	conf_each(some, COUNT(some), untouched);
-}
+static const struct conf_shape some[] = {
+	{ "modern, no hint, no poison", HOST_F_MODERN | 7 },
+	{ "modern, no poison", HOST_F_MODERN | 0xf },
+	{ "modern, no hint", HOST_F_MODERN | 0x17 },
+	{ "legacy, no hint, no poison", HOST_F_EVENT_IDX | 0x27 },
+};
 
 static void sized(__u32 bytes, __u64 features)
 {
@@ -253,27 +229,21 @@ static void cfg_readonly(__u64 features)
 	conf_free(h);
 }
 
-static void cfg_readonly_all(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), cfg_readonly);
-}
-
 static const struct ktap_case cases[] = {
 	{ "GEN-FEAT-01 only what is offered", feat_offered },
 	{ "GEN-FEAT-02 nothing without what it requires", feat_requires },
-	{ "GEN-FEAT-03 no bit of other device types", feat_foreign },
-	{ "GEN-FEAT-04 works without optional features", feat_compatible },
-	{ "GEN-FEAT-05 works with unknown features offered", feat_unknown },
+	CONF_OVER("GEN-FEAT-03 no bit of other device types", foreign, both),
+	CONF_OVER("GEN-FEAT-04 works without optional features", works, poor),
+	CONF_OVER("GEN-FEAT-05 works with unknown features offered", works, rich),
 	{ "GEN-FEAT-06 VERSION_1 is accepted", feat_version },
 	{ "GEN-CFG-01 fields are read one by one", cfg_width },
-	{ "GEN-CFG-03 absent fields are not accessed", cfg_optional },
+	CONF_OVER("GEN-CFG-03 absent fields are not accessed", untouched, some),
 	{ "GEN-CFG-04 longer configuration space is fine", cfg_long },
 	{ "GEN-CFG-05 configuration space just large enough", cfg_short },
 	{ "BAL-FEAT-01 MUST_TELL_HOST is accepted", feat_tell },
 	{ "BAL-FEAT-02 PAGE_POISON is declined without poison", feat_poison },
 	{ "BAL-VQ-02 optional queues go with their features", feat_queues },
-	{ "BAL-CFG-02 only the driver's fields are written", cfg_readonly_all },
+	CONF_OVER("BAL-CFG-02 only the driver's fields are written", cfg_readonly, both),
 };
 
 int main(int argc, char **argv)

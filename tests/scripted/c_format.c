@@ -45,12 +45,6 @@ static void arrays(__u64 features)
 	conf_finish(h);
 }
 
-static void op_array(const void *arg)
-{
-	(void)arg;
-	conf_each(conf_any, COUNT(conf_any), arrays);
-}
-
 static bool is_given(struct host *h, struct host_elem *e, void *arg)
 {
 	unsigned int *wrong = arg;
@@ -84,12 +78,6 @@ static void given(__u64 features)
 	conf_finish(h);
 }
 
-static void op_given(const void *arg)
-{
-	(void)arg;
-	conf_each(conf_any, COUNT(conf_any), given);
-}
-
 static void lengths(__u64 features)
 {
 	struct host *h = conf_start(features | HOST_F_STATS_VQ);
@@ -102,18 +90,12 @@ static void lengths(__u64 features)
 		for (role = 0; role < HOST_ROLES; role++)
 			h->policy[role].len = len[i];
 		conf_settle(h, SOME);
-		conf_want_held(h, HOST_STATS);
+		device_want_held(h, HOST_STATS);
 		host_release(h, HOST_STATS);
-		conf_want_held(h, HOST_STATS);
+		device_want_held(h, HOST_STATS);
 		conf_settle(h, 0);
 	}
 	conf_finish(h);
-}
-
-static void legacy_length(const void *arg)
-{
-	(void)arg;
-	conf_each(legacy, COUNT(legacy), lengths);
 }
 
 /* All four bytes of 'actual' in one call of the transport. */
@@ -137,12 +119,6 @@ static void whole(__u64 features)
 	conf_finish(h);
 }
 
-static void legacy_actual(const void *arg)
-{
-	(void)arg;
-	conf_each(legacy, COUNT(legacy), whole);
-}
-
 /* Each byte of the number is another one, so that their order shows. */
 static void endian(__u64 features)
 {
@@ -155,18 +131,12 @@ static void endian(__u64 features)
 	conf_finish(h);
 }
 
-static void legacy_config(const void *arg)
-{
-	(void)arg;
-	conf_each(legacy, COUNT(legacy), endian);
-}
-
 static const struct ktap_case cases[] = {
-	{ "BAL-OP-13 arrays of page numbers", op_array },
-	{ "BAL-OP-15 deflates only what it has given", op_given },
-	{ "BAL-LEG-01 used lengths are ignored", legacy_length },
-	{ "BAL-LEG-02 actual is written in one go", legacy_actual },
-	{ "BAL-LEG-04 configuration is little-endian", legacy_config },
+	CONF_OVER("BAL-OP-13 arrays of page numbers", arrays, conf_any),
+	CONF_OVER("BAL-OP-15 deflates only what it has given", given, conf_any),
+	CONF_OVER("BAL-LEG-01 used lengths are ignored", lengths, legacy),
+	CONF_OVER("BAL-LEG-02 actual is written in one go", whole, legacy),
+	CONF_OVER("BAL-LEG-04 configuration is little-endian", endian, legacy),
 };
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
  * driver can spoil it. A device lives its life and its log is judged.
  */
 #include "conf.h"
+#include "guest.h"
 
 #define REFUSED		HOST_F(20)	/* what no driver accepts */
 #define SUSPEND		16
@@ -71,12 +72,6 @@ static void steps(__u64 features)
 	conf_free(h);
 }
 
-static void status_steps(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), steps);
-}
-
 static void kept(__u64 features)
 {
 	struct host *h = conf_life(features);
@@ -89,12 +84,6 @@ static void kept(__u64 features)
 				   h->log[i].where,
 				   (unsigned long long)h->log[i].value);
 	conf_free(h);
-}
-
-static void status_kept(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), kept);
 }
 
 static void failed_reset(const void *arg)
@@ -127,9 +116,9 @@ static void needs_reset(const void *arg)
 	int err;
 
 	(void)arg;
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, HOST_MIB);
-	conf_want_held(h, HOST_INFLATE);
+	device_want_held(h, HOST_INFLATE);
 	host_set_status(h, HOST_S_NEEDS_RESET);
 	err = host_pump_op(h, BALLOON_OP_REMOVE, 0, 5000);
 	ktap_check(!err, "removal waits for a request that will not complete: %s",
@@ -166,12 +155,6 @@ static void reset_first(__u64 features)
 	conf_free(h);
 }
 
-static void init_reset(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), reset_first);
-}
-
 static void acknowledge(__u64 features)
 {
 	struct host *h = conf_life(features);
@@ -179,12 +162,6 @@ static void acknowledge(__u64 features)
 	ktap_check(when(h, HOST_S_ACKNOWLEDGE) < when(h, HOST_S_DRIVER),
 		   "ACKNOWLEDGE did not come before DRIVER");
 	conf_free(h);
-}
-
-static void init_acknowledge(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), acknowledge);
 }
 
 static void negotiate(__u64 features)
@@ -203,12 +180,6 @@ static void negotiate(__u64 features)
 	conf_free(h);
 }
 
-static void init_features(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), negotiate);
-}
-
 static void no_early_write(__u64 features)
 {
 	struct host *h = conf_life(features);
@@ -217,12 +188,6 @@ static void no_early_write(__u64 features)
 	ktap_check(!written || written > when(h, HOST_S_FEATURES_OK),
 		   "configuration written before FEATURES_OK");
 	conf_free(h);
-}
-
-static void init_config(const void *arg)
-{
-	(void)arg;
-	conf_each(modern, COUNT(modern), no_early_write);
 }
 
 /* Each life of the device ends with a reset; look at all of them. */
@@ -241,12 +206,6 @@ static void settled(__u64 features)
 			   "features written after FEATURES_OK");
 	}
 	conf_free(h);
-}
-
-static void init_settled(const void *arg)
-{
-	(void)arg;
-	conf_each(modern, COUNT(modern), settled);
 }
 
 static void init_refused(const void *arg)
@@ -289,26 +248,14 @@ static void setup(__u64 features)
 	conf_free(h);
 }
 
-static void init_setup(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), setup);
-}
-
 static void live(__u64 features)
 {
 	struct host *h = conf_start(features);
 
 	ktap_check(host_driver_ok(h), "DRIVER_OK is not set after probe");
-	conf_sleep(h);
+	device_sleep(h);
 	ktap_check(host_driver_ok(h), "DRIVER_OK is not set after restore");
 	conf_finish(h);
-}
-
-static void init_live(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), live);
 }
 
 static void init_failed(const void *arg)
@@ -336,12 +283,6 @@ static void no_early_kick(__u64 features)
 	conf_free(h);
 }
 
-static void init_kick(const void *arg)
-{
-	(void)arg;
-	conf_each(both, COUNT(both), no_early_kick);
-}
-
 static void legacy_steps(__u64 features)
 {
 	struct host *h = conf_life(features);
@@ -352,28 +293,22 @@ static void legacy_steps(__u64 features)
 	steps(features);
 }
 
-static void init_legacy(const void *arg)
-{
-	(void)arg;
-	conf_each(legacy, COUNT(legacy), legacy_steps);
-}
-
 static const struct ktap_case cases[] = {
-	{ "GEN-ST-01 status bits say which steps are done", status_steps },
-	{ "GEN-ST-02 no status bit is cleared", status_kept },
+	CONF_OVER("GEN-ST-01 status bits say which steps are done", steps, both),
+	CONF_OVER("GEN-ST-02 no status bit is cleared", kept, both),
 	{ "GEN-ST-03 FAILED is followed by a reset", failed_reset },
 	{ "GEN-ST-05 SUSPEND is not set", no_suspend },
-	{ "GEN-INIT-01 reset comes first", init_reset },
-	{ "GEN-INIT-02 ACKNOWLEDGE before DRIVER", init_acknowledge },
-	{ "GEN-INIT-03 features are read, then written", init_features },
-	{ "GEN-INIT-04 no configuration write before FEATURES_OK", init_config },
-	{ "GEN-INIT-05 no new features after FEATURES_OK", init_settled },
+	CONF_OVER("GEN-INIT-01 reset comes first", reset_first, both),
+	CONF_OVER("GEN-INIT-02 ACKNOWLEDGE before DRIVER", acknowledge, both),
+	CONF_OVER("GEN-INIT-03 features are read, then written", negotiate, both),
+	CONF_OVER("GEN-INIT-04 no configuration write before FEATURES_OK", no_early_write, modern),
+	CONF_OVER("GEN-INIT-05 no new features after FEATURES_OK", settled, modern),
 	{ "GEN-INIT-06 a refused FEATURES_OK ends it", init_refused },
-	{ "GEN-INIT-07 queues are set up before DRIVER_OK", init_setup },
-	{ "GEN-INIT-08 DRIVER_OK makes the device live", init_live },
+	CONF_OVER("GEN-INIT-07 queues are set up before DRIVER_OK", setup, both),
+	CONF_OVER("GEN-INIT-08 DRIVER_OK makes the device live", live, both),
 	{ "GEN-INIT-09 FAILED when it cannot go on", init_failed },
-	{ "GEN-INIT-10 no notification before DRIVER_OK", init_kick },
-	{ "GEN-INIT-11 legacy: no FEATURES_OK, else the same", init_legacy },
+	CONF_OVER("GEN-INIT-10 no notification before DRIVER_OK", no_early_kick, both),
+	CONF_OVER("GEN-INIT-11 legacy: no FEATURES_OK, else the same", legacy_steps, legacy),
 	/* Last: a driver that fails it may hang. */
 	{ "GEN-ST-04 removal does not wait after NEEDS_RESET", needs_reset },
 };

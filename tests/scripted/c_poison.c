@@ -96,7 +96,7 @@ static void pois_early(const void *arg)
 	size_t i;
 
 	(void)arg;
-	conf_sleep(h);
+	device_sleep(h);
 	conf_remove(h);
 	host_log(h);
 	for (i = 0; i < h->events; i++) {
@@ -123,7 +123,7 @@ static void pois_constant(const void *arg)
 	(void)arg;
 	conf_settle(h, SOME);
 	conf_settle(h, 0);
-	conf_sleep(h);
+	device_sleep(h);
 	conf_remove(h);
 	host_log(h);
 	for (i = 0; i < h->events; i++) {

@@ -28,7 +28,7 @@ static bool note(struct host *h, struct host_elem *e, void *arg)
 	for (i = 0; i < e->descs; i++)
 		small += (e->desc[i].flags & BALLOON_DESC_IN) &&
 			 e->desc[i].len < SMALL;
-	conf_destroy_descs(h, e, JUNK);
+	model_destroy(h->model, e, JUNK);
 	return false;
 }
 
@@ -130,7 +130,7 @@ static void rep_wait(const void *arg)
 	struct canary canary;
 
 	(void)arg;
-	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_REPORT);
 	provoke(h);
 	canary_new(&canary, 96);
 	host_pump_for(h, CONF_LOOK_MS);
@@ -138,8 +138,7 @@ static void rep_wait(const void *arg)
 	ktap_eq(touched(h), 0);
 	ktap_eq(canary_check(&canary), 0);
 	canary_free(&canary);
-	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
-	host_release(h, HOST_REPORT);
+	host_answer(h, HOST_REPORT);
 	conf_finish(h);
 }
 
@@ -171,12 +170,11 @@ static void rep_untouched(const void *arg)
 	struct host *h = start();
 
 	(void)arg;
-	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_REPORT);
 	provoke(h);
 	host_pump_for(h, 2 * CONF_LOOK_MS);
 	ktap_eq(touched(h), 0);
-	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
-	host_release(h, HOST_REPORT);
+	host_answer(h, HOST_REPORT);
 	conf_finish(h);
 }
 

@@ -5,6 +5,7 @@
  * record of each page says whether somebody could. Memory pressure comes from
  * an OOM kill, of a process made for it.
  */
+#include "child.h"
 #include "conf.h"
 
 #define SOME	(6 * HOST_MIB)
@@ -100,17 +101,11 @@ static void keeps(__u64 features)
 	conf_settle(h, SOME);
 	deflated = h->model->deflated;
 	host_config_irq(h);
-	conf_oom_end(h, conf_oom_start());
+	child_oom_end(h, child_oom_start());
 	ktap_eq(h->model->deflated, deflated);
 	ktap_eq(h->model->told, SOME);
 	ktap_eq(host_actual(h), SOME);
 	conf_finish(h);
-}
-
-static void op_keep(const void *arg)
-{
-	(void)arg;
-	conf_each(no_oom, COUNT(no_oom), keeps);
 }
 
 static void op_may_oom(const void *arg)
@@ -120,7 +115,7 @@ static void op_may_oom(const void *arg)
 
 	(void)arg;
 	conf_settle(h, SOME);
-	conf_oom_end(h, conf_oom_start());
+	child_oom_end(h, child_oom_start());
 	check_actual(h);
 	given = h->model->deflated;
 	conf_finish(h);
@@ -149,7 +144,7 @@ static void deflateq(__u64 features)
 	conf_settle(h, SOME);
 	conf_settle(h, LESS);
 	check_balloon_held(h);
-	conf_oom_end(h, conf_oom_start());
+	child_oom_end(h, child_oom_start());
 	check_balloon_held(h);
 	conf_remove(h);
 	ktap_check(!h->model->told,
@@ -158,18 +153,12 @@ static void deflateq(__u64 features)
 	conf_free(h);
 }
 
-static void op_deflateq(const void *arg)
-{
-	(void)arg;
-	conf_each(conf_any, COUNT(conf_any), deflateq);
-}
-
 static void slept(__u64 features)
 {
 	struct host *h = conf_start(features);
 
 	conf_settle(h, SOME);
-	conf_sleep(h);
+	device_sleep(h);
 	host_pump_for(h, CONF_LOOK_MS);
 	check_balloon_held(h);
 	if (!ktap.wrong)
@@ -179,10 +168,31 @@ static void slept(__u64 features)
 	conf_finish(h);
 }
 
-static void op_deflateq_sleep(const void *arg)
+/* Pages that the arrays of held elements name and that the guest has freed. */
+static unsigned int held_free(struct host *h, enum host_role role)
 {
-	(void)arg;
-	conf_each(conf_any, COUNT(conf_any), slept);
+	const struct host_elem *e;
+	unsigned int i, count = 0;
+
+	for (e = h->held; e; e = e->next)
+		for (i = 0; e->role == role && i < e->out_len / 4; i++)
+			count += host_is_free(h, model_u32(e->data + 4 * i));
+	return count;
+}
+
+/* Destroy what these arrays name; the device owns it. */
+static void destroy_held(struct host *h, enum host_role role)
+{
+	struct balloon_host_range range = { .count = 1 };
+	const struct host_elem *e;
+	unsigned int i;
+
+	for (e = h->held; e; e = e->next) {
+		for (i = 0; e->role == role && i < e->out_len / 4; i++) {
+			range.pfn = model_u32(e->data + 4 * i);
+			host_fill(h, &range, 1, MODEL_JUNK_DEFLATE);
+		}
+	}
 }
 
 /* With deflation held back nothing of it may be used, OOM or not. */
@@ -193,26 +203,19 @@ static void waits(__u64 features)
 	pid_t victim;
 
 	conf_settle(h, SOME);
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_DEFLATE);
 	host_set_target(h, LESS);
-	conf_want_held(h, HOST_DEFLATE);
-	victim = conf_oom_start();
+	device_want_held(h, HOST_DEFLATE);
+	victim = child_oom_start();
 	host_pump_for(h, 2 * CONF_LOOK_MS);
-	ktap_eq(conf_held_free(h, HOST_DEFLATE), 0);
+	ktap_eq(held_free(h, HOST_DEFLATE), 0);
 	canary_new(&canary, 16);
-	conf_destroy_held(h, HOST_DEFLATE);
+	destroy_held(h, HOST_DEFLATE);
 	ktap_eq(canary_check(&canary), 0);
 	canary_free(&canary);
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_DEFLATE);
-	conf_oom_end(h, victim);
+	host_answer(h, HOST_DEFLATE);
+	child_oom_end(h, victim);
 	conf_finish(h);
-}
-
-static void op_tell(const void *arg)
-{
-	(void)arg;
-	conf_each(tells, COUNT(tells), waits);
 }
 
 static void op_may_reuse(const void *arg)
@@ -222,11 +225,11 @@ static void op_may_reuse(const void *arg)
 
 	(void)arg;
 	conf_settle(h, SOME);
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_DEFLATE);
 	host_set_target(h, LESS);
-	conf_want_held(h, HOST_DEFLATE);
+	device_want_held(h, HOST_DEFLATE);
 	host_pump_for(h, CONF_LOOK_MS);
-	free = conf_held_free(h, HOST_DEFLATE);
+	free = held_free(h, HOST_DEFLATE);
 	host_release(h, HOST_DEFLATE);
 	conf_finish(h);
 	if (!ktap.wrong && !free)
@@ -241,28 +244,21 @@ static void untouched(__u64 features)
 	pid_t victim;
 
 	conf_settle(h, LESS);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, SOME);
-	conf_want_held(h, HOST_INFLATE);
+	device_want_held(h, HOST_INFLATE);
 	host_set_target(h, 0);
-	victim = conf_oom_start();
+	victim = child_oom_start();
 	canary_new(&canary, 16);
 	host_pump_for(h, 2 * CONF_LOOK_MS);
-	ktap_eq(conf_held_free(h, HOST_INFLATE), 0);
-	conf_destroy_held(h, HOST_INFLATE);
+	ktap_eq(held_free(h, HOST_INFLATE), 0);
+	destroy_held(h, HOST_INFLATE);
 	ktap_eq(canary_check(&canary), 0);
 	canary_free(&canary);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_INFLATE);
-	conf_oom_end(h, victim);
+	host_answer(h, HOST_INFLATE);
+	child_oom_end(h, victim);
 	conf_settle(h, 0);
 	conf_finish(h);
-}
-
-static void op_inflate_ack(const void *arg)
-{
-	(void)arg;
-	conf_each(conf_any, COUNT(conf_any), untouched);
 }
 
 static bool deflate_known(struct host *h, struct host_elem *e, void *arg)
@@ -286,9 +282,9 @@ static void order(__u64 features)
 
 	h->on_take = deflate_known;
 	h->arg = &wrong;
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, SOME);
-	conf_want_held(h, HOST_INFLATE);
+	device_want_held(h, HOST_INFLATE);
 	host_set_target(h, 0);
 	host_pump_for(h, 2 * CONF_LOOK_MS);
 	ktap_check(!wrong, "%u pages deflated before their inflation was acknowledged",
@@ -300,12 +296,6 @@ static void order(__u64 features)
 	ktap_check(!wrong, "%u pages deflated before their inflation was acknowledged",
 		   wrong);
 	conf_finish(h);
-}
-
-static void op_order(const void *arg)
-{
-	(void)arg;
-	conf_each(conf_any, COUNT(conf_any), order);
 }
 
 /* --- actual --------------------------------------------------------------- */
@@ -324,12 +314,6 @@ static void updates(__u64 features)
 	conf_remove(h);
 	check_actual(h);
 	conf_free(h);
-}
-
-static void op_actual(const void *arg)
-{
-	(void)arg;
-	conf_each(conf_any, COUNT(conf_any), updates);
 }
 
 static void op_actual_once(const void *arg)
@@ -352,38 +336,31 @@ static void not_early(__u64 features)
 	struct host *h = conf_start(features);
 
 	conf_settle(h, LESS);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, SOME);
-	conf_want_held(h, HOST_INFLATE);
+	device_want_held(h, HOST_INFLATE);
 	host_pump_for(h, CONF_LOOK_MS);
 	ktap_le(host_actual(h), h->model->told);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_INFLATE);
+	host_answer(h, HOST_INFLATE);
 	conf_settle(h, SOME);
 	conf_finish(h);
-}
-
-static void op_actual_acked(const void *arg)
-{
-	(void)arg;
-	conf_each(conf_any, COUNT(conf_any), not_early);
 }
 
 static const struct ktap_case cases[] = {
 	{ "BAL-OP-01 supplies what is asked for", op_supply },
 	{ "BAL-OP-02 may take back what is not asked for", op_may_use },
 	{ "BAL-OP-03 may supply more", op_may_supply },
-	{ "BAL-OP-04 keeps the balloon without DEFLATE_ON_OOM", op_keep },
+	CONF_OVER("BAL-OP-04 keeps the balloon without DEFLATE_ON_OOM", keeps, no_oom),
 	{ "BAL-OP-05 may deflate on OOM", op_may_oom },
-	{ "BAL-OP-06 takes pages back through the deflateq", op_deflateq },
-	{ "BAL-OP-07 tells before it uses pages", op_tell },
+	CONF_OVER("BAL-OP-06 takes pages back through the deflateq", deflateq, conf_any),
+	CONF_OVER("BAL-OP-07 tells before it uses pages", waits, tells),
 	{ "BAL-OP-08 may use pages before it is heard", op_may_reuse },
-	{ "BAL-OP-09 inflated pages rest until acknowledged", op_inflate_ack },
-	{ "BAL-OP-10 no deflation before the inflation", op_order },
-	{ "BAL-OP-11 actual is updated", op_actual },
+	CONF_OVER("BAL-OP-09 inflated pages rest until acknowledged", untouched, conf_any),
+	CONF_OVER("BAL-OP-10 no deflation before the inflation", order, conf_any),
+	CONF_OVER("BAL-OP-11 actual is updated", updates, conf_any),
 	{ "BAL-OP-12 may update actual once for many", op_actual_once },
-	{ "BAL-OP-14 actual counts what is acknowledged", op_actual_acked },
-	{ "BAL-OP-16 nothing is taken back untold over a suspend", op_deflateq_sleep },
+	CONF_OVER("BAL-OP-14 actual counts what is acknowledged", not_early, conf_any),
+	CONF_OVER("BAL-OP-16 nothing is taken back untold over a suspend", slept, conf_any),
 };
 
 int main(int argc, char **argv)

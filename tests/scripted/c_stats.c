@@ -20,7 +20,7 @@ static const struct conf_shape shapes[] = {
 static void next(struct host *h)
 {
 	ktap_eq(host_release(h, HOST_STATS), 1);
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 }
 
 static void one(__u64 features)
@@ -28,7 +28,7 @@ static void one(__u64 features)
 	struct host *h = conf_start(features);
 	unsigned int i;
 
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	for (i = 0; i < ROUNDS && !ktap.wrong; i++) {
 		host_pump_for(h, 10);
 		ktap_eq(host_held(h, HOST_STATS), 1);
@@ -37,16 +37,10 @@ static void one(__u64 features)
 	}
 	host_pump_for(h, CONF_LOOK_MS);
 	ktap_eq(host_held(h, HOST_STATS), 1);
-	conf_sleep(h);
+	device_sleep(h);
 	host_pump_for(h, CONF_LOOK_MS);
 	ktap_le(host_held(h, HOST_STATS), 1);
 	conf_finish(h);
-}
-
-static void stat_one(const void *arg)
-{
-	(void)arg;
-	conf_each(shapes, COUNT(shapes), one);
 }
 
 static void first(__u64 features)
@@ -54,18 +48,12 @@ static void first(__u64 features)
 	struct host *h = conf_start(features);
 	const struct host_elem *e;
 
-	conf_want_held(h, HOST_STATS);
-	e = conf_held_elem(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
+	e = host_held_elem(h, HOST_STATS);
 	ktap_check(e && e->out_len && !e->in_len, "it is no output buffer");
-	conf_sleep(h);
-	conf_want_held(h, HOST_STATS);
+	device_sleep(h);
+	device_want_held(h, HOST_STATS);
 	conf_finish(h);
-}
-
-static void stat_first(const void *arg)
-{
-	(void)arg;
-	conf_each(shapes, COUNT(shapes), first);
 }
 
 static void again(__u64 features)
@@ -73,22 +61,16 @@ static void again(__u64 features)
 	struct host *h = conf_start(features);
 	unsigned int i;
 
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	for (i = 0; i < ROUNDS && !ktap.wrong; i++)
 		next(h);
 	conf_finish(h);
 }
 
-static void stat_again(const void *arg)
-{
-	(void)arg;
-	conf_each(shapes, COUNT(shapes), again);
-}
-
 /* The tags of the buffer at hand, one bit each; 0 when they repeat. */
 static __u64 tags(struct host *h, bool *ascending)
 {
-	const struct host_elem *e = conf_held_elem(h, HOST_STATS);
+	const struct host_elem *e = host_held_elem(h, HOST_STATS);
 	__u16 tag, last = 0;
 	__u64 set = 0;
 	__u32 at;
@@ -108,7 +90,7 @@ static __u64 tags(struct host *h, bool *ascending)
 
 static __s64 figure(struct host *h, unsigned int tag)
 {
-	return conf_stat(conf_held_elem(h, HOST_STATS), tag);
+	return model_stat(host_held_elem(h, HOST_STATS), tag);
 }
 
 /* Filled in afresh each time, the first one of a modern device included. */
@@ -119,7 +101,7 @@ static void filled(__u64 features)
 	bool ascending;
 	__s64 before;
 
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	if (!(features & HOST_F_VERSION_1))
 		next(h);
 	ktap_check(tags(h, &ascending), "no statistics at all");
@@ -137,21 +119,15 @@ static void filled(__u64 features)
 	conf_finish(h);
 }
 
-static void stat_filled(const void *arg)
-{
-	(void)arg;
-	conf_each(shapes, COUNT(shapes), filled);
-}
-
 static void packed(__u64 features)
 {
 	struct host *h = conf_start(features);
 	const struct host_elem *e;
 	unsigned int i;
 
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	for (i = 0; i < 3; i++) {
-		e = conf_held_elem(h, HOST_STATS);
+		e = host_held_elem(h, HOST_STATS);
 		ktap_check(e && e->out_len && !(e->out_len % 10),
 			   "%u bytes are no entries of 10",
 			   e ? e->out_len : 0);
@@ -160,19 +136,13 @@ static void packed(__u64 features)
 	conf_finish(h);
 }
 
-static void stat_entries(const void *arg)
-{
-	(void)arg;
-	conf_each(shapes, COUNT(shapes), packed);
-}
-
 static void stat_order(const void *arg)
 {
 	struct host *h = conf_start(HOST_F_MODERN | HOST_F_STATS_VQ);
 	bool ascending;
 
 	(void)arg;
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	tags(h, &ascending);
 	conf_finish(h);
 	if (!ktap.wrong && ascending)
@@ -187,7 +157,7 @@ static void stat_subset(const void *arg)
 	__u64 set;
 
 	(void)arg;
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	set = tags(h, &ascending);
 	conf_finish(h);
 	if (!ktap.wrong && (set & all) == all)
@@ -201,7 +171,7 @@ static void same(__u64 features)
 	__u64 set;
 	unsigned int i;
 
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	if (!(features & HOST_F_VERSION_1))
 		next(h);
 	set = tags(h, &ascending);
@@ -210,12 +180,6 @@ static void same(__u64 features)
 		ktap_eq(tags(h, &ascending), set);
 	}
 	conf_finish(h);
-}
-
-static void stat_same(const void *arg)
-{
-	(void)arg;
-	conf_each(shapes, COUNT(shapes), same);
 }
 
 /* The host that looks at the queue when notified finds the first buffer. */
@@ -234,12 +198,6 @@ static void announced(__u64 features)
 	conf_finish(h);
 }
 
-static void stat_announced(const void *arg)
-{
-	(void)arg;
-	conf_each(shapes, COUNT(shapes), announced);
-}
-
 /* MEMTOT tells the order of bytes: it is known exactly. */
 static void stat_native(const void *arg)
 {
@@ -247,7 +205,7 @@ static void stat_native(const void *arg)
 	bool ascending;
 
 	(void)arg;
-	conf_want_held(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	next(h);
 	ktap_check(tags(h, &ascending) & ((2 << LAST_TAG) - 1),
 		   "no tag of the specification, as of the other byte order");
@@ -257,16 +215,16 @@ static void stat_native(const void *arg)
 }
 
 static const struct ktap_case cases[] = {
-	{ "BAL-STAT-01 one buffer at a time", stat_one },
-	{ "BAL-STAT-02 a buffer after initialization", stat_first },
-	{ "BAL-STAT-03 a new one for each that is used", stat_again },
-	{ "BAL-STAT-04 buffers are filled in", stat_filled },
+	CONF_OVER("BAL-STAT-01 one buffer at a time", one, shapes),
+	CONF_OVER("BAL-STAT-02 a buffer after initialization", first, shapes),
+	CONF_OVER("BAL-STAT-03 a new one for each that is used", again, shapes),
+	CONF_OVER("BAL-STAT-04 buffers are filled in", filled, shapes),
 	{ "BAL-STAT-06 entries may be in any order", stat_order },
 	{ "BAL-STAT-07 statistics may be left out", stat_subset },
-	{ "BAL-STAT-08 always the same statistics", stat_same },
-	{ "BAL-STAT-09 entries of 10 bytes", stat_entries },
+	CONF_OVER("BAL-STAT-08 always the same statistics", same, shapes),
+	CONF_OVER("BAL-STAT-09 entries of 10 bytes", packed, shapes),
 	{ "BAL-STAT-10 legacy: native byte order", stat_native },
-	{ "BAL-INIT-01 the first buffer is announced when live", stat_announced },
+	CONF_OVER("BAL-INIT-01 the first buffer is announced when live", announced, shapes),
 };
 
 int main(int argc, char **argv)

@@ -15,15 +15,13 @@
  *
  * For kernels with fault injection; elsewhere all cases are skipped.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <sys/wait.h>
 
-#include "../guest/ktap.h"
-#include "conf.h"
+#include "child.h"
+#include "device.h"
 #include "faults.h"
+#include "guest.h"
 
-#define DRIVER		"/sys/bus/virtio/drivers/virtio_balloon"
 #define SETTLE_MS	30000
 #define OP_MS		20000
 #define CASE_S		800
@@ -45,44 +43,19 @@ static const __u64 all = ALL;
 static const __u64 no_reporting = ALL & ~HOST_F_REPORTING;
 static const __u64 legacy;
 
-/* What may not change over a whole case. */
-struct before {
-	__u64 total;
-	__u64 free;
-};
-
-static struct host *start(const __u64 *features, struct before *before)
+/* @free: what is free before, for finish(). */
+static struct host *start(const __u64 *features, __u64 *free)
 {
-	struct host_offer offer = { .features = *features };
-	struct host *h;
-
 	if (!faults_prepare())
 		ktap_skip_case("this kernel has no fault injection");
-	before->total = host_meminfo("MemTotal");
-	before->free = host_free_memory();
-	h = host_new(&offer);
-	model_new(h);
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, OP_MS), 0);
-	if (!ktap_check(host_bound(h), "no driver is bound"))
-		ktap_end_case();
-	return h;
+	*free = host_free_memory();
+	return device_start(*features, OP_MS);
 }
 
-static void finish(struct host *h, const struct before *before)
+static void finish(struct host *h, __u64 free)
 {
-	struct model *m = h->model;
-	int err;
-
-	err = host_pump_op(h, BALLOON_OP_REMOVE, 0, OP_MS);
-	ktap_check(!err, "removal: %s", strerror(-err));
-	ktap.damaged |= err == -ETIMEDOUT;
-	ktap_eq(host_meminfo("MemTotal"), before->total);
-	ktap_eq(model_offline(m), 0);
-	ktap_check(model_clean(m), "the model complains, see above");
-	if (ktap.wrong)
-		host_print_log(h, 20);
-	host_free(h);
-	ktap_ge(host_wait_free(before->free, 3000) + FREE_SLACK, before->free);
+	device_finish(h);
+	device_check_free(free, FREE_SLACK, 3000);
 }
 
 /**
@@ -156,8 +129,7 @@ static void forget(struct host *h)
 }
 
 /* After a probe that failed, or an unbinding. */
-static void check_unbound(struct host *h, const struct before *before,
-			  unsigned int nth)
+static void check_unbound(struct host *h, unsigned int nth)
 {
 	struct balloon_host_state state;
 
@@ -166,7 +138,7 @@ static void check_unbound(struct host *h, const struct before *before,
 	ktap_check(!state.driver[0], "allocation %u: a driver is bound", nth);
 	ktap_check(!state.queues, "allocation %u: %u queues are left", nth,
 		   state.queues);
-	ktap_check(host_meminfo("MemTotal") == before->total,
+	ktap_check(host_meminfo("MemTotal") == h->total,
 		   "allocation %u: MemTotal differs", nth);
 }
 
@@ -182,11 +154,10 @@ static bool many_held(struct host *h, void *arg)
  */
 static void exercise(struct host *h, unsigned int nth)
 {
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, REQUESTS_PAGES);
 	host_pump(h, many_held, NULL, REQUESTS_MS);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_INFLATE);
+	host_answer(h, HOST_INFLATE);
 	ktap_check(!model_settle(h->model, 3, SETTLE_MS),
 		   "probe %u: the balloon does not work", nth);
 }
@@ -194,21 +165,21 @@ static void exercise(struct host *h, unsigned int nth)
 static void walk_probe(const void *arg)
 {
 	unsigned int nth, failed = 0;
-	struct before before;
-	struct host *h = start(arg, &before);
+	__u64 free;
+	struct host *h = start(arg, &free);
 	struct outcome o;
 
 	for (nth = 1; nth < WALK_MAX && !ktap.wrong; nth++) {
 		if (host_bound(h)) {
 			ktap_eq(host_unbind(h, OP_MS), 0);
-			check_unbound(h, &before, nth);
+			check_unbound(h, nth);
 		}
-		o = try_nth(h, DRIVER "/bind", nth);
+		o = try_nth(h, DRIVER_DIR "/bind", nth);
 		if (o.err) {
 			failed++;
 			ktap_check(o.hit, "probe %u: %s without a fault", nth,
 				   strerror(-o.err));
-			check_unbound(h, &before, nth);
+			check_unbound(h, nth);
 		} else {
 			ktap_check(host_bound(h), "probe %u: not bound", nth);
 			exercise(h, nth);
@@ -219,7 +190,7 @@ static void walk_probe(const void *arg)
 	ktap_note("%u allocations, %u of them fatal", nth - 1, failed);
 	ktap_check(nth < WALK_MAX, "the walk has no end");
 	ktap_check(failed > 0, "no allocation was fatal: the test does not work");
-	finish(h, &before);
+	finish(h, free);
 }
 
 /* The first allocations are those of writing to a file: no driver is asked. */
@@ -230,8 +201,8 @@ static bool was_not_asked(struct host *h, struct outcome o)
 
 static void walk_unplug(const void *arg)
 {
-	struct before before;
-	struct host *h = start(arg, &before);
+	__u64 free;
+	struct host *h = start(arg, &free);
 	struct outcome o = { .hit = true };
 	unsigned int nth, refused = 0;
 
@@ -239,18 +210,18 @@ static void walk_unplug(const void *arg)
 		if (!host_bound(h))
 			ktap_eq(host_bind(h, OP_MS), 0);
 		ktap_eq(model_settle(h->model, HOST_MIB + 3, SETTLE_MS), 0);
-		o = try_nth(h, DRIVER "/unbind", nth);
+		o = try_nth(h, DRIVER_DIR "/unbind", nth);
 		if (was_not_asked(h, o)) {
 			refused++;
 			continue;
 		}
 		ktap_check(!o.err, "unbinding %u: %s", nth, strerror(-o.err));
-		check_unbound(h, &before, nth);
+		check_unbound(h, nth);
 	}
 	ktap_note("%u allocations, %u of them before the driver", nth - 2,
 		  refused);
 	ktap_check(refused < 5, "%u writes found no memory", refused);
-	finish(h, &before);
+	finish(h, free);
 }
 
 /* --- what happens in the kernel's workers ---------------------------------- */
@@ -265,16 +236,10 @@ static bool deflate_to(struct host *h)
 	return !model_settle(h->model, 3, SETTLE_MS);
 }
 
-static bool has_stats(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_STATS);
-}
-
 static bool next_stats(struct host *h)
 {
 	host_release(h, HOST_STATS);
-	return !host_pump(h, has_stats, NULL, SETTLE_MS);
+	return host_wait_held(h, HOST_STATS, SETTLE_MS);
 }
 
 /* The balloon shrinks, and may grow again afterwards. */
@@ -282,7 +247,7 @@ static bool oom(struct host *h)
 {
 	__u64 deflated = host_vm_events("balloon_deflate");
 
-	conf_oom_end(h, conf_oom_start());
+	child_oom_end(h, child_oom_start());
 	return host_vm_events("balloon_deflate") > deflated;
 }
 
@@ -322,30 +287,30 @@ static void walk(struct host *h, const struct step *step)
 
 static void operations(const void *arg)
 {
-	struct before before;
-	struct host *h = start(arg, &before);
+	__u64 free;
+	struct host *h = start(arg, &free);
 	unsigned int i;
 
-	h->policy[HOST_STATS].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_STATS);
 	for (i = 0; i < COUNT(steps); i++)
 		if ((steps[i].step != oom && steps[i].step != next_stats) ||
 		    *(const __u64 *)arg)
 			walk(h, &steps[i]);
-	finish(h, &before);
+	finish(h, free);
 }
 
 /* Down, and up again in a worker of the host's module. */
 static void walk_restore(const void *arg)
 {
 	unsigned int nth, failed = 0;
-	struct before before;
-	struct host *h = start(arg, &before);
+	__u64 free;
+	struct host *h = start(arg, &free);
 	bool hit = true;
 	int err;
 
 	for (nth = 1; hit && nth < WALK_MAX && !ktap.wrong; nth++) {
 		if (!host_bound(h)) {
-			check_unbound(h, &before, nth);
+			check_unbound(h, nth);
 			ktap_eq(host_bind(h, OP_MS), 0);
 		}
 		ktap_eq(model_settle(h->model, HOST_MIB, SETTLE_MS), 0);
@@ -361,10 +326,10 @@ static void walk_restore(const void *arg)
 			continue;
 		failed++;
 		ktap_eq(host_unbind(h, OP_MS), 0);
-		check_unbound(h, &before, nth);
+		check_unbound(h, nth);
 	}
 	ktap_note("%u allocations, %u of them fatal", nth - 2, failed);
-	finish(h, &before);
+	finish(h, free);
 }
 
 /* --- many at random ------------------------------------------------------- */
@@ -384,8 +349,8 @@ static void toss(struct host *h, __u32 target, unsigned int ms)
 
 static void at_random(const void *arg)
 {
-	struct before before;
-	struct host *h = start(arg, &before);
+	__u64 free;
+	struct host *h = start(arg, &free);
 	unsigned int i;
 
 	for (i = 0; i < RANDOM_ROUNDS && !ktap.wrong; i++) {
@@ -395,7 +360,7 @@ static void at_random(const void *arg)
 		toss(h, i * HOST_MIB, 300);
 		ktap_eq(model_settle(h->model, i * HOST_MIB, SETTLE_MS), 0);
 	}
-	finish(h, &before);
+	finish(h, free);
 }
 
 static const struct ktap_case cases[] = {

@@ -15,12 +15,9 @@
  * FUZZ_PATIENCE in the environment stretches all deadlines so many times: a debug
  * kernel makes not only the driver slow, but also the host that is played here.
  */
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include "../guest/ktap.h"
 #include "fuzz.h"
 #include "internal.h"
+#include "ktap.h"
 
 #define STEPS_MIN	60
 #define STEPS_SPREAD	300
@@ -301,7 +298,6 @@ static int run(void)
 	struct ktap_case *cases = host_alloc((nr + 1) * sizeof(*cases));
 	unsigned int *lives = host_alloc(nr * sizeof(*lives));
 	char (*names)[NAME_TEXT] = host_alloc(nr * sizeof(*names));
-	char *none[] = { "fuzz", NULL };
 
 	for (i = 0; i < nr; i++) {
 		lives[i] = first_life + i;
@@ -311,7 +307,7 @@ static int run(void)
 	}
 	if (!only_one)
 		cases[nr++] = (struct ktap_case){ "all lives", remains };
-	return ktap_main(cases, nr, CASE_S, prepare, 1, none);
+	return ktap_main(cases, nr, CASE_S, prepare, 1, NULL);
 }
 
 int main(int argc, char **argv)

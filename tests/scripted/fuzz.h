@@ -55,7 +55,7 @@ static inline __u64 fuzz_state(__u64 seed, __u64 a, __u64 b)
  * @total: MemTotal in device pages
  * @free: free memory in device pages
  * @balloon: inflations less deflations, guest pages
- * @nr_balloon: the kernel's count of balloon pages; 0 where it has none
+ * @nr_balloon: the kernel's count of balloon pages; -1 where it has none
  * @threads: of the driver, which has some if the guest has a balloon of its own
  */
 struct fuzz_books {

@@ -52,7 +52,7 @@ static void hold_all(struct fuzz *f)
 	int role;
 
 	for (role = 0; role < HOST_ROLES; role++)
-		f->h->policy[role].ack = HOST_ACK_HOLD;
+		host_withhold(f->h, role);
 }
 
 static int let_go(struct fuzz *f, const struct way *way, unsigned int ms)

@@ -3,11 +3,8 @@
  * Random hosts: what one step can be. Each takes its numbers from f->rng, leaves
  * a line in the trace, and does nothing that needs an answer without a deadline.
  */
-#include <errno.h>
-#include <string.h>
-
-#include "../guest/ktap.h"
 #include "fuzz.h"
+#include "ktap.h"
 
 #define TARGET_MIB	80
 #define PRESSURE_MIB	400
@@ -103,7 +100,7 @@ static void step_config_irq(struct fuzz *f)
 static void step_resync(struct fuzz *f)
 {
 	f->repeated = true;
-	fuzz_say(f, "announce the balloon again: %d", host_resync(f->h, "1"));
+	fuzz_say(f, "announce the balloon again: %d", host_set_attribute(f->h, "resync", "1"));
 }
 
 static void step_command(struct fuzz *f)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Random hosts: memory pressure, compaction, and the books. See fuzz.h. */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "guest.h"
 #include "internal.h"
 
 #define FREE_SLACK	host_slack(6 * HOST_MIB)
@@ -21,18 +20,6 @@
 #define THREADS_MS	fuzz_ms(1000)
 #define COMPACT_MS	fuzz_ms(10000)
 #define CHUNK		(1u << 20)
-
-static void put(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	/* What cannot be written cannot be helped. */
-	if (write(fd, text, strlen(text)) < 0)
-		errno = 0;
-	close(fd);
-}
 
 /**
  * fuzz_choose_hint - how the driver hints free memory, if it has several ways
@@ -43,7 +30,7 @@ void fuzz_choose_hint(struct fuzz *f)
 	static const char * const modes[] = { "auto", "isolate", "hold" };
 	const char *mode = modes[fuzz_below(&f->rng, 3)];
 
-	put("/sys/module/virtio_balloon/parameters/hint", mode);
+	host_set_parameter("hint", mode);
 	fuzz_say(f, "hint=%s", mode);
 }
 
@@ -52,25 +39,9 @@ void fuzz_choose_hint(struct fuzz *f)
  */
 void fuzz_prepare(void)
 {
-	put("/proc/self/oom_score_adj", "-1000");
+	guest_write("/proc/self/oom_score_adj", "-1000");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		host_die("mlockall");
-}
-
-static __s64 counter(const char *name)
-{
-	size_t len = strlen(name);
-	long long value = 0;
-	char line[256];
-	FILE *f = fopen("/proc/vmstat", "r");
-
-	if (!f)
-		host_die("/proc/vmstat");
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, len) && line[len] == ' ')
-			sscanf(line + len + 1, "%lld", &value);
-	fclose(f);
-	return value;
 }
 
 /*
@@ -85,7 +56,6 @@ static unsigned int count_threads(void)
 	char path[300], comm[32];
 	unsigned int count = 0;
 	DIR *dir = opendir("/proc");
-	FILE *f;
 
 	if (!dir)
 		host_die("/proc");
@@ -93,13 +63,9 @@ static unsigned int count_threads(void)
 		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (fgets(comm, sizeof(comm), f))
+		if (guest_read(path, comm, sizeof(comm)))
 			count += !strncmp(comm, "virtio-balloon/", 14) ||
 				 !strncmp(comm, "kworker/R-virtio-b", 15);
-		fclose(f);
 	}
 	closedir(dir);
 	return count;
@@ -115,8 +81,8 @@ void fuzz_read_books(struct fuzz_books *books)
 	books->threads = count_threads();
 	books->total = host_meminfo("MemTotal");
 	books->free = host_free_memory();
-	books->balloon = counter("balloon_inflate") - counter("balloon_deflate");
-	books->nr_balloon = counter("nr_balloon_pages");
+	books->balloon = guest_vmstat("balloon_inflate") - guest_vmstat("balloon_deflate");
+	books->nr_balloon = guest_vmstat("nr_balloon_pages");
 }
 
 /**
@@ -168,7 +134,7 @@ static pid_t victim(void)
 	pid_t pid = child();
 
 	if (!pid)
-		put("/proc/self/oom_score_adj", "1000");
+		guest_write("/proc/self/oom_score_adj", "1000");
 	return pid;
 }
 
@@ -239,7 +205,7 @@ void fuzz_compact(struct fuzz *f)
 	f->compact = child();
 	if (f->compact)
 		return;
-	put("/proc/sys/vm/compact_memory", "1");
+	guest_write("/proc/sys/vm/compact_memory", "1");
 	_exit(0);
 }
 

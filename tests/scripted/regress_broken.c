@@ -11,8 +11,8 @@
  *   - what the queue holds is nobody's until the device is reset. Then all of it
  *     comes back.
  */
+#include "device.h"
 #include "kernel_log.h"
-#include "life.h"
 
 #define MS		10000
 #define CASE_S		90
@@ -20,7 +20,6 @@
 #define BALLOON		(128 * HOST_MIB)
 #define SMALL		(16 * HOST_MIB)
 #define DISCARD		(8ull << 20)	/* bytes; the driver has more discarded at a time */
-#define MODE		"/sys/module/virtio_balloon/parameters/inflate"
 #define COMMAND		7
 #define FREE_SLACK	host_slack(2 * HOST_MIB)
 
@@ -36,14 +35,6 @@ static __u64 held_pages(struct host *h, enum host_role role)
 	return pages;
 }
 
-static void check_named(const char *queue, unsigned int before)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "the %s queue is broken", queue);
-	ktap_eq(kernel_log_count(text), before + 1);
-}
-
 static unsigned int named(const char *queue)
 {
 	char text[64];
@@ -52,10 +43,15 @@ static unsigned int named(const char *queue)
 	return kernel_log_count(text);
 }
 
-static void finish(struct host *h, __u64 total, __u64 free)
+static void check_named(const char *queue, unsigned int before)
 {
-	life_finish(h, total, MS);
-	ktap_ge(host_wait_free(free - FREE_SLACK, 2000) + FREE_SLACK, free);
+	ktap_eq(named(queue), before + 1);
+}
+
+static void finish(struct host *h, __u64 free)
+{
+	device_finish(h);
+	device_check_free(free, FREE_SLACK, 2000);
 }
 
 /* The queue also has reports of free memory, which are not the balloon's. */
@@ -74,18 +70,18 @@ static bool has_balloon(struct host *h, void *arg)
 
 static void reporting(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free = host_free_memory(), held;
+	__u64 free = host_free_memory(), held;
 	unsigned int before = named("reporting");
 	struct host *h;
 
-	if (!conf_write(MODE, arg))
+	if (!host_set_parameter("inflate", arg))
 		ktap_skip_case("this driver has no modes");
-	h = life_start(HOST_F_MODERN | HOST_F_REPORTING, MS);
-	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+	h = device_start(HOST_F_MODERN | HOST_F_REPORTING, MS);
+	host_withhold(h, HOST_REPORT);
 	host_set_target(h, BALLOON);
 	ktap_check(!host_pump(h, is_discarding, NULL, MS), "nothing is discarded");
 	host_pump_for(h, 200);
-	conf_break_queue(h, HOST_REPORT);
+	host_break_queue(h, HOST_REPORT);
 	ktap_check(!host_pump(h, has_balloon, NULL, MS), "the target is not reached: %u of %u",
 		   host_actual(h), BALLOON);
 	host_pump_for(h, LOOK_MS);
@@ -100,15 +96,15 @@ static void reporting(const void *arg)
 	ktap_check(!host_pump_target(h, BALLOON, MS), "the balloon does not grow again");
 	check_named("reporting", before);
 	ktap_eq(host_pump_target(h, 0, MS), 0);
-	finish(h, total, free);
-	conf_write(MODE, "auto");
+	finish(h, free);
+	host_set_parameter("inflate", "auto");
 }
 
 /* The balloon follows its target, whatever happened to @role. */
 static void check_other(struct host *h, enum host_role role, const char *queue,
 			unsigned int before)
 {
-	conf_break_queue(h, role);
+	host_break_queue(h, role);
 	host_pump_for(h, LOOK_MS);
 	check_named(queue, before);
 	ktap_eq(model_settle(h->model, SMALL, MS), 0);
@@ -130,12 +126,12 @@ static void hint(const void *arg)
 		.features = HOST_F_MODERN | HOST_F_FREE_PAGE_HINT,
 		.size[HOST_HINT] = 4,	/* or the hints take all memory */
 	};
-	__u64 total = host_meminfo("MemTotal"), free = host_free_memory();
+	__u64 free = host_free_memory();
 	unsigned int before = named("hint");
-	struct host *h = life_start_offer(&offer, MS);
+	struct host *h = device_start_offer(&offer, MS);
 
 	(void)arg;
-	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_HINT);
 	host_set_command(h, COMMAND);
 	/* The id is held, too. */
 	ktap_check(!host_pump(h, has_hints, NULL, MS), "the host was hinted nothing");
@@ -145,20 +141,20 @@ static void hint(const void *arg)
 	check_other(h, HOST_HINT, "hint", before);
 	host_set_command(h, HOST_CMD_DONE);
 	ktap_eq(model_settle(h->model, SMALL, MS), 0);
-	finish(h, total, free);
+	finish(h, free);
 }
 
 static void stats(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free = host_free_memory();
+	__u64 free = host_free_memory();
 	unsigned int before = named("stats");
-	struct host *h = life_start(HOST_F_MODERN | HOST_F_STATS_VQ, MS);
+	struct host *h = device_start(HOST_F_MODERN | HOST_F_STATS_VQ, MS);
 
 	(void)arg;
-	h->policy[HOST_STATS].ack = HOST_ACK_HOLD;
-	conf_want_held(h, HOST_STATS);
+	host_withhold(h, HOST_STATS);
+	device_want_held(h, HOST_STATS);
 	check_other(h, HOST_STATS, "stats", before);
-	finish(h, total, free);
+	finish(h, free);
 }
 
 static const struct ktap_case cases[] = {

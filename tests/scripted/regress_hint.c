@@ -11,82 +11,23 @@
  * They are bugs of holding hinted memory; our driver has another way, too. A driver that
  * does not hint has none of them: its cases are skipped.
  */
-#include "conf.h"
+#include "guest.h"
+#include "hint_log.h"
 
-#define MS		10000
 #define CASE_S		60
-#define MODE		"/sys/module/virtio_balloon/parameters/hint"
 #define FEATURES	(HOST_F_MODERN | HOST_F_FREE_PAGE_HINT)
-#define BLOCKS_MAX	4096
 #define FULL_RING_MS	1500
 /* What else the guest allocates meanwhile, in pages, or scans. */
 #define RELEASE_TRIES	10
 #define SLACK		(16 * HOST_MIB)
 
-/**
- * struct hints - what came since the last look
- * @pages: pages in descriptors
- * @stops: rounds that the driver has ended
- * @blocks: descriptors
- * @pfn: their first pages, up to BLOCKS_MAX
- */
-static struct hints {
-	__u64 pages;
-	unsigned int stops;
-	unsigned int blocks;
-	__u64 pfn[BLOCKS_MAX];
-} hints;
-
-static bool note(struct host *h, struct host_elem *e, void *arg)
-{
-	__u32 i;
-
-	(void)h;
-	(void)arg;
-	if (e->role != HOST_HINT)
-		return false;
-	if (e->out_len == 4 && model_u32(e->data) == HOST_CMD_STOP)
-		hints.stops++;
-	for (i = 0; i < e->descs; i++) {
-		if (!(e->desc[i].flags & BALLOON_DESC_IN))
-			continue;
-		hints.pages += e->desc[i].len / HOST_PAGE;
-		if (hints.blocks < BLOCKS_MAX)
-			hints.pfn[hints.blocks] = e->desc[i].addr / HOST_PAGE;
-		hints.blocks++;
-	}
-	return false;
-}
+static struct hint_log hints;
 
 static struct host *start(unsigned int ring)
 {
-	struct host_offer offer = {
-		.features = FEATURES,
-		.size[HOST_HINT] = ring,
-	};
-	struct host *h;
-
 	/* Others have no such parameter. */
-	conf_write(MODE, "hold");
-	h = conf_start_offer(&offer);
-	memset(&hints, 0, sizeof(hints));
-	h->on_take = note;
-	return h;
-}
-
-static bool stopped(struct host *h, void *arg)
-{
-	(void)h;
-	(void)arg;
-	return hints.stops;
-}
-
-static void finish(struct host *h)
-{
-	host_set_command(h, HOST_CMD_DONE);
-	host_pump_for(h, CONF_LOOK_MS);
-	model_hint_done(h->model);
-	conf_finish(h);
+	host_set_parameter("hint", "hold");
+	return hint_log_start(&hints, FEATURES, ring);
 }
 
 /* A whole round; everything is acknowledged. */
@@ -94,7 +35,7 @@ static void round_of(struct host *h, __u32 id)
 {
 	memset(&hints, 0, sizeof(hints));
 	host_set_command(h, id);
-	ktap_check(!host_pump(h, stopped, NULL, MS), "the round does not end");
+	ktap_check(hint_log_wait(h, &hints, HOST_CMD_STOP), "the round does not end");
 	host_pump_for(h, CONF_LOOK_MS);
 }
 
@@ -103,22 +44,13 @@ static void first_round(struct host *h)
 	round_of(h, 7);
 	if (hints.blocks)
 		return;
-	finish(h);
+	hint_log_finish(h);
 	ktap_skip_case("the driver hints nothing");
-}
-
-static unsigned int count_free(struct host *h)
-{
-	unsigned int i, count = 0;
-
-	for (i = 0; i < hints.blocks && i < BLOCKS_MAX; i++)
-		count += host_is_free(h, hints.pfn[i]);
-	return count;
 }
 
 static void drop_slab(void)
 {
-	ktap_check(conf_write("/proc/sys/vm/drop_caches", "2"), "drop_caches: %s",
+	ktap_check(guest_write("/proc/sys/vm/drop_caches", "2"), "drop_caches: %s",
 		   strerror(errno));
 }
 
@@ -139,10 +71,10 @@ static void reclaim(const void *arg)
 	scanned = host_vm_events("slabs_scanned") - scanned;
 	ktap_note("%llu pages hinted, %llu objects scanned, %llu of others",
 		  hints.pages, scanned, others);
-	ktap_eq(count_free(h), hints.blocks);
+	ktap_eq(hint_log_free(h, &hints), hints.blocks);
 	ktap_ge(scanned, hints.pages);
 	ktap_ge(hints.pages + others + SLACK, scanned);
-	finish(h);
+	hint_log_finish(h);
 }
 
 /* Room for the command and one hint, and a host that does not look. */
@@ -152,16 +84,15 @@ static void full_ring(const void *arg)
 	__u64 taken;
 
 	(void)arg;
-	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_HINT);
 	taken = host_vm_events("pgalloc_");
 	host_set_command(h, 7);
 	host_pump_for(h, FULL_RING_MS);
 	taken = host_vm_events("pgalloc_") - taken;
 	ktap_note("%llu pages allocated, %llu hinted", taken, hints.pages);
 	ktap_ge(hints.pages + SLACK, taken);
-	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
-	host_release(h, HOST_HINT);
-	finish(h);
+	host_answer(h, HOST_HINT);
+	hint_log_finish(h);
 }
 
 static void again(const void *arg)
@@ -177,7 +108,7 @@ static void again(const void *arg)
 	round_of(h, 8);
 	ktap_note("%llu pages hinted, then %llu", first, hints.pages);
 	ktap_ge(hints.pages + SLACK, first);
-	finish(h);
+	hint_log_finish(h);
 }
 
 static void unseen(const void *arg)
@@ -186,22 +117,21 @@ static void unseen(const void *arg)
 	unsigned int i;
 
 	(void)arg;
-	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_HINT);
 	host_set_command(h, 7);
 	host_pump_for(h, FULL_RING_MS);
 	drop_slab();
-	ktap_eq(count_free(h), 0);
-	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
-	host_release(h, HOST_HINT);
-	host_pump(h, stopped, NULL, MS);
+	ktap_eq(hint_log_free(h, &hints), 0);
+	host_answer(h, HOST_HINT);
+	hint_log_wait(h, &hints, HOST_CMD_STOP);
 	/* A driver may first have to see that the host answered. */
-	for (i = 0; i < RELEASE_TRIES && hints.blocks && !count_free(h); i++) {
+	for (i = 0; i < RELEASE_TRIES && hints.blocks && !hint_log_free(h, &hints); i++) {
 		host_pump_for(h, CONF_LOOK_MS);
 		drop_slab();
 	}
 	if (hints.blocks)
-		ktap_check(count_free(h), "nothing of it was given back");
-	finish(h);
+		ktap_check(hint_log_free(h, &hints), "nothing of it was given back");
+	hint_log_finish(h);
 	if (!hints.blocks)
 		ktap_skip_case("the driver hints nothing");
 }

@@ -10,7 +10,11 @@
  *   - a target that was reached, also an odd one, is left alone (13);
  *   - compaction takes no page whose deflation the host has not seen yet.
  */
-#include "conf.h"
+#include <sys/mman.h>
+
+#include "child.h"
+#include "device.h"
+#include "guest.h"
 
 #define MS		15000
 #define CASE_S		90
@@ -23,29 +27,6 @@
 #define SMALL_ROUNDS	700
 #define SMALL_SLACK	host_slack(2 * HOST_MIB)
 
-static struct host *start(const struct host_offer *offer)
-{
-	struct host *h = host_new(offer);
-
-	model_new(h);
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, MS), 0);
-	return h;
-}
-
-static void finish(struct host *h)
-{
-	int err = host_pump_op(h, BALLOON_OP_REMOVE, 0, MS);
-
-	ktap_eq(err, 0);
-	ktap.damaged |= err == -ETIMEDOUT;
-	ktap_check(model_clean(h->model), "the model complains, see above");
-	if (ktap.wrong)
-		host_print_log(h, 20);
-	if (ktap.damaged)
-		ktap_end_case();
-	host_free(h);
-}
-
 /* --- 1: out of memory while inflating -------------------------------------- */
 
 static bool gave(struct host *h, void *arg)
@@ -57,17 +38,15 @@ static bool gave(struct host *h, void *arg)
 
 static void oom(const void *arg)
 {
-	struct host_offer offer = {
-		.features = *(const __u64 *)arg | HOST_F_DEFLATE_ON_OOM,
-	};
+	__u64 features = *(const __u64 *)arg | HOST_F_DEFLATE_ON_OOM;
+	struct child child = {};
 	struct host *h;
-	struct conf_child child = {};
 	__u32 target;
 
 	/* The test itself must not be short of memory. */
-	conf_write("/proc/self/oom_score_adj", "-1000");
+	guest_write("/proc/self/oom_score_adj", "-1000");
 	mlockall(MCL_CURRENT | MCL_FUTURE);
-	h = start(&offer);
+	h = device_start(features, MS);
 	/* Who answers lives in the kernel, so that it needs no memory. */
 	host_mode(h, HOST_INFLATE, BALLOON_MODE_AUTO, 0);
 	host_mode(h, HOST_DEFLATE, BALLOON_MODE_AUTO, 0);
@@ -75,8 +54,8 @@ static void oom(const void *arg)
 	ktap_eq(host_pump_target(h, target, MS), 0);
 	/* Inflating goes on while memory runs out. */
 	host_set_target(h, target + OOM_LEFT);
-	child.pid = conf_need(OOM_NEED);
-	if (!ktap_check(!host_pump(h, conf_ended, &child, MS),
+	child.pid = child_need(OOM_NEED);
+	if (!ktap_check(!host_pump(h, child_ended, &child, MS),
 			"whoever needs memory waits for it"))
 		ktap.damaged = true;
 	ktap_check(WIFEXITED(child.status) && !WEXITSTATUS(child.status),
@@ -84,7 +63,7 @@ static void oom(const void *arg)
 	/* The device is told when the driver has done all that it has to do. */
 	ktap_check(!host_pump(h, gave, &target, MS), "the balloon still has %u pages",
 		   host_actual(h));
-	finish(h);
+	device_finish(h);
 }
 
 /* --- 2: many elements of one page ------------------------------------------ */
@@ -92,8 +71,7 @@ static void oom(const void *arg)
 /* Lost pages count here: more elements than there are pages in the slack. */
 static void small(const void *arg)
 {
-	struct host_offer offer = { .features = *(const __u64 *)arg };
-	struct host *h = start(&offer);
+	struct host *h = device_start(*(const __u64 *)arg, MS);
 	unsigned int i;
 	__u64 free;
 
@@ -105,8 +83,8 @@ static void small(const void *arg)
 		ktap_eq(model_settle(h->model, 0, MS), 0);
 	}
 	ktap_eq(h->model->inflated, h->model->deflated);
-	ktap_ge(host_wait_free(free - SMALL_SLACK, 2000) + SMALL_SLACK, free);
-	finish(h);
+	device_check_free(free, SMALL_SLACK, 2000);
+	device_finish(h);
 }
 
 /* --- 9: probes that fail --------------------------------------------------- */
@@ -132,7 +110,7 @@ static void probe_errors(const void *arg)
 	free = host_free_memory();
 	for (i = 0; i < PROBES && !ktap.wrong; i++)
 		probe_once(offer);
-	ktap_ge(host_wait_free(free - PROBE_SLACK, 2000) + PROBE_SLACK, free);
+	device_check_free(free, PROBE_SLACK, 2000);
 }
 
 /* --- 13: a target that is reached ------------------------------------------ */
@@ -140,8 +118,7 @@ static void probe_errors(const void *arg)
 static void rest(const void *arg)
 {
 	static const __u32 targets[] = { 1, 3, 255, 257, 2 * HOST_MIB + 5, 0 };
-	struct host_offer offer = { .features = *(const __u64 *)arg };
-	struct host *h = start(&offer);
+	struct host *h = device_start(*(const __u64 *)arg, MS);
 	__u64 inflated, deflated;
 	unsigned int i;
 
@@ -154,16 +131,10 @@ static void rest(const void *arg)
 		ktap_eq(h->model->inflated, inflated);
 		ktap_eq(h->model->deflated, deflated);
 	}
-	finish(h);
+	device_finish(h);
 }
 
 /* --- moves onto pages whose deflation is not seen -------------------------- */
-
-static bool holds_deflate(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_DEFLATE);
-}
 
 /*
  * Half the balloon goes, the host does not look, and compaction looks for free
@@ -171,22 +142,21 @@ static bool holds_deflate(struct host *h, void *arg)
  */
 static void unseen(const void *arg)
 {
-	struct host_offer offer = { .features = *(const __u64 *)arg };
-	struct host *h = start(&offer);
+	struct host *h = device_start(*(const __u64 *)arg, MS);
 	unsigned int i;
 
 	for (i = 0; i < ROUNDS && !h->model->complaints; i++) {
 		h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
 		ktap_eq(model_settle(h->model, 96 * HOST_MIB, MS), 0);
-		h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
+		host_withhold(h, HOST_DEFLATE);
 		host_set_target(h, 80 * HOST_MIB + i);
-		ktap_eq(host_pump(h, holds_deflate, NULL, MS), 0);
-		conf_compact(h, MS);
+		ktap_check(host_wait_held(h, HOST_DEFLATE, MS), "nothing is deflated");
+		child_compact(h, MS);
 	}
 	h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(model_settle(h->model, 0, MS), 0);
 	ktap_eq(h->model->resynced, 0);
-	finish(h);
+	device_finish(h);
 }
 
 static const __u64 plain = HOST_F_MODERN;

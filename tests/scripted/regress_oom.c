@@ -8,7 +8,11 @@
  * take up to 100 ms for each element; for one that never answers the kernel kills the
  * process, and does so before long.
  */
-#include "conf.h"
+#include <sys/mman.h>
+
+#include "child.h"
+#include "device.h"
+#include "guest.h"
 
 #define MS		20000
 #define NEED_MS		60000	/* 128 elements, each after 100 ms, and slack */
@@ -30,37 +34,20 @@ struct oom {
 static void serve(struct host *h, enum host_role role, __u32 delay_us)
 {
 	if (delay_us == NEVER)
-		h->policy[role].ack = HOST_ACK_HOLD;
+		host_withhold(h, role);
 	else
 		host_mode(h, role, BALLOON_MODE_AUTO, delay_us);
 }
 
 static struct host *start(const struct oom *c)
 {
-	struct host_offer offer = { .features = c->features | HOST_F_DEFLATE_ON_OOM };
-	struct host *h = host_new(&offer);
+	struct host *h = device_start(c->features | HOST_F_DEFLATE_ON_OOM, MS);
 
-	model_new(h);
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, MS), 0);
 	if (c->delay_us != NEVER) {
 		serve(h, HOST_INFLATE, 0);
 		serve(h, HOST_DEFLATE, 0);
 	}
 	return h;
-}
-
-static void finish(struct host *h)
-{
-	int err = host_pump_op(h, BALLOON_OP_REMOVE, 0, MS);
-
-	ktap_eq(err, 0);
-	ktap.damaged |= err == -ETIMEDOUT;
-	ktap_check(model_clean(h->model), "the model complains, see above");
-	if (ktap.wrong)
-		host_print_log(h, 20);
-	if (ktap.damaged)
-		ktap_end_case();
-	host_free(h);
 }
 
 static bool told(struct host *h, void *arg)
@@ -84,12 +71,12 @@ static void oom(const void *arg)
 {
 	const struct oom *c = arg;
 	bool may_die = c->delay_us == NEVER && (c->features & HOST_F_MUST_TELL_HOST);
-	struct conf_child child = {};
+	struct child child = {};
 	struct host *h;
 	__u32 target;
 	bool survived;
 
-	conf_write("/proc/self/oom_score_adj", "-1000");
+	guest_write("/proc/self/oom_score_adj", "-1000");
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	h = start(c);
 	target = host_meminfo("MemAvailable") - LEFT;
@@ -98,8 +85,8 @@ static void oom(const void *arg)
 	if (c->inflating)
 		serve(h, HOST_INFLATE, c->delay_us);
 	serve(h, HOST_DEFLATE, c->delay_us);
-	child.pid = conf_need(NEED);
-	if (!ktap_check(!host_pump(h, conf_ended, &child, NEED_MS),
+	child.pid = child_need(NEED);
+	if (!ktap_check(!host_pump(h, child_ended, &child, NEED_MS),
 			"whoever needs memory waits for it"))
 		ktap.damaged = true;
 	survived = WIFEXITED(child.status) && !WEXITSTATUS(child.status);
@@ -108,7 +95,7 @@ static void oom(const void *arg)
 		   host_actual(h), target);
 	if (c->delay_us == NEVER)
 		all_is_told(h);
-	finish(h);
+	device_finish(h);
 }
 
 #define PLAIN	HOST_F_MODERN

@@ -50,7 +50,7 @@ static void early_kick(const void *arg)
 
 	host_pump_for(h, LOOK_MS);
 	check_kicks(h, "probe");
-	conf_sleep(h);
+	device_sleep(h);
 	host_pump_for(h, LOOK_MS);
 	check_kicks(h, "restore");
 	conf_finish(h);
@@ -101,7 +101,7 @@ static void unresponsive(const void *arg)
 
 	conf_settle(h, 8 * HOST_MIB);
 	for (role = 0; role < HOST_ROLES; role++)
-		h->policy[role].ack = HOST_ACK_HOLD;
+		host_withhold(h, role);
 	err = host_unload_driver(LIMIT_MS);
 	ktap_check(!err, "not unloaded after %u ms: %s", LIMIT_MS,
 		   strerror(-err));

@@ -8,6 +8,8 @@
  * stays marked as ballooned. Each break is repeated so that even a lost batch
  * of pages shows.
  */
+#include "child.h"
+#include "device.h"
 #include "moving.h"
 
 #define LIMIT_MS	3000
@@ -27,11 +29,6 @@ struct breakage {
 	unsigned int op;	/* how the driver is told to let go */
 };
 
-static bool holds(struct host *h, void *arg)
-{
-	return host_held(h, *(enum host_role *)arg);
-}
-
 static void reach(struct host *h, enum moment moment)
 {
 	enum host_role role = moment == DEFLATING ? HOST_DEFLATE : HOST_INFLATE;
@@ -40,12 +37,12 @@ static void reach(struct host *h, enum moment moment)
 	if (moment == IDLE)
 		return;
 	if (moment == MOVING) {
-		moving_move(h, moving_inflate(h, DEADLINE_MS), conf_compact, DEADLINE_MS);
+		moving_move(h, moving_inflate(h, DEADLINE_MS), child_compact, DEADLINE_MS);
 		return;
 	}
-	h->policy[role].ack = HOST_ACK_HOLD;
+	host_withhold(h, role);
 	host_set_target(h, moment == DEFLATING ? 0 : 64 * HOST_MIB);
-	ktap_eq(host_pump(h, holds, &role, DEADLINE_MS), 0);
+	ktap_check(host_wait_held(h, role, DEADLINE_MS), "no request is under way");
 }
 
 static void do_break(struct host *h, const struct breakage *b)
@@ -70,8 +67,7 @@ static void do_break(struct host *h, const struct breakage *b)
 			     BALLOON_ACK_FORCE_IRQ);
 		break;
 	case OUT_OF_RANGE:
-		host_ack_raw(h, queue, info.size, 0, BALLOON_ACK_BOGUS |
-			     BALLOON_ACK_FORCE_IRQ);
+		host_break_queue(h, role);
 		break;
 	case NEVER_TAKEN:
 		host_ack_raw(h, queue, info.size - 1, 0, BALLOON_ACK_BOGUS |
@@ -92,14 +88,9 @@ static void give_up(struct host *h, const char *what, int err)
 
 static void one_round(const struct breakage *b)
 {
-	struct host_offer offer = { .features = b->features };
-	struct host *h = host_new(&offer);
-	struct model *m = model_new(h);
+	struct host *h = device_start(b->features, DEADLINE_MS);
 	int err;
 
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
-	if (!ktap_check(host_bound(h), "no driver is bound"))
-		ktap_end_case();
 	reach(h, b->moment);
 	/* From here on the rings may be nonsense: judge memory only. */
 	do_break(h, b);
@@ -116,14 +107,14 @@ static void one_round(const struct breakage *b)
 		err = host_op(h, BALLOON_OP_REMOVE, 0, host_patience(LIMIT_MS));
 	if (err)
 		give_up(h, "removal", err);
-	ktap_eq(model_offline(m), 0);
-	ktap_check(model_clean(m), "the model complains, see above");
+	ktap_eq(model_offline(h->model), 0);
+	ktap_check(model_clean(h->model), "the model complains, see above");
+	ktap_eq(host_meminfo("MemTotal"), h->total);
 	host_free(h);
 }
 
 static void breakage(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	__u64 free = host_free_memory();
 	unsigned int i, rounds = ROUNDS;
 	const struct breakage *b = arg;
@@ -131,11 +122,9 @@ static void breakage(const void *arg)
 	/* Moving takes a while, and too few pages at a time for them to add up. */
 	if (b->moment == MOVING)
 		rounds = 1;
-	for (i = 0; i < rounds && !ktap.wrong; i++) {
+	for (i = 0; i < rounds && !ktap.wrong; i++)
 		one_round(b);
-		ktap_eq(host_meminfo("MemTotal"), total);
-	}
-	ktap_ge(host_wait_free(free - FREE_SLACK, 2000) + FREE_SLACK, free);
+	device_check_free(free, FREE_SLACK, 2000);
 }
 
 #define MODERN	HOST_F_MODERN

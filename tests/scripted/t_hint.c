@@ -13,8 +13,6 @@
  *   - a host that misses a notification gets another one;
  *   - what the host destroys before it acknowledges a hint, nobody uses.
  */
-#include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "hinting.h"
@@ -31,7 +29,7 @@
 
 static void most_of_it(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, hinted;
+	__u64 free, hinted;
 	struct host *h = hinting_start(FEATURES, arg);
 
 	free = host_free_memory();
@@ -43,12 +41,12 @@ static void most_of_it(const void *arg)
 		ktap_ge(host_free_memory() + HINTING_SLACK, free);
 	else
 		ktap_ge(free + HINTING_SLACK - host_free_memory(), hinted);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 static void later_rounds(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, first, second;
+	__u64 free, first, second;
 	struct host *h = hinting_start(FEATURES, arg);
 	struct canary litter;
 
@@ -67,12 +65,12 @@ static void later_rounds(const void *arg)
 		/* Reclaim gets more than is needed. */
 		ktap_ge(second + LITTER_MIB * HOST_MIB + first / 4, first);
 	}
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 static void done_and_again(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, first, least, hinted;
+	__u64 free, first, least, hinted;
 	/* What is being reported cannot be taken. */
 	__u64 reporting = hinting_is_isolate(arg) ? HOST_F_REPORTING : 0;
 	struct host *h = hinting_start(FEATURES | reporting, arg);
@@ -89,7 +87,7 @@ static void done_and_again(const void *arg)
 	ktap_note("%llu pages hinted first, %llu at least", first, least);
 	/* Who allocates while little is free breaks some blocks. */
 	ktap_ge(least + first / 8, first);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 /* Most of the memory: every other piece is free again. */
@@ -113,7 +111,7 @@ static void in_pieces(const char *mode, __u16 size)
 		.features = FEATURES,
 		.size[HOST_HINT] = size,
 	};
-	__u64 total = host_meminfo("MemTotal"), free, holes, hinted;
+	__u64 free, holes, hinted;
 	struct host *h = hinting_start_offer(&offer, mode);
 	size_t bytes;
 	char *memory;
@@ -126,7 +124,7 @@ static void in_pieces(const char *mode, __u16 size)
 	ktap_note("%llu pages hinted of %llu free ones", hinted, holes);
 	ktap_ge(hinted, holes / 2);
 	munmap(memory, bytes);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 static void ring_of_2(const void *arg)
@@ -142,25 +140,24 @@ static void ring_of_16(const void *arg)
 /* The host is not told of free memory that it may still have in its balloon. */
 static void held_back(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free;
+	__u64 free;
 	struct host *h = hinting_start(FEATURES, arg);
 	struct hinting_sight sight;
 
 	ktap_eq(host_pump_target(h, BALLOON, HINTING_MS), 0);
 	free = host_free_memory();
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_DEFLATE);
 	host_set_target(h, 0);
-	conf_want_held(h, HOST_DEFLATE);
+	device_want_held(h, HOST_DEFLATE);
 	hinting_begin(h, &sight, ID);
 	ktap_check(!host_pump(h, hinting_is_begun, &sight, HINTING_MS),
 		   "the round does not begin");
 	host_pump_for(h, HINTING_LOOK_MS);
 	ktap_eq(h->model->hinted, 0);
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_DEFLATE);
+	host_answer(h, HOST_DEFLATE);
 	ktap_check(!host_pump(h, hinting_is_over, &sight, HINTING_MS), "the round does not end");
 	h->on_take = NULL;
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 static bool is_held(struct host *h, void *arg)
@@ -171,12 +168,12 @@ static bool is_held(struct host *h, void *arg)
 
 static void silent(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, missing;
+	__u64 free, missing;
 	struct host *h = hinting_start(FEATURES, arg);
 	struct hinting_sight sight;
 
 	free = host_free_memory();
-	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_HINT);
 	hinting_begin(h, &sight, ID);
 	ktap_eq(host_pump(h, is_held, NULL, HINTING_MS), 0);
 	host_pump_for(h, 2 * HINTING_LOOK_MS);
@@ -187,12 +184,11 @@ static void silent(const void *arg)
 		   "%lld pages are not free", (long long)missing);
 	ktap_check(!host_pump(h, hinting_is_over, &sight, 2 * HINTING_SILENCE_MS),
 		   "the round does not end");
-	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
-	host_release(h, HOST_HINT);
+	host_answer(h, HOST_HINT);
 	hinting_end(h, free);
 	/* And the next one is as good as any. */
 	ktap_ge(hinting_round(h, ID + 1), free / 2);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 static bool is_kicked(struct host *h, void *arg)
@@ -204,14 +200,14 @@ static bool is_kicked(struct host *h, void *arg)
 /* A host that looks at its queue only when it is notified, and misses one of them. */
 static void lost_kick(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free;
+	__u64 free;
 	struct host *h = hinting_start(FEATURES, arg);
 	struct hinting_sight sight;
 	unsigned int kicks;
 
 	free = host_free_memory();
 	host_mode(h, HOST_HINT, BALLOON_MODE_NO_KICK, 0);
-	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_HINT);
 	hinting_begin(h, &sight, ID);
 	host_pump_for(h, HINTING_LOOK_MS);
 	host_log(h);
@@ -219,17 +215,16 @@ static void lost_kick(const void *arg)
 	ktap_check(!host_pump(h, is_kicked, &kicks, HINTING_MS),
 		   "the host is not notified again");
 	host_mode(h, HOST_HINT, 0, 0);
-	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
-	host_release(h, HOST_HINT);
+	host_answer(h, HOST_HINT);
 	ktap_check(!host_pump(h, hinting_is_over, &sight, HINTING_MS), "the round does not end");
 	h->on_take = NULL;
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 /* Slow answers, memory that is used meanwhile, and a host that destroys until then. */
 static void destroyed(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free;
+	__u64 free;
 	struct host *h = hinting_start(FEATURES, arg);
 	struct canary kept, used;
 	struct hinting_sight sight;
@@ -252,7 +247,7 @@ static void destroyed(const void *arg)
 	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
 	h->on_take = NULL;
 	canary_free(&kept);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 static const struct ktap_case cases[] = {

@@ -15,9 +15,7 @@
  *   - what was hinted is reported when the migration is over, or when the driver is bound
  *     anew, and report_now fails before.
  */
-#include <errno.h>
-#include <unistd.h>
-
+#include "child.h"
 #include "hinting.h"
 
 #define CASE_S		120
@@ -25,18 +23,6 @@
 #define ID		7
 #define BALLOON		(32 * HOST_MIB)
 #define LITTER_MIB	96
-#define REPORT_NOW	"/sys/bus/virtio/devices/%s/balloon/report_now"
-
-static void hold(struct host *h, enum host_role role)
-{
-	h->policy[role].ack = HOST_ACK_HOLD;
-}
-
-static void answer(struct host *h, enum host_role role)
-{
-	h->policy[role].ack = HOST_ACK_NOW;
-	host_release(h, role);
-}
 
 /* A round that the host lets begin and loses, and one that is as good as any. */
 static void lose_round(struct host *h, enum host_role silent)
@@ -48,23 +34,23 @@ static void lose_round(struct host *h, enum host_role silent)
 	ktap_check(!host_pump(h, hinting_is_over, &sight, 2 * HINTING_SILENCE_MS),
 		   "the round does not end");
 	h->on_take = NULL;
-	answer(h, silent);
+	host_answer(h, silent);
 	hinting_end(h, free);
 	ktap_ge(hinting_round(h, ID + 1), free / 2);
 }
 
 static void deflated_unseen(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free;
+	__u64 free;
 	struct host *h = hinting_start(FEATURES, arg);
 
 	ktap_eq(host_pump_target(h, BALLOON, HINTING_MS), 0);
 	free = host_free_memory();
-	hold(h, HOST_DEFLATE);
+	host_withhold(h, HOST_DEFLATE);
 	host_set_target(h, 0);
-	conf_want_held(h, HOST_DEFLATE);
+	device_want_held(h, HOST_DEFLATE);
 	lose_round(h, HOST_DEFLATE);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 static void free_litter(void)
@@ -78,54 +64,39 @@ static void free_litter(void)
 /* The kernel shows nothing while the host has the last blocks that it showed. */
 static void reported_unseen(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free = host_free_memory();
+	__u64 free = host_free_memory();
 	struct host *h = hinting_start(FEATURES | HOST_F_REPORTING, arg);
 
-	hold(h, HOST_REPORT);
+	host_withhold(h, HOST_REPORT);
 	free_litter();
-	conf_want_held(h, HOST_REPORT);
+	device_want_held(h, HOST_REPORT);
 	lose_round(h, HOST_REPORT);
-	hinting_finish(h, total, free);
-}
-
-static void write_report_now(const char *device)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), REPORT_NOW, device);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		_exit(ENOENT);
-	_exit(write(fd, "1", 1) < 0 ? errno : 0);
+	hinting_finish(h, free);
 }
 
 /* Returns its error. */
 static int report_all(struct host *h)
 {
-	struct conf_child child = { .status = -1 };
-	struct balloon_host_state state;
+	struct child child = { .status = -1 };
 
-	host_state(h, &state);
 	child.pid = fork();
 	if (!child.pid)
-		write_report_now(state.device);
-	ktap_check(!host_pump(h, conf_ended, &child, 2 * HINTING_SILENCE_MS),
+		_exit(-host_set_attribute(h, "report_now", "1"));
+	ktap_check(!host_pump(h, child_ended, &child, 2 * HINTING_SILENCE_MS),
 		   "report_now does not end");
 	return WIFEXITED(child.status) ? WEXITSTATUS(child.status) : -1;
 }
 
 static void report_unanswered(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = hinting_start(HOST_F_MODERN | HOST_F_REPORTING, arg);
 
-	hold(h, HOST_REPORT);
+	host_withhold(h, HOST_REPORT);
 	free_litter();
-	conf_want_held(h, HOST_REPORT);
+	device_want_held(h, HOST_REPORT);
 	ktap_eq(report_all(h), ETIMEDOUT);
-	answer(h, HOST_REPORT);
-	life_finish(h, total, HINTING_MS);
+	host_answer(h, HOST_REPORT);
+	device_finish(h);
 }
 
 /**
@@ -183,7 +154,7 @@ static void command(struct host *h, __u32 id)
  */
 static void before_stop(const char *mode, bool again)
 {
-	__u64 total = host_meminfo("MemTotal"), free;
+	__u64 free;
 	struct host *h = hinting_start(FEATURES, mode);
 	struct kept kept = { .id = HOST_CMD_STOP };
 	__u32 other = ID + 2;
@@ -201,13 +172,13 @@ static void before_stop(const char *mode, bool again)
 	ret = host_pump(h, is_id, &other, again ? 2 * HINTING_LOOK_MS : HINTING_MS);
 	ktap_check(ret == (again ? -ETIMEDOUT : 0), "a round %s",
 		   again ? "begins that was taken back" : "does not begin");
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 /* Two ids come while the host has not answered the first one, of another migration. */
 static void replaced(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, hinted;
+	__u64 free, hinted;
 	struct host *h = hinting_start(FEATURES, arg);
 	struct hinting_sight sight;
 	struct kept kept = { .id = ID };
@@ -224,7 +195,7 @@ static void replaced(const void *arg)
 	hinted = h->model->hinted - sight.hinted;
 	ktap_note("%llu pages hinted of %llu", hinted, free);
 	ktap_ge(hinted, free / 2);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 /**
@@ -262,7 +233,7 @@ static bool has_hints(struct host *h, void *arg)
 
 static void overtaken(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, hinted;
+	__u64 free, hinted;
 	struct host *h = hinting_start(FEATURES, arg);
 	struct overtaken o = { .late = true };
 	unsigned int i;
@@ -288,7 +259,7 @@ static void overtaken(const void *arg)
 		  hinted, free);
 	/* Kernels that zero memory take none in a second round: these are all there is. */
 	ktap_ge(hinted, hinting_is_isolate(arg) ? free * 5 / 6 : o.pages);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 static bool is_reported(struct host *h, void *arg)
@@ -299,26 +270,26 @@ static bool is_reported(struct host *h, void *arg)
 /* The queue breaks when a round has begun and nothing could be hinted yet. */
 static void broken(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), want;
+	__u64 want;
 	struct host *h = hinting_start(FEATURES | HOST_F_REPORTING, arg);
 	struct hinting_sight sight;
 
 	ktap_eq(host_pump_target(h, BALLOON, HINTING_MS), 0);
-	hold(h, HOST_DEFLATE);
+	host_withhold(h, HOST_DEFLATE);
 	host_set_target(h, 0);
-	conf_want_held(h, HOST_DEFLATE);
+	device_want_held(h, HOST_DEFLATE);
 	hinting_begin(h, &sight, ID);
 	ktap_check(!host_pump(h, hinting_is_begun, &sight, HINTING_MS),
 		   "the round does not begin");
 	h->on_take = NULL;
-	conf_break_queue(h, HOST_HINT);
+	host_break_queue(h, HOST_HINT);
 	host_pump_for(h, HINTING_LOOK_MS);
-	answer(h, HOST_DEFLATE);
+	host_answer(h, HOST_DEFLATE);
 	want = h->model->reported + LITTER_MIB * HOST_MIB / 2;
 	free_litter();
 	ktap_check(!host_pump(h, is_reported, &want, HINTING_MS),
 		   "%llu pages were reported, %llu expected", h->model->reported, want);
-	life_finish(h, total, HINTING_MS);
+	device_finish(h);
 }
 
 static void taken_back(const void *arg)
@@ -333,7 +304,7 @@ static void stands(const void *arg)
 
 static void same_id(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, first;
+	__u64 free, first;
 	struct host *h = hinting_start(FEATURES, arg);
 	__u64 hinted;
 
@@ -345,27 +316,27 @@ static void same_id(const void *arg)
 	ktap_eq(h->model->hinted, hinted);
 	hinting_end(h, free);
 	ktap_ge(hinting_round(h, ID), first / 2);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 /* The mode that is free of charge does not become the one that takes. */
 static void after_sleep(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free;
+	__u64 free;
 	struct host *h = hinting_start(FEATURES, arg);
 
 	free = host_free_memory();
-	conf_sleep(h);
+	device_sleep(h);
 	ktap_ge(hinting_round(h, ID), free / 2);
 	if (hinting_is_isolate(arg))
 		ktap_ge(host_free_memory() + HINTING_SLACK, free);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 /* Also where the host takes nothing while it migrates: it has all of it afterwards. */
 static void reported_after(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), free, hinted, want;
+	__u64 free, hinted, want;
 	struct host *h = hinting_start(FEATURES | HOST_F_REPORTING, arg);
 
 	free = host_free_memory();
@@ -375,13 +346,13 @@ static void reported_after(const void *arg)
 	host_set_command(h, HOST_CMD_DONE);
 	ktap_check(!host_pump(h, is_reported, &want, HINTING_MS),
 		   "%llu pages were reported, %llu expected", h->model->reported, want);
-	hinting_finish(h, total, free);
+	hinting_finish(h, free);
 }
 
 /* The driver goes in the middle of it. */
 static void reported_anew(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal"), hinted, want;
+	__u64 hinted, want;
 	struct host *h = hinting_start(FEATURES | HOST_F_REPORTING, arg);
 
 	hinted = hinting_round(h, ID);
@@ -392,7 +363,7 @@ static void reported_anew(const void *arg)
 	ktap_eq(host_bind(h, HINTING_MS), 0);
 	ktap_check(!host_pump(h, is_reported, &want, HINTING_MS),
 		   "%llu pages were reported, %llu expected", h->model->reported, want);
-	life_finish(h, total, HINTING_MS);
+	device_finish(h);
 }
 
 static const struct ktap_case cases[] = {

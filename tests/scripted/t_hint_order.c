@@ -5,16 +5,12 @@
  * broken device. None of them waits for the host, a new round begins in good order, and
  * all memory comes back.
  */
-#include <errno.h>
-#include <string.h>
-
-#include "life.h"
+#include "hinting.h"
 
 #define DEADLINE_MS	20000
 #define LIMIT_MS	3000
 #define LOOK_MS		300
 #define CASE_S		60
-#define MODE		"/sys/module/virtio_balloon/parameters/hint"
 #define FEATURES	(HOST_F_MODERN | HOST_F_FREE_PAGE_HINT | HOST_F_REPORTING)
 #define SLACK		(16 * HOST_MIB)
 #define ID		7
@@ -51,12 +47,6 @@ static bool is_free(struct host *h, void *arg)
 	return host_free_memory() + SLACK >= *(__u64 *)arg;
 }
 
-static void answer(struct host *h)
-{
-	h->policy[HOST_HINT].ack = HOST_ACK_NOW;
-	host_release(h, HOST_HINT);
-}
-
 static void op(struct host *h, unsigned int op, unsigned int flags)
 {
 	int err = host_pump_op(h, op, flags, host_patience(LIMIT_MS));
@@ -79,7 +69,7 @@ static void sleeps(struct host *h, unsigned int flags)
 static void check_stop(struct host *h)
 {
 	ktap_check(!host_pump(h, is_stopped, NULL, DEADLINE_MS), "no STOP");
-	answer(h);
+	host_answer(h, HOST_HINT);
 	host_pump_for(h, LOOK_MS);
 }
 
@@ -97,27 +87,27 @@ static void act(struct host *h, enum what what)
 	case OTHER_ID:
 		host_set_command(h, ID + 1);
 		host_pump_for(h, LOOK_MS);
-		answer(h);
+		host_answer(h, HOST_HINT);
 		ktap_check(!host_pump(h, is_other, NULL, DEADLINE_MS), "no other round");
 		check_stop(h);
 		break;
 	case SLEEP:
 		sleeps(h, BALLOON_OPF_PM_SUSPEND);
-		answer(h);
+		host_answer(h, HOST_HINT);
 		break;
 	case SLEEP_RUNNING:
 		sleeps(h, BALLOON_OPF_PM_SUSPEND | BALLOON_OPF_NO_VIRTIO);
-		answer(h);
+		host_answer(h, HOST_HINT);
 		break;
 	case RESET:
 		op(h, BALLOON_OP_RESET_PREPARE, 0);
 		op(h, BALLOON_OP_RESET_DONE, 0);
-		answer(h);
+		host_answer(h, HOST_HINT);
 		break;
 	case UNBIND:
 		ktap_eq(host_unbind(h, host_patience(LIMIT_MS)), 0);
 		ktap_eq(host_bind(h, host_patience(LIMIT_MS)), 0);
-		answer(h);
+		host_answer(h, HOST_HINT);
 		break;
 	case SHUTDOWN:
 		op(h, BALLOON_OP_SHUTDOWN, 0);
@@ -134,15 +124,10 @@ static void act(struct host *h, enum what what)
 static void during_a_pass(const void *arg)
 {
 	const struct order *order = arg;
-	__u64 total = host_meminfo("MemTotal"), free;
-	struct host *h;
+	struct host *h = hinting_start(FEATURES, order->mode);
+	__u64 free = host_free_memory();
 
-	if (!conf_write(MODE, order->mode))
-		ktap_skip_case("the driver has no parameter hint");
-	h = life_start(FEATURES, DEADLINE_MS);
-	h->model->strict_hints = true;
-	free = host_free_memory();
-	h->policy[HOST_HINT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_HINT);
 	host_set_command(h, ID);
 	ktap_check(!host_pump(h, is_held, NULL, DEADLINE_MS), "nothing is hinted");
 	host_pump_for(h, LOOK_MS);
@@ -154,8 +139,8 @@ static void during_a_pass(const void *arg)
 	}
 	op(h, BALLOON_OP_REMOVE, order->what == SURPRISE ? BALLOON_OPF_SURPRISE : 0);
 	ktap_check(model_clean(h->model), "the model complains, see above");
-	ktap_eq(host_meminfo("MemTotal"), total);
-	ktap_ge(host_wait_free(free - SLACK, DEADLINE_MS) + SLACK, free);
+	ktap_eq(host_meminfo("MemTotal"), h->total);
+	device_check_free(free, SLACK, DEADLINE_MS);
 	if (ktap.wrong)
 		host_print_log(h, 40);
 	host_free(h);

@@ -9,27 +9,24 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
-#include "../guest/ktap.h"
-#include "host.h"
+#include "device.h"
 #include "internal.h"
-#include "model.h"
 
 #define DEADLINE_MS	10000
 #define CASE_S		60
 
+/* Without a model. */
 static struct host *start(struct host_offer *offer)
 {
 	struct host *h = host_new(offer);
 
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
-	if (!ktap_check(host_bound(h), "no driver is bound"))
-		ktap_end_case();
+	device_plug(h, DEADLINE_MS);
 	return h;
 }
 
 static void finish(struct host *h)
 {
-	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
+	device_remove(h);
 	host_free(h);
 }
 
@@ -120,7 +117,7 @@ static void ownership(const void *arg)
 	struct host_elem copy, *e;
 	__u32 word[HOST_PAGE / 4];
 
-	ktap_eq(host_plug(h, DEADLINE_MS), 0);
+	ktap_eq(host_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
 	e = take_inflate(h);
 	copy = *e;
 	copy.data = host_alloc(e->out_len);
@@ -132,15 +129,9 @@ static void ownership(const void *arg)
 	/* The driver may hold back its next request; any reset will do. */
 	host_mode(h, HOST_INFLATE, BALLOON_MODE_AUTO, 0);
 	host_mode(h, HOST_DEFLATE, BALLOON_MODE_AUTO, 0);
-	ktap_eq(host_remove(h, false, DEADLINE_MS), 0);
+	ktap_eq(host_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
 	check_owned(h, &copy, false);
 	host_free(h);
-}
-
-static bool holds_stats(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_STATS);
 }
 
 static int ack_stale(struct host *h, int queue, __u32 head, __u32 resets)
@@ -165,22 +156,17 @@ static void void_answers(const void *arg)
 	int queue;
 
 	(void)arg;
-	/* The pump may have it already; it will be dropped with the device. */
-	if (!host_held(h, HOST_STATS))
-		host_pump(h, holds_stats, NULL, DEADLINE_MS);
-	e = h->held;
-	if (!ktap_check(e, "no stats buffer"))
+	/* It will be dropped with the device. */
+	if (!ktap_check(host_wait_held(h, HOST_STATS, DEADLINE_MS), "no stats buffer"))
 		ktap_end_case();
+	e = h->held;
 	head = e->head;
 	queue = e->queue;
 	resets = e->resets;
 	ktap_eq(host_ack_raw(h, queue, head + 1, 0, 0), -ENOENT);
 	ktap_eq(host_ack_raw(h, queue, 60000, 0, 0), -ENOENT);
 	ktap_eq(host_ack_raw(h, BALLOON_HOST_QUEUES, 0, 0, 0), -EINVAL);
-	ktap_eq(host_pump_op(h, BALLOON_OP_FREEZE, BALLOON_OPF_PM_SUSPEND,
-			     DEADLINE_MS), 0);
-	ktap_eq(host_pump_op(h, BALLOON_OP_RESTORE, BALLOON_OPF_PM_SUSPEND,
-			     DEADLINE_MS), 0);
+	device_sleep(h);
 	ktap_eq(ack_stale(h, queue, head, resets), -ESTALE);
 	finish(h);
 }
@@ -192,12 +178,13 @@ static void refusal(const void *arg)
 	struct host *h = host_new(&offer);
 	struct balloon_host_state state;
 
-	ktap_eq(host_plug(h, DEADLINE_MS), 0);
+	ktap_eq(host_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
 	ktap_check(!host_bound(h), "a driver is bound all the same");
 	host_state(h, &state);
 	ktap_eq(state.queues, 0);
 	ktap_check(!(state.status & HOST_S_DRIVER_OK), "DRIVER_OK is set");
-	finish(h);
+	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
+	host_free(h);
 }
 
 static void automatic(const void *arg)
@@ -267,7 +254,7 @@ static void closed(const void *arg)
 	for (i = 0; i < 5; i++) {
 		struct host *h = host_new(&offer);
 
-		ktap_eq(host_plug(h, DEADLINE_MS), 0);
+		ktap_eq(host_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
 		host_elem_free(take_inflate(h));
 		begin = host_now();
 		host_free(h);

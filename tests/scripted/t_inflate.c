@@ -15,10 +15,7 @@
  * While a request is not acknowledged its pages may neither be free nor
  * announced again; the model destroys them and looks.
  */
-#include "../guest/ktap.h"
-#include "host.h"
-#include "model.h"
-
+#include "device.h"
 
 #define DEADLINE_MS	20000
 #define CASE_S		120
@@ -32,12 +29,12 @@ struct shape {
 	bool inhibited;
 };
 
-static void check_total(const struct shape *s, __u64 before, __u64 actual)
+static void check_total(const struct host *h, __u64 actual)
 {
-	if (s->features & HOST_F_DEFLATE_ON_OOM)
-		ktap_eq(host_meminfo("MemTotal"), before);
+	if (h->offered & HOST_F_DEFLATE_ON_OOM)
+		ktap_eq(host_meminfo("MemTotal"), h->total);
 	else
-		ktap_eq(host_meminfo("MemTotal"), before - actual);
+		ktap_eq(host_meminfo("MemTotal"), h->total - actual);
 }
 
 static struct host *start(const struct shape *s)
@@ -49,29 +46,17 @@ static struct host *start(const struct shape *s)
 	m->inhibited = s->inhibited;
 	h->policy[HOST_INFLATE] = s->policy;
 	h->policy[HOST_DEFLATE] = s->policy;
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
-	if (!ktap_check(host_bound(h), "no driver is bound"))
-		ktap_end_case();
+	device_plug(h, DEADLINE_MS);
 	host_mode(h, HOST_INFLATE, s->mode, 0);
 	host_mode(h, HOST_DEFLATE, s->mode, 0);
 	return h;
 }
 
 /* Remove the device and look whether everything is as before. */
-static void finish(struct host *h, __u64 total, __u64 free)
+static void finish(struct host *h, __u64 free)
 {
-	struct model *m = h->model;
-	int err = host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS);
-
-	ktap_eq(err, 0);
-	ktap.damaged = err == -ETIMEDOUT;
-	ktap_eq(host_meminfo("MemTotal"), total);
-	ktap_ge(host_wait_free(free - FREE_SLACK, 2000) + FREE_SLACK, free);
-	ktap_eq(model_offline(m), 0);
-	ktap_check(model_clean(m), "the model complains, see above");
-	if (ktap.wrong)
-		host_print_log(h, 40);
-	host_free(h);
+	device_finish(h);
+	device_check_free(free, FREE_SLACK, 2000);
 }
 
 static void targets(const void *arg)
@@ -81,7 +66,6 @@ static void targets(const void *arg)
 		1, 0, 48 * HOST_MIB + 257, 48 * HOST_MIB, 0,
 	};
 	const struct shape *s = arg;
-	__u64 total = host_meminfo("MemTotal");
 	__u64 free = host_free_memory();
 	struct host *h = start(s);
 	struct model *m = h->model;
@@ -93,20 +77,19 @@ static void targets(const void *arg)
 		if (!ktap_check(!model_settle(m, target[i], DEADLINE_MS),
 				"target %u not reached", target[i]))
 			break;
-		check_total(s, total, target[i]);
+		check_total(h, target[i]);
 	}
 	ktap_eq(m->inflated - m->resynced, m->deflated);
 	ktap_check(s->inhibited || m->destroyed, "nothing was destroyed");
 	ktap_eq(canary_check(&canary), 0);
 	canary_free(&canary);
-	finish(h, total, free);
+	finish(h, free);
 }
 
 /* Slow or odd hosts: less memory, same questions. */
 static void answers(const void *arg)
 {
 	const struct shape *s = arg;
-	__u64 total = host_meminfo("MemTotal");
 	__u64 free = host_free_memory();
 	struct host *h = start(s);
 	struct canary canary;
@@ -115,13 +98,13 @@ static void answers(const void *arg)
 	canary_new(&canary, CANARY_MIB);
 	for (round = 0; round < 2; round++) {
 		ktap_eq(model_settle(h->model, 12 * HOST_MIB, DEADLINE_MS), 0);
-		check_total(s, total, 12 * HOST_MIB);
+		check_total(h, 12 * HOST_MIB);
 		ktap_eq(model_settle(h->model, 100, DEADLINE_MS), 0);
-		check_total(s, total, 100);
+		check_total(h, 100);
 	}
 	ktap_eq(canary_check(&canary), 0);
 	canary_free(&canary);
-	finish(h, total, free);
+	finish(h, free);
 }
 
 /* Acknowledge without interrupt; one interrupt every so often must do. */
@@ -142,7 +125,6 @@ static bool nudge_until(struct host *h, void *arg)
 static void merged(const void *arg)
 {
 	const struct shape *s = arg;
-	__u64 total = host_meminfo("MemTotal");
 	__u64 free = host_free_memory();
 	struct host *h = start(s);
 	__u32 target = 8 * HOST_MIB;
@@ -155,47 +137,39 @@ static void merged(const void *arg)
 	ktap_eq(host_pump(h, nudge_until, &target, DEADLINE_MS), 0);
 	h->on_take = NULL;
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	finish(h, total, free);
-}
-
-static bool holds_inflate(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_INFLATE);
+	finish(h, free);
 }
 
 /* With an inflate in flight the target falls to nothing. */
 static void turned(const void *arg)
 {
 	const struct shape *s = arg;
-	__u64 total = host_meminfo("MemTotal");
 	__u64 free = host_free_memory();
 	struct host *h = start(s);
 
 	ktap_eq(model_settle(h->model, 4 * HOST_MIB, DEADLINE_MS), 0);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, 64 * HOST_MIB);
-	ktap_eq(host_pump(h, holds_inflate, NULL, DEADLINE_MS), 0);
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS), "nothing is inflated");
 	host_set_target(h, 0);
 	host_pump_for(h, 100);
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	check_total(s, total, 0);
-	finish(h, total, free);
+	check_total(h, 0);
+	finish(h, free);
 }
 
 /* Interrupts for nothing: no answer, no damage. */
 static void spurious(const void *arg)
 {
 	const struct shape *s = arg;
-	__u64 total = host_meminfo("MemTotal");
 	__u64 free = host_free_memory();
 	struct host *h = start(s);
 	unsigned int i;
 
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, 2 * HOST_MIB);
-	ktap_eq(host_pump(h, holds_inflate, NULL, DEADLINE_MS), 0);
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS), "nothing is inflated");
 	for (i = 0; i < 50; i++) {
 		host_irq(h, HOST_INFLATE);
 		host_irq(h, HOST_DEFLATE);
@@ -206,14 +180,13 @@ static void spurious(const void *arg)
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(model_settle(h->model, 2 * HOST_MIB, DEADLINE_MS), 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	finish(h, total, free);
+	finish(h, free);
 }
 
 /* The module answers by itself: as fast as it goes, no model. */
 static void load(const void *arg)
 {
 	const struct shape *s = arg;
-	__u64 total = host_meminfo("MemTotal");
 	__u64 free = host_free_memory();
 	struct host *h = start(s);
 	__u32 target = host_meminfo("MemFree") / 2;
@@ -221,7 +194,7 @@ static void load(const void *arg)
 	double begin = host_now();
 
 	ktap_eq(host_pump_target(h, target, DEADLINE_MS), 0);
-	check_total(s, total, target);
+	check_total(h, target);
 	ktap_note("inflated %u MiB in %.2f s", target / HOST_MIB,
 		  host_now() - begin);
 	begin = host_now();
@@ -230,7 +203,7 @@ static void load(const void *arg)
 	host_queue_info(h, HOST_INFLATE, &q);
 	ktap_note("inflate: %llu elements, %llu kicks, %llu interrupts, %llu suppressed",
 		  q.taken, q.kicks, q.irqs, q.irqs_off);
-	finish(h, total, free);
+	finish(h, free);
 }
 
 #define MODERN	HOST_F_MODERN

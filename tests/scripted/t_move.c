@@ -7,7 +7,11 @@
  *   - a target is reached nevertheless: when all single pages are on the move, a whole
  *     block is broken.
  */
-#include "life.h"
+#include <sys/mman.h>
+
+#include "child.h"
+#include "device.h"
+#include "guest.h"
 #include "moving.h"
 
 #define DEADLINE_MS	20000
@@ -17,7 +21,6 @@
 #define SLEEP_AGAIN_MS	100
 #define BLOCK		(2 * HOST_MIB)
 #define BLOCKS		4
-#define PARAMETER	"/sys/module/virtio_balloon/parameters/inflate"
 #define SOFT_OFFLINE	"/sys/devices/system/memory/soft_offline_page"
 
 /* What compaction did neither run nor want to run for, shared with the child. */
@@ -38,17 +41,17 @@ static long busy_ms(void)
 
 static void compact(struct host *h, unsigned int ms)
 {
-	struct conf_child child = { .pid = fork() };
+	struct child child = { .pid = fork() };
 
 	if (!child.pid) {
 		double begin = host_now();
 		long busy = busy_ms();
-		bool ok = conf_write("/proc/sys/vm/compact_memory", "1");
+		bool ok = guest_write("/proc/sys/vm/compact_memory", "1");
 
 		*slept_ms = (host_now() - begin) * 1000 - (busy_ms() - busy);
 		_exit(!ok);
 	}
-	ktap_check(!host_pump(h, conf_ended, &child, ms), "compaction does not end");
+	ktap_check(!host_pump(h, child_ended, &child, ms), "compaction does not end");
 }
 
 static void check_slept(long limit)
@@ -60,27 +63,23 @@ static void check_slept(long limit)
 
 static void silent(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 
 	if (access("/proc/self/schedstat", R_OK))
 		ktap_skip_case("this kernel does not say how long a process waits");
 	slept_ms = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
 	moving_inflate(h, DEADLINE_MS);
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_DEFLATE);
 	moving_move(h, MOVING_SCATTER, compact, DEADLINE_MS);
 	check_slept(SLEEP_MS);
 	compact(h, DEADLINE_MS);
 	check_slept(SLEEP_AGAIN_MS);
 
-	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_INFLATE);
-	host_release(h, HOST_DEFLATE);
+	host_answer(h, HOST_INFLATE);
+	host_answer(h, HOST_DEFLATE);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* The page that is not in a whole block: those were never told on the inflate queue. */
@@ -103,26 +102,25 @@ static void isolated(const void *arg)
 
 	if (access(SOFT_OFFLINE, W_OK))
 		ktap_skip_case("this kernel does without CONFIG_MEMORY_FAILURE");
-	if (!conf_write(PARAMETER, "range"))
+	if (!host_set_parameter("inflate", "range"))
 		ktap_skip_case("this driver has no whole blocks");
-	h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 	ktap_eq(host_pump_target(h, size, DEADLINE_MS), 0);
 	pfn = single_page(h);
 	if (!ktap_check(pfn, "there is no single page in the balloon"))
 		ktap_end_case();
 
 	/* The kernel suspects the page, and moves it. */
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	snprintf(text, sizeof(text), "%llu", pfn * HOST_PAGE);
-	ktap_check(conf_write(SOFT_OFFLINE, text), "the page cannot be moved");
-	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS), "no page was moved");
+	ktap_check(guest_write(SOFT_OFFLINE, text), "the page cannot be moved");
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS), "no page was moved");
 	ktap_eq(host_pump_target(h, size - 3, DEADLINE_MS), 0);
 
-	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_INFLATE);
+	host_answer(h, HOST_INFLATE);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
-	conf_write(PARAMETER, "auto");
+	device_remove(h);
+	host_set_parameter("inflate", "auto");
 	/* The model knows nothing of pages that came in a block. */
 	if (ktap.wrong)
 		host_print_log(h, 40);

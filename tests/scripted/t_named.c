@@ -9,8 +9,8 @@
  *
  * sysfs says how much memory hints keep from the guest, in flight or not.
  */
+#include "device.h"
 #include "kernel_log.h"
-#include "life.h"
 
 #define MS		10000
 #define CASE_S		120
@@ -21,8 +21,6 @@
 #define MORE		(48 * HOST_MIB)
 #define MOST		(112 * HOST_MIB)
 #define LITTER_MIB	96
-#define MODE		"/sys/module/virtio_balloon/parameters/inflate"
-#define HINT		"/sys/module/virtio_balloon/parameters/hint"
 #define COMMAND		7
 
 static const char * const names[HOST_ROLES] = {
@@ -81,11 +79,6 @@ static bool has_hints(struct host *h, void *arg)
 	return held_kib(h, HOST_HINT);
 }
 
-static void hold(struct host *h, enum host_role role)
-{
-	h->policy[role].ack = HOST_ACK_HOLD;
-}
-
 /* @silent and @answers: lines there should be more of than in @before. */
 static void check_lines(struct host *h, const struct lines *before, const bool *roles,
 			unsigned int silent, unsigned int answers)
@@ -139,12 +132,9 @@ static void check_named(struct host *h, const bool *roles, const struct lines *b
 	check_lines(h, before, roles, 0, 0);
 	pump_until(h, now + NAMED_S);
 	check_lines(h, before, roles, 1, 0);
-	for (role = 0; role < HOST_ROLES; role++) {
-		if (!roles[role])
-			continue;
-		h->policy[role].ack = HOST_ACK_NOW;
-		host_release(h, role);
-	}
+	for (role = 0; role < HOST_ROLES; role++)
+		if (roles[role])
+			host_answer(h, role);
 	host_pump_for(h, LOOK_MS);
 	check_lines(h, before, roles, 1, 1);
 	host_pump_for(h, LOOK_MS);
@@ -166,33 +156,32 @@ static void all(const void *arg)
 			    HOST_F_REPORTING,
 		.size[HOST_HINT] = 4,	/* or the hints take all memory */
 	};
-	__u64 total = host_meminfo("MemTotal");
 	struct lines before;
 	struct host *h;
 
 	(void)arg;
-	if (!conf_write(MODE, "pfn"))
+	if (!host_set_parameter("inflate", "pfn"))
 		ktap_skip_case("this driver has no modes");
 	/* The kernel shows nothing more while the host keeps what was reported. */
-	conf_write(HINT, "hold");
+	host_set_parameter("hint", "hold");
 	read_lines(&before);
-	h = life_start_offer(&offer, MS);
-	hold(h, HOST_STATS);
+	h = device_start_offer(&offer, MS);
+	host_withhold(h, HOST_STATS);
 	ktap_eq(model_settle(h->model, HAVE, MS), 0);
-	hold(h, HOST_INFLATE);
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, MORE);
-	conf_want_held(h, HOST_INFLATE);
-	conf_write(MODE, "auto");
-	hold(h, HOST_REPORT);
+	device_want_held(h, HOST_INFLATE);
+	host_set_parameter("inflate", "auto");
+	host_withhold(h, HOST_REPORT);
 	host_set_target(h, MOST);
-	conf_want_held(h, HOST_REPORT);
-	hold(h, HOST_HINT);
+	device_want_held(h, HOST_REPORT);
+	host_withhold(h, HOST_HINT);
 	host_set_command(h, COMMAND);
 	/* The id is held, too. */
 	ktap_check(!host_pump(h, has_hints, NULL, MS), "the host was hinted nothing");
-	hold(h, HOST_DEFLATE);
+	host_withhold(h, HOST_DEFLATE);
 	host_set_target(h, HAVE / 2);
-	conf_want_held(h, HOST_DEFLATE);
+	device_want_held(h, HOST_DEFLATE);
 	host_pump_for(h, 100);
 	ktap_ge(held_kib(h, HOST_HINT), 1);
 	/* A block may be held that is not on its way. */
@@ -200,26 +189,25 @@ static void all(const void *arg)
 	check_named(h, roles, &before);
 	host_set_command(h, HOST_CMD_DONE);
 	ktap_eq(host_pump_target(h, 0, MS), 0);
-	life_finish(h, total, MS);
+	device_finish(h);
 }
 
 static void reports(const void *arg)
 {
 	static const bool roles[HOST_ROLES] = { [HOST_REPORT] = true };
-	__u64 total = host_meminfo("MemTotal");
 	struct canary litter;
 	struct lines before;
 	struct host *h;
 
 	(void)arg;
 	read_lines(&before);
-	h = life_start(HOST_F_MODERN | HOST_F_REPORTING, MS);
-	hold(h, HOST_REPORT);
+	h = device_start(HOST_F_MODERN | HOST_F_REPORTING, MS);
+	host_withhold(h, HOST_REPORT);
 	canary_new(&litter, LITTER_MIB);
 	canary_free(&litter);
-	conf_want_held(h, HOST_REPORT);
+	device_want_held(h, HOST_REPORT);
 	check_named(h, roles, &before);
-	life_finish(h, total, MS);
+	device_finish(h);
 }
 
 static const struct ktap_case cases[] = {

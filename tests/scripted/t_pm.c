@@ -13,7 +13,9 @@
  * The driver's own callbacks are called as the core would; the last cases go
  * through the core.
  */
-#include "life.h"
+#include "child.h"
+#include "device.h"
+#include "guest.h"
 
 #define DEADLINE_MS	15000
 #define LOOK_MS		300
@@ -65,10 +67,10 @@ static bool is_some(struct host *h, void *arg)
 	return host_actual(h) == SOME;
 }
 
-static void check_kept(struct host *h, __u64 total)
+static void check_kept(struct host *h)
 {
 	struct balloon_host_state state;
-	__u64 want = total;
+	__u64 want = h->total;
 
 	/* Memory that comes back by itself still is the guest's. */
 	host_state(h, &state);
@@ -76,7 +78,7 @@ static void check_kept(struct host *h, __u64 total)
 		want -= SOME;
 
 	host_pump_for(h, LOOK_MS);
-	life_check_total(h, want, DEADLINE_MS);
+	device_check_total(h, want);
 	host_pump(h, is_some, NULL, DEADLINE_MS);
 	ktap_eq(host_actual(h), SOME);
 }
@@ -84,8 +86,7 @@ static void check_kept(struct host *h, __u64 total)
 static void kept(const void *arg)
 {
 	const struct sleep *sleep = arg;
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(sleep->features, DEADLINE_MS);
+	struct host *h = device_start(sleep->features, DEADLINE_MS);
 	unsigned int i, batches = 0;
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
@@ -94,90 +95,85 @@ static void kept(const void *arg)
 	for (i = 0; i < 3; i++) {
 		down(h, sleep->flags);
 		up(h, sleep->flags);
-		check_kept(h, total);
+		check_kept(h);
 		ktap_eq(batches, 0);
 	}
 	h->on_take = NULL;
 	ktap_eq(host_pump_target(h, LESS, DEADLINE_MS), 0);
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* The host may have forgotten, or be another one: it is told how much there is. */
 static void actual_told(const void *arg)
 {
 	const struct sleep *sleep = arg;
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(sleep->features, DEADLINE_MS);
+	struct host *h = device_start(sleep->features, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	down(h, sleep->flags);
 	host_set_config(h, HOST_CFG_ACTUAL, 0, false);
 	up(h, sleep->flags);
-	check_kept(h, total);
+	check_kept(h);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 static void target_while_asleep(const void *arg)
 {
 	const struct sleep *sleep = arg;
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(sleep->features, DEADLINE_MS);
+	struct host *h = device_start(sleep->features, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
 	down(h, sleep->flags);
 	host_set_target(h, SOME);
 	up(h, sleep->flags);
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 static void in_flight(const void *arg)
 {
 	const struct sleep *sleep = arg;
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(sleep->features, DEADLINE_MS);
+	struct host *h = device_start(sleep->features, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, SOME);
-	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS),
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS),
 		   "nothing is inflated");
 	down(h, sleep->flags);
 	up(h, sleep->flags);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_INFLATE);
+	host_answer(h, HOST_INFLATE);
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
-	check_kept(h, total);
+	check_kept(h);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 static void stats(const void *arg)
 {
 	const struct sleep *sleep = arg;
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(sleep->features | HOST_F_STATS_VQ, DEADLINE_MS);
+	struct host *h = device_start(sleep->features | HOST_F_STATS_VQ, DEADLINE_MS);
 	bool answered;
 
-	h->policy[HOST_STATS].ack = HOST_ACK_HOLD;
-	ktap_check(conf_wait_held(h, HOST_STATS, DEADLINE_MS), "no statistics");
+	host_withhold(h, HOST_STATS);
+	ktap_check(host_wait_held(h, HOST_STATS, DEADLINE_MS), "no statistics");
 	for (answered = false; ; answered = true) {
 		down(h, sleep->flags);
 		/* A request that comes while nobody listens. */
 		if (answered)
 			host_release(h, HOST_STATS);
 		up(h, sleep->flags);
-		ktap_check(conf_wait_held(h, HOST_STATS, DEADLINE_MS),
+		ktap_check(host_wait_held(h, HOST_STATS, DEADLINE_MS),
 			   "no statistics");
 		host_pump_for(h, LOOK_MS);
 		ktap_eq(host_held(h, HOST_STATS), 1);
 		if (answered)
 			break;
 	}
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* --- an image ------------------------------------------------------------- */
@@ -197,25 +193,23 @@ static bool told_zero(struct host *h, __u64 after)
 static void image(const void *arg)
 {
 	const struct sleep *sleep = arg;
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(sleep->features, DEADLINE_MS);
+	struct host *h = device_start(sleep->features, DEADLINE_MS);
 	__u64 seq;
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	seq = h->log[h->events - 1].seq;
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	down(h, BALLOON_OPF_PM_POWEROFF);
 	up(h, BALLOON_OPF_PM_POWEROFF);
-	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS),
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS),
 		   "nothing is inflated");
 	ktap_eq(host_actual(h), 0);
 	ktap_check(told_zero(h, seq), "'actual' was not set to 0");
-	ktap_eq(host_meminfo("MemTotal"), total);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_INFLATE);
+	ktap_eq(host_meminfo("MemTotal"), h->total);
+	host_answer(h, HOST_INFLATE);
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* --- through the core ----------------------------------------------------- */
@@ -232,11 +226,11 @@ static pid_t sleep_through_core(void)
 
 	if (pid)
 		return pid;
-	if (!conf_write("/sys/power/pm_test", "devices"))
-		_exit(conf_write("/sys/power/state", "disk"));
-	conf_write("/sys/module/suspend/parameters/pm_test_delay", "1");
-	ok = conf_write("/sys/power/state", "freeze");
-	conf_write("/sys/power/pm_test", "none");
+	if (!guest_write("/sys/power/pm_test", "devices"))
+		_exit(guest_write("/sys/power/state", "disk"));
+	guest_write("/sys/module/suspend/parameters/pm_test_delay", "1");
+	ok = guest_write("/sys/power/state", "freeze");
+	guest_write("/sys/power/pm_test", "none");
 	_exit(!ok);
 }
 
@@ -244,10 +238,10 @@ static pid_t sleep_through_core(void)
 static bool slept(struct host *h)
 {
 	unsigned int resets = host_count(h, BALLOON_EV_RESET, HOST_ANY);
-	struct conf_child child = { .status = -1 };
+	struct child child = { .status = -1 };
 
 	child.pid = sleep_through_core();
-	ktap_eq(host_pump(h, conf_ended, &child, 4 * DEADLINE_MS), 0);
+	ktap_eq(host_pump(h, child_ended, &child, 4 * DEADLINE_MS), 0);
 	ktap_check(!child.status, "the system's sleep: status %#x",
 		   child.status);
 	return host_count(h, BALLOON_EV_RESET, HOST_ANY) != resets;
@@ -277,8 +271,7 @@ static unsigned int batches_taken(struct host *h)
 static void through_core(const void *arg)
 {
 	const struct sleep *sleep = arg;
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(sleep->features, DEADLINE_MS);
+	struct host *h = device_start(sleep->features, DEADLINE_MS);
 	unsigned int batches;
 
 	model_free(h->model);
@@ -289,19 +282,18 @@ static void through_core(const void *arg)
 	ktap_check(batches, "the balloon was filled page by page");
 	if (!slept(h))
 		ktap_skip_case("this kernel gives up before it freezes devices");
-	check_kept(h, total);
+	check_kept(h);
 	ktap_eq(batches_taken(h), batches);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
 	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
-	ktap_eq(host_meminfo("MemTotal"), total);
+	ktap_eq(host_meminfo("MemTotal"), h->total);
 	host_free(h);
 }
 
 static void through_core_tell(const void *arg)
 {
 	const struct sleep *sleep = arg;
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(sleep->features, DEADLINE_MS);
+	struct host *h = device_start(sleep->features, DEADLINE_MS);
 	unsigned int batches = 0;
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
@@ -312,9 +304,9 @@ static void through_core_tell(const void *arg)
 	h->on_take = NULL;
 	ktap_check(batches, "the host was told of nothing");
 	ktap_ge(h->model->deflated, SOME);
-	check_kept(h, total);
+	check_kept(h);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 #define TELL	(HOST_F_MODERN | HOST_F_MUST_TELL_HOST)

@@ -15,8 +15,7 @@
  * of its unknown bits accepted: three drafts claim bit 6, and a driver that accepts
  * it agrees to something that the host does not mean.
  */
-#include "../guest/ktap.h"
-#include "host.h"
+#include "ktap.h"
 #include "model.h"
 
 #define COMBINATIONS	64

@@ -14,9 +14,11 @@
  *
  * The model destroys reported pages when it acknowledges them, as a host does.
  */
-#include <errno.h>
+#include <fcntl.h>
 
-#include "life.h"
+#include "child.h"
+#include "device.h"
+#include "kernel_log.h"
 
 #define DEADLINE_MS	20000
 #define LOOK_MS		500
@@ -28,9 +30,6 @@
 #define FEW		4
 #define ROUNDS		8
 #define PROMPT_MS	125	/* whoever looks now and then does it 4 times a second */
-#define MODE		"/sys/module/virtio_balloon/parameters/inflate"
-#define COUNTS		"/sys/kernel/debug/virtio_balloon/%s/free_report"
-#define STATE		"/sys/bus/virtio/devices/%s/balloon/report_state"
 #define TRIES		8
 #define FULL_MS		3000
 #define REFUSED_MS	8000	/* a pass comes after 2 s, and waits for 1 s */
@@ -110,11 +109,10 @@ static void answer_report(struct host *h, struct host_elem *kept)
 
 static void freed(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 
 	check_reports(h);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* A reporting queue of few descriptors. */
@@ -125,12 +123,11 @@ static struct host *start_with_few(__u64 features)
 		.size[HOST_REPORT] = FEW,
 	};
 
-	return life_start_offer(&offer, DEADLINE_MS);
+	return device_start_offer(&offer, DEADLINE_MS);
 }
 
 static void short_ring(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start_with_few(*(const __u64 *)arg);
 	unsigned int most = 0;
 
@@ -139,7 +136,7 @@ static void short_ring(const void *arg)
 	check_reports(h);
 	ktap_check(most <= FEW / 2, "a report of %u descriptors", most);
 	h->on_take = NULL;
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /**
@@ -179,7 +176,6 @@ static bool saw_rounds(struct host *h, void *arg)
  */
 static void prompt(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start_with_few(*(const __u64 *)arg);
 	struct pace pace = { .least = DEADLINE_MS };
 	struct canary litter;
@@ -194,18 +190,7 @@ static void prompt(const void *arg)
 		   "%.0f ms from one report to the next, and never less",
 		   pace.least * 1000);
 	h->on_take = NULL;
-	life_finish(h, total, DEADLINE_MS);
-}
-
-/* Of files of the driver; @path has the device's name in it. */
-static __printf(2, 0) FILE *open_file(struct host *h, const char *path)
-{
-	struct balloon_host_state state;
-	char name[128];
-
-	host_state(h, &state);
-	snprintf(name, sizeof(name), path, state.device);
-	return fopen(name, "r");
+	device_finish(h);
 }
 
 /* Half of a ring is for others, and of one entry nothing is left. */
@@ -215,31 +200,23 @@ static void one_entry(const void *arg)
 		.features = *(const __u64 *)arg,
 		.size[HOST_REPORT] = 1,
 	};
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start_offer(&offer, DEADLINE_MS);
-	FILE *file = open_file(h, STATE);
+	struct host *h = device_start_offer(&offer, DEADLINE_MS);
 	struct canary litter;
-	char state[32] = "";
 
-	if (!file)
-		ktap_skip_case("this driver does not say whether it reports");
-	ktap_check(fscanf(file, "%31s", state) == 1 &&
-		   !strcmp(state, "unregistered"), "the state is '%s'", state);
-	fclose(file);
+	kernel_log_want(h, "report_state", "unregistered");
 	canary_new(&litter, LITTER_MIB);
 	canary_free(&litter);
 	host_pump_for(h, FULL_MS);
 	ktap_eq(h->model->reported, 0);
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* Pages leave the balloon and enter it while they are reported. */
 static void beside_balloon(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
@@ -248,28 +225,26 @@ static void beside_balloon(const void *arg)
 		ktap_eq(host_pump_target(h, i, DEADLINE_MS), 0);
 	}
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 static void again_after_sleep(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 
-	conf_sleep(h);
+	device_sleep(h);
 	check_reports(h);
 	ktap_eq(host_unbind(h, DEADLINE_MS), 0);
 	ktap_eq(host_bind(h, DEADLINE_MS), 0);
 	check_reports(h);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* --- a host that does not answer ------------------------------------------ */
 
 static void balloon_goes_on(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 	struct host_elem *kept;
 	struct canary mine;
 
@@ -281,7 +256,7 @@ static void balloon_goes_on(const void *arg)
 	check_reports(h);
 	ktap_eq(canary_check(&mine), 0);
 	canary_free(&mine);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* The others have room in a short ring, too. */
@@ -289,19 +264,18 @@ static void balloon_goes_on_short(const void *arg)
 {
 	static const __u16 sizes[] = { 4, 16 };
 	struct host_offer offer = { .features = *(const __u64 *)arg };
-	__u64 total = host_meminfo("MemTotal");
 	struct host_elem *kept;
 	struct host *h;
 	unsigned int i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		offer.size[HOST_REPORT] = sizes[i];
-		h = life_start_offer(&offer, DEADLINE_MS);
+		h = device_start_offer(&offer, DEADLINE_MS);
 		keep_report(h, &kept);
 		ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
 		ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
 		answer_report(h, kept);
-		life_finish(h, total, DEADLINE_MS);
+		device_finish(h);
 	}
 }
 
@@ -309,40 +283,30 @@ static void balloon_goes_on_short(const void *arg)
 static void discards_wait(const void *arg)
 {
 	struct host_offer offer = { .features = *(const __u64 *)arg };
-	__u64 total = host_meminfo("MemTotal");
 	struct host_elem *kept;
 	struct host *h;
 
-	if (!conf_write(MODE, "range"))
+	if (!host_set_parameter("inflate", "range"))
 		ktap_skip_case("this driver has no whole blocks");
 	offer.size[HOST_REPORT] = FEW;
-	h = life_start_offer(&offer, DEADLINE_MS);
+	h = device_start_offer(&offer, DEADLINE_MS);
 	keep_report(h, &kept);
-	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_REPORT);
 	host_set_target(h, LARGE);
 	host_pump_for(h, LOOK_MS * 3);
 	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
 	answer_report(h, kept);
 	host_release(h, HOST_REPORT);
 	ktap_eq(host_pump_target(h, LARGE, DEADLINE_MS), 0);
-	conf_write(MODE, "auto");
+	host_set_parameter("inflate", "auto");
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* What the driver counts; -1 if it does not. */
 static long long counted(struct host *h, const char *what)
 {
-	FILE *file = open_file(h, COUNTS);
-	long long found = -1;
-	char name[32], text[32];
-
-	while (file && fscanf(file, "%31s %31s", name, text) == 2)
-		if (!strcmp(name, what))
-			found = strtoll(text, NULL, 10);
-	if (file)
-		fclose(file);
-	return found;
+	return host_debugfs_value(h, "free_report", what);
 }
 
 static bool is_full(struct host *h, void *arg)
@@ -364,8 +328,7 @@ static bool was_refused(struct host *h, void *arg)
 
 static void empty_ring(struct host *h, __u32 target)
 {
-	h->policy[HOST_REPORT].ack = HOST_ACK_NOW;
-	host_release(h, HOST_REPORT);
+	host_answer(h, HOST_REPORT);
 	ktap_eq(host_pump_target(h, target, DEADLINE_MS), 0);
 }
 
@@ -375,7 +338,7 @@ static bool fill_ring(struct host *h)
 	unsigned int i;
 
 	for (i = 0; i < TRIES; i++) {
-		h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+		host_withhold(h, HOST_REPORT);
 		host_set_target(h, LARGE);
 		if (!host_pump(h, is_full, NULL, FULL_MS) &&
 		    !counted(h, "busy_bytes"))
@@ -388,11 +351,10 @@ static bool fill_ring(struct host *h)
 /* The kernel gets back what finds no room, and comes with the next. */
 static void no_room(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start_with_few(*(const __u64 *)arg);
 	struct canary litter;
 
-	if (counted(h, "refused") < 0 || !conf_write(MODE, "range"))
+	if (counted(h, "refused") < 0 || !host_set_parameter("inflate", "range"))
 		ktap_skip_case("this driver has no whole blocks, or no counts");
 	if (!ktap_check(fill_ring(h), "the ring is not filled by discards"))
 		ktap_end_case();
@@ -402,26 +364,25 @@ static void no_room(const void *arg)
 		   "no report was refused");
 	ktap_eq(counted(h, "busy_bytes"), 0);
 	empty_ring(h, LARGE);
-	conf_write(MODE, "auto");
+	host_set_parameter("inflate", "auto");
 	check_reports(h);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* The device goes through a suspend with a report that was never answered. */
 static void lost_in_sleep(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 	struct host_elem *lost;
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	keep_report(h, &lost);
-	conf_sleep(h);
+	device_sleep(h);
 	h->on_take = NULL;
 	check_reports(h);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 static void try_to_sleep(void)
@@ -435,24 +396,23 @@ static void try_to_sleep(void)
 
 static void no_sleep(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
-	struct conf_child child = { .status = -1 };
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct child child = { .status = -1 };
 	struct host_elem *kept;
 
 	keep_report(h, &kept);
 	child.pid = fork();
 	if (!child.pid)
 		try_to_sleep();
-	ktap_check(!host_pump(h, conf_ended, &child, SLEEP_MS),
+	ktap_check(!host_pump(h, child_ended, &child, SLEEP_MS),
 		   "the guest still tries to sleep");
 	ktap_check(WIFEXITED(child.status) && WEXITSTATUS(child.status) == EBUSY,
 		   "sleep: status %#x", child.status);
 	answer_report(h, kept);
 	if (child.status == -1)
-		host_pump(h, conf_ended, &child, 2 * DEADLINE_MS);
+		host_pump(h, child_ended, &child, 2 * DEADLINE_MS);
 	check_reports(h);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 #define REPORT	(HOST_F_MODERN | HOST_F_REPORTING)

@@ -10,9 +10,7 @@
  *   - a new target, a silent host and the removal of the device end it, and the
  *     books balance.
  */
-#include <errno.h>
-
-#include "life.h"
+#include "device.h"
 
 #define DEADLINE_MS	15000
 /* The driver waits for a second after a repetition, and looks once a second. */
@@ -24,12 +22,12 @@
 
 static void ask(struct host *h)
 {
-	int err = host_resync(h, "1\n");
+	int err = host_set_attribute(h, "resync", "1\n");
 
 	if (err == -ENOENT)
 		ktap_skip_case("the driver cannot be asked");
 	ktap_eq(err, 0);
-	ktap_eq(host_resync(h, "0"), -EINVAL);
+	ktap_eq(host_set_attribute(h, "resync", "0"), -EINVAL);
 }
 
 struct announced {
@@ -45,7 +43,7 @@ static bool announced(struct host *h, void *arg)
 	       !host_held(h, HOST_INFLATE);
 }
 
-static void check_all(struct host *h, __u64 total)
+static void check_all(struct host *h)
 {
 	struct announced want = { SOME };
 
@@ -58,48 +56,45 @@ static void check_all(struct host *h, __u64 total)
 		   h->model->resynced, SOME);
 	ktap_eq(h->model->told, SOME);
 	ktap_eq(host_actual(h), SOME);
-	life_check_total(h, total - SOME, DEADLINE_MS);
+	device_check_total(h, h->total - SOME);
 }
 
 static void asked(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 
 	h->model->inhibited = true;
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	h->model->inhibited = false;
 	ask(h);
-	check_all(h, total);
+	check_all(h);
 	ktap_check(h->model->destroyed + 64 >= SOME,
 		   "only %llu pages were discarded", h->model->destroyed);
 	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 static void repeated(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	host_set_target(h, SOME);
-	check_all(h, total);
+	check_all(h);
 	/* Nothing new is in the balloon, and it was a moment ago. */
 	h->model->resynced = 0;
 	host_set_target(h, SOME);
 	host_pump_for(h, REPEATED_MS);
 	ktap_eq(h->model->resynced, 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* The change was the command's, of which the target knows nothing. */
 static void command(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
-	struct host *h = life_start(*(const __u64 *)arg | HOST_F_FREE_PAGE_HINT, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg | HOST_F_FREE_PAGE_HINT, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	host_set_command(h, CMD_ID);
@@ -109,62 +104,58 @@ static void command(const void *arg)
 	host_pump_for(h, REPEATED_MS);
 	ktap_eq(h->model->resynced, 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* What is under way when the host stops to answer. */
 static struct host *stuck(__u64 features)
 {
-	struct host *h = life_start(features, DEADLINE_MS);
+	struct host *h = device_start(features, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	ask(h);
-	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS),
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS),
 		   "nothing is announced");
 	return h;
 }
 
 static void new_target(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = stuck(*(const __u64 *)arg);
 
 	host_set_target(h, LESS);
 	host_pump_for(h, 200);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
-	host_release(h, HOST_INFLATE);
+	host_answer(h, HOST_INFLATE);
 	ktap_eq(model_settle(h->model, LESS, DEADLINE_MS), 0);
-	life_check_total(h, total - LESS, DEADLINE_MS);
+	device_check_total(h, h->total - LESS);
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 static void removed(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = stuck(*(const __u64 *)arg);
 
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* What was being announced is still in the balloon. */
 static void slept(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = stuck(*(const __u64 *)arg);
 
 	ktap_eq(host_pump_op(h, BALLOON_OP_FREEZE, BALLOON_OPF_PM_SUSPEND,
 			     DEADLINE_MS), 0);
-	life_check_total(h, total - SOME, DEADLINE_MS);
+	device_check_total(h, h->total - SOME);
 	ktap_eq(host_pump_op(h, BALLOON_OP_RESTORE, BALLOON_OPF_PM_SUSPEND,
 			     DEADLINE_MS), 0);
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(host_pump_target(h, SOME, DEADLINE_MS), 0);
-	life_check_total(h, total - SOME, DEADLINE_MS);
+	device_check_total(h, h->total - SOME);
 	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 static const __u64 plain = HOST_F_MODERN;

@@ -9,9 +9,10 @@
  *   - pages that are locked or on the move for a moment are announced, and the event at
  *     the end says how many were not.
  */
-#include <errno.h>
+#include <fcntl.h>
 
-#include "life.h"
+#include "device.h"
+#include "guest.h"
 
 #define DEADLINE_MS	15000
 #define CASE_S		120
@@ -30,7 +31,7 @@
 
 static void ask(struct host *h)
 {
-	int err = host_resync(h, "1\n");
+	int err = host_set_attribute(h, "resync", "1\n");
 
 	if (err == -ENOENT)
 		ktap_skip_case("the driver cannot be asked");
@@ -39,16 +40,16 @@ static void ask(struct host *h)
 
 static struct host *start(const void *arg)
 {
-	struct host *h = life_start(*(const __u64 *)arg, DEADLINE_MS);
+	struct host *h = device_start(*(const __u64 *)arg, DEADLINE_MS);
 
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
 	return h;
 }
 
-static void finish(struct host *h, __u64 total)
+static void finish(struct host *h)
 {
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	life_finish(h, total, DEADLINE_MS);
+	device_finish(h);
 }
 
 /* A page of the balloon. */
@@ -79,18 +80,17 @@ static bool is_told_new(struct host *h, void *arg)
 
 static void raised(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start(arg);
 
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	ask(h);
-	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS), "nothing is announced");
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS), "nothing is announced");
 	host_set_target(h, SOME + MORE);
 	ktap_check(!host_pump(h, is_told_new, NULL, SOON_MS),
 		   "the larger target is not followed");
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(model_settle(h->model, SOME + MORE, DEADLINE_MS), 0);
-	finish(h, total);
+	finish(h);
 }
 
 /* --- pages that somebody holds ------------------------------------------- */
@@ -98,13 +98,9 @@ static void raised(const void *arg)
 /* Pages that were announced again and not put back yet, or -1. */
 static long reannounced(struct host *h)
 {
-	static char text[TEXT_MAX];
-	const char *line;
+	long long bytes = host_debugfs_value(h, "size", "reannounced_bytes");
 
-	if (host_debugfs(h, "size", text, sizeof(text)) < 0)
-		return -1;
-	line = strstr(text, "reannounced_bytes ");
-	return line ? atol(line + strlen("reannounced_bytes ")) / HOST_PAGE : -1;
+	return bytes < 0 ? -1 : bytes / HOST_PAGE;
 }
 
 static bool are_reannounced(struct host *h, void *arg)
@@ -126,7 +122,6 @@ static void announce_with_one_held(struct host *h)
 
 static void busy(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start(arg);
 	long none = 0;
 
@@ -134,13 +129,12 @@ static void busy(const void *arg)
 	ktap_eq(host_hold(h, 0, BALLOON_GRIP_NOT), 0);
 	ktap_check(!host_pump(h, are_reannounced, &none, host_patience(SOON_MS)),
 		   "%ld pages are not put back", reannounced(h));
-	finish(h, total);
+	finish(h);
 }
 
 /* Whoever opens this for reading has the drivers prepare for a hibernation. */
 static void busy_sleep(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start(arg);
 	double begin;
 	long ms;
@@ -158,7 +152,7 @@ static void busy_sleep(const void *arg)
 		ktap_check(ms < host_patience(SLEEP_MS),
 			   "a hibernation was held up for %ld ms", ms);
 	}
-	finish(h, total);
+	finish(h);
 	if (fd < 0)
 		ktap_skip_case("this kernel lets no program make an image");
 }
@@ -197,7 +191,6 @@ static void check_missed(struct host *h, long want)
 
 static void locked(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start(arg);
 
 	ktap_eq(host_hold(h, some_page(h), BALLOON_GRIP_LOCK), 0);
@@ -207,7 +200,7 @@ static void locked(const void *arg)
 	check_missed(h, 0);
 	ktap_check(h->model->resynced >= SOME, "%llu of %u pages were announced",
 		   h->model->resynced, SOME);
-	finish(h, total);
+	finish(h);
 }
 
 /* The first page that the host is told of. It does not say that it has it. */
@@ -241,7 +234,7 @@ static struct host_elem *move_one(struct host *h)
 	h->on_take = keep_first;
 	h->arg = &kept;
 	snprintf(text, sizeof(text), "%llu", some_page(h) * HOST_PAGE);
-	ktap_check(conf_write(SOFT_OFFLINE, text), "the page cannot be moved");
+	ktap_check(guest_write(SOFT_OFFLINE, text), "the page cannot be moved");
 	if (!ktap_check(!host_pump(h, has_kept, &kept, DEADLINE_MS), "no page was moved"))
 		ktap_end_case();
 	h->on_take = NULL;
@@ -254,12 +247,12 @@ static void answer(struct host *h, struct host_elem *kept)
 }
 
 /* As life_finish(), but that the suspected page stays as it is, of whatever type. */
-static void finish_moved(struct host *h, __u64 total)
+static void finish_moved(struct host *h)
 {
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
 	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
 	ktap_check(model_clean(h->model), "the model complains, see above");
-	ktap_eq(host_meminfo("MemTotal"), total);
+	ktap_eq(host_meminfo("MemTotal"), h->total);
 	if (ktap.wrong)
 		host_print_log(h, 40);
 	host_free(h);
@@ -267,7 +260,6 @@ static void finish_moved(struct host *h, __u64 total)
 
 static void isolated(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start(arg);
 	struct host_elem *kept = move_one(h);
 
@@ -277,38 +269,36 @@ static void isolated(const void *arg)
 	check_missed(h, 0);
 	ktap_check(h->model->resynced >= SOME, "%llu of %u pages were announced",
 		   h->model->resynced, SOME);
-	finish_moved(h, total);
+	finish_moved(h);
 }
 
 static void isolated_for_long(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start(arg);
 	struct host_elem *kept = move_one(h);
 
 	ask(h);
 	check_missed(h, 1);
 	answer(h, kept);
-	finish_moved(h, total);
+	finish_moved(h);
 }
 
 /* More pages than can be in flight, no answer, and a smaller target. */
 static void interrupted(const void *arg)
 {
-	__u64 total = host_meminfo("MemTotal");
 	struct host *h = start(arg);
 
 	ktap_eq(model_settle(h->model, MANY, DEADLINE_MS), 0);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
 	ask(h);
-	ktap_check(conf_wait_held(h, HOST_INFLATE, DEADLINE_MS), "nothing is announced");
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS), "nothing is announced");
 	host_set_target(h, SOME);
 	ktap_check(!host_pump(h, has_ended, NULL, DEADLINE_MS), "the resync has not ended");
 	ktap_check(nr_missed(h) > 0, "no page was missed, %llu of %u were announced",
 		   h->model->resynced, MANY);
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(model_settle(h->model, SOME, DEADLINE_MS), 0);
-	finish(h, total);
+	finish(h);
 }
 
 static const __u64 plain = HOST_F_MODERN;

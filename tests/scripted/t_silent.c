@@ -8,9 +8,7 @@
  * When they do not, the host comes back to life, so that a driver which merely
  * waits can end and the next case finds a sound guest.
  */
-#include "../guest/ktap.h"
-#include "host.h"
-#include "model.h"
+#include "device.h"
 
 #define LIMIT_MS	3000
 #define DEADLINE_MS	10000
@@ -26,17 +24,12 @@ struct silent {
 	enum way way;
 };
 
-static bool holds(struct host *h, void *arg)
-{
-	return host_held(h, *(enum host_role *)arg);
-}
-
-static void hold_all(struct host *h)
+static void withhold_all(struct host *h)
 {
 	int role;
 
 	for (role = 0; role < HOST_ROLES; role++)
-		h->policy[role].ack = HOST_ACK_HOLD;
+		host_withhold(h, role);
 }
 
 static void answer_all(struct host *h)
@@ -53,12 +46,11 @@ static void answer_all(struct host *h)
  */
 static void provoke_report(struct host *h)
 {
-	enum host_role report = HOST_REPORT;
 	struct canary litter;
 
 	canary_new(&litter, 64);
 	canary_free(&litter);
-	if (host_pump(h, holds, &report, REPORT_MS))
+	if (!host_wait_held(h, HOST_REPORT, REPORT_MS))
 		host_set_target(h, 64 * HOST_MIB);
 }
 
@@ -67,7 +59,7 @@ static void provoke(struct host *h, enum host_role silent)
 {
 	if (silent == HOST_DEFLATE || silent == HOST_NONE)
 		ktap_eq(model_settle(h->model, 16 * HOST_MIB, DEADLINE_MS), 0);
-	hold_all(h);
+	withhold_all(h);
 	if (silent == HOST_NONE)
 		return;
 	if (silent == HOST_INFLATE)
@@ -78,7 +70,7 @@ static void provoke(struct host *h, enum host_role silent)
 		host_set_command(h, 7);
 	if (silent == HOST_REPORT)
 		provoke_report(h);
-	if (host_pump(h, holds, &silent, REPORT_MS))
+	if (!host_wait_held(h, silent, REPORT_MS))
 		ktap_skip_case("the driver put nothing on queue role %d",
 			       silent);
 }
@@ -124,21 +116,15 @@ static void silent(const void *arg)
 		/* A driver must not hint away all memory before it is stuck. */
 		.size[HOST_HINT] = 16,
 	};
-	__u64 total, free;
-	struct model *m;
 	struct host *h;
 	double begin;
+	__u64 free;
 	int err;
 
 	/* An earlier case may have unloaded it. */
 	host_load_driver();
-	total = host_meminfo("MemTotal");
 	free = host_free_memory();
-	h = host_new(&offer);
-	m = model_new(h);
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
-	if (!ktap_check(host_bound(h), "no driver is bound"))
-		ktap_end_case();
+	h = device_start_offer(&offer, DEADLINE_MS);
 	provoke(h, c->silent);
 	begin = host_now();
 	err = let_go(h, c->way);
@@ -147,13 +133,13 @@ static void silent(const void *arg)
 	if (!ktap_check(!host_bound(h), "the driver is still bound"))
 		revive(h);
 	/* Unloading takes no notice of a device, so look before it goes. */
-	ktap_eq(host_meminfo("MemTotal"), total);
-	ktap_eq(model_offline(m), 0);
-	ktap_check(model_clean(m), "the model complains, see above");
+	ktap_eq(host_meminfo("MemTotal"), h->total);
+	ktap_eq(model_offline(h->model), 0);
+	ktap_check(model_clean(h->model), "the model complains, see above");
 	if (ktap.wrong)
 		host_print_log(h, 20);
 	host_free(h);
-	ktap_ge(host_wait_free(free - FREE_SLACK, 2000) + FREE_SLACK, free);
+	device_check_free(free, FREE_SLACK, 2000);
 }
 
 #define MODERN	HOST_F_MODERN

@@ -14,15 +14,13 @@
  */
 #include <sys/utsname.h>
 
-#include "life.h"
+#include "device.h"
 
 #define DEADLINE_MS	5000
 #define CASE_S		40
 #define ROUNDS		50
 #define STAT_BYTES	10
 #define SLACK		(16 * (__s64)HOST_MIB)
-
-#define PARAMETER	"/sys/module/virtio_balloon/parameters/stats"
 
 enum { MEMFREE = 4, MEMTOT = 5, AVAIL = 6, CACHES = 7 };
 
@@ -32,49 +30,27 @@ enum { MEMFREE = 4, MEMTOT = 5, AVAIL = 6, CACHES = 7 };
 
 static struct host *start(__u64 features)
 {
-	return life_start(features | HOST_F_STATS_VQ, DEADLINE_MS);
+	return device_start(features | HOST_F_STATS_VQ, DEADLINE_MS);
 }
 
-static void finish(struct host *h)
+static void want_buffer(struct host *h)
 {
-	ktap_eq(host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS), 0);
-	ktap_check(model_clean(h->model), "the model complains, see above");
-	if (ktap.wrong)
-		host_print_log(h, 40);
-	host_free(h);
-}
-
-static bool has_stats(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_STATS);
+	ktap_check(host_wait_held(h, HOST_STATS, DEADLINE_MS), "no buffer");
 }
 
 /* Return the buffer to the driver and wait for the next. */
 static bool next_stats(struct host *h)
 {
 	ktap_eq(host_release(h, HOST_STATS), 1);
-	return ktap_check(!host_pump(h, has_stats, NULL, DEADLINE_MS),
-			  "no new buffer");
+	return ktap_check(host_wait_held(h, HOST_STATS, DEADLINE_MS), "no new buffer");
 }
 
 /* A figure of the buffer at hand, in device pages; -1 when it is not there. */
 static __s64 stat_pages(struct host *h, unsigned int tag)
 {
-	const struct host_elem *e = h->held;
-	__u64 value;
-	__u16 found;
-	__u32 at;
+	__s64 value = model_stat(host_held_elem(h, HOST_STATS), tag);
 
-	while (e && e->role != HOST_STATS)
-		e = e->next;
-	for (at = 0; e && at + STAT_BYTES <= e->out_len; at += STAT_BYTES) {
-		memcpy(&found, e->data + at, sizeof(found));
-		memcpy(&value, e->data + at + sizeof(found), sizeof(value));
-		if (found == tag)
-			return value / HOST_PAGE;
-	}
-	return -1;
+	return value < 0 ? -1 : value / HOST_PAGE;
 }
 
 static void check_near(const char *what, __s64 got, __u64 want)
@@ -108,11 +84,11 @@ static void first(const void *arg)
 {
 	struct host *h = start(*(const __u64 *)arg);
 
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	want_buffer(h);
 	host_pump_for(h, 100);
 	ktap_eq(host_held(h, HOST_STATS), 1);
 	check_kicks(h);
-	finish(h);
+	device_finish(h);
 }
 
 static void rounds(const void *arg)
@@ -120,24 +96,23 @@ static void rounds(const void *arg)
 	struct host *h = start(*(const __u64 *)arg);
 	unsigned int i;
 
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	want_buffer(h);
 	for (i = 0; i < ROUNDS; i++) {
 		h->policy[HOST_STATS].len = i % 4;
 		if (!next_stats(h))
 			break;
 	}
 	ktap_ge(h->model->stats_seen, ROUNDS);
-	finish(h);
+	device_finish(h);
 }
 
 static void figures(const void *arg)
 {
 	struct host *h = start(*(const __u64 *)arg);
-	__u64 total = host_meminfo("MemTotal");
 
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	want_buffer(h);
 	next_stats(h);
-	ktap_eq(stat_pages(h, MEMTOT), total);
+	ktap_eq(stat_pages(h, MEMTOT), h->total);
 	check_near("free memory", stat_pages(h, MEMFREE),
 		   host_meminfo("MemFree"));
 	check_near("available memory", stat_pages(h, AVAIL),
@@ -145,9 +120,9 @@ static void figures(const void *arg)
 	check_near("caches", stat_pages(h, CACHES), host_meminfo("Cached"));
 	ktap_eq(model_settle(h->model, 32 * HOST_MIB, DEADLINE_MS), 0);
 	next_stats(h);
-	ktap_eq(stat_pages(h, MEMTOT), total - 32 * HOST_MIB);
+	ktap_eq(stat_pages(h, MEMTOT), h->total - 32 * HOST_MIB);
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	finish(h);
+	device_finish(h);
 }
 
 static void spurious(const void *arg)
@@ -155,13 +130,13 @@ static void spurious(const void *arg)
 	struct host *h = start(*(const __u64 *)arg);
 	unsigned int i;
 
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	want_buffer(h);
 	for (i = 0; i < 20; i++)
 		host_irq(h, HOST_STATS);
 	host_pump_for(h, 200);
 	ktap_eq(host_held(h, HOST_STATS), 1);
 	next_stats(h);
-	finish(h);
+	device_finish(h);
 }
 
 /* Whoever took what it was for has armed the queue again by then. */
@@ -170,20 +145,14 @@ static void late(const void *arg)
 	struct host *h = start(*(const __u64 *)arg);
 	unsigned int i;
 
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	want_buffer(h);
 	for (i = 0; i < 5; i++) {
 		host_irq_late(h, HOST_STATS);
 		host_pump_for(h, 20);
 		if (!next_stats(h))
 			break;
 	}
-	finish(h);
-}
-
-static bool holds_inflate(struct host *h, void *arg)
-{
-	(void)arg;
-	return host_held(h, HOST_INFLATE);
+	device_finish(h);
 }
 
 static void while_stuck(const void *arg)
@@ -191,15 +160,15 @@ static void while_stuck(const void *arg)
 	struct host *h = start(*(const __u64 *)arg);
 	unsigned int i;
 
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
+	want_buffer(h);
+	host_withhold(h, HOST_INFLATE);
 	host_set_target(h, HOST_MIB);
-	ktap_eq(host_pump(h, holds_inflate, NULL, DEADLINE_MS), 0);
+	ktap_check(host_wait_held(h, HOST_INFLATE, DEADLINE_MS), "nothing is inflated");
 	for (i = 0; i < 5; i++)
 		next_stats(h);
 	h->policy[HOST_INFLATE].ack = HOST_ACK_NOW;
 	ktap_eq(model_settle(h->model, 0, DEADLINE_MS), 0);
-	finish(h);
+	device_finish(h);
 }
 
 static void restored(const void *arg)
@@ -207,17 +176,17 @@ static void restored(const void *arg)
 	struct host *h = start(*(const __u64 *)arg);
 	unsigned int i;
 
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+	want_buffer(h);
 	for (i = 0; i < 3; i++) {
 		ktap_eq(host_pump_op(h, BALLOON_OP_FREEZE,
 				     BALLOON_OPF_PM_SUSPEND, DEADLINE_MS), 0);
 		ktap_eq(host_pump_op(h, BALLOON_OP_RESTORE,
 				     BALLOON_OPF_PM_SUSPEND, DEADLINE_MS), 0);
-		ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+		want_buffer(h);
 		next_stats(h);
 	}
 	check_kicks(h);
-	finish(h);
+	device_finish(h);
 }
 
 /* What the kernel's own driver sends: 6.12 brought those above 9. */
@@ -264,21 +233,21 @@ static void strict_host(const void *arg)
 	struct host *h;
 	unsigned int i;
 
-	if (t->parameter && !conf_write(PARAMETER, t->parameter))
+	if (t->parameter && !host_set_parameter("stats", t->parameter))
 		ktap_skip_case("the driver has no parameter stats");
 	h = host_new(&offer);
 	model_new(h);
 	h->on_take = keep_unknown;
 	h->arg = &known;
-	ktap_eq(host_pump_op(h, BALLOON_OP_PLUG, 0, DEADLINE_MS), 0);
+	device_plug(h, DEADLINE_MS);
 	if (t->parameter)
-		conf_write(PARAMETER, "kernel");
-	ktap_eq(host_pump(h, has_stats, NULL, DEADLINE_MS), 0);
+		host_set_parameter("stats", "kernel");
+	want_buffer(h);
 	for (i = 0; i < ROUNDS && !ktap.wrong; i++)
 		next_stats(h);
 	ktap_check(ktap.wrong || stat_pages(h, known - 1) >= 0,
 		   "no tag %u", known - 1);
-	finish(h);
+	device_finish(h);
 }
 
 static const __u64 modern = HOST_F_MODERN;

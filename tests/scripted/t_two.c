@@ -7,9 +7,7 @@
  * The kernel reports free pages to one device only. A driver that asks for that
  * has to do without it on the second, and say so: it may not fail.
  */
-#include "../guest/ktap.h"
-#include "host.h"
-#include "model.h"
+#include "device.h"
 
 #define DEADLINE_MS	20000
 #define CASE_S		90
@@ -74,42 +72,26 @@ static void check_disjoint(struct pair *p)
 
 static void plug(struct pair *p, const struct two *c)
 {
-	struct host_offer offer = {};
 	int i;
 
-	host_load_driver();
 	p->total = host_meminfo("MemTotal");
 	p->free = host_free_memory();
-	for (i = 0; i < DEVICES; i++) {
-		offer.features = c->features[i];
-		p->h[i] = host_new(&offer);
-		model_new(p->h[i]);
-		ktap_eq(host_pump_op(p->h[i], BALLOON_OP_PLUG, 0, DEADLINE_MS),
-			0);
-		if (!ktap_check(host_bound(p->h[i]),
-				"no driver is bound to device %d", i))
-			ktap_end_case();
-	}
+	for (i = 0; i < DEVICES; i++)
+		p->h[i] = device_start(c->features[i], DEADLINE_MS);
 }
 
 static void unplug(struct host *h)
 {
-	int err = host_pump_op(h, BALLOON_OP_REMOVE, 0, DEADLINE_MS);
-
-	if (!ktap_check(!err, "removal: %s", strerror(-err))) {
-		host_print_log(h, 20);
-		ktap.damaged = true;
-		ktap_end_case();
-	}
+	device_remove(h);
 	ktap_check(model_clean(h->model), "the model complains, see above");
 }
 
 /* Requests of the first one are never answered from here on. */
 static void fall_silent(struct host *h)
 {
-	h->policy[HOST_INFLATE].ack = HOST_ACK_HOLD;
-	h->policy[HOST_DEFLATE].ack = HOST_ACK_HOLD;
-	h->policy[HOST_REPORT].ack = HOST_ACK_HOLD;
+	host_withhold(h, HOST_INFLATE);
+	host_withhold(h, HOST_DEFLATE);
+	host_withhold(h, HOST_REPORT);
 	host_set_target(h, 40 * HOST_MIB);
 	host_pump_for(h, 200);
 }
@@ -140,7 +122,7 @@ static void two(const void *arg)
 	host_free(p.h[0]);
 	host_free(p.h[1]);
 	ktap_eq(host_meminfo("MemTotal"), p.total);
-	ktap_ge(host_wait_free(p.free, 3000) + FREE_SLACK, p.free);
+	device_check_free(p.free, FREE_SLACK, 3000);
 }
 
 #define CASE(name, ...)	{ name, two, &(const struct two){ __VA_ARGS__ } }

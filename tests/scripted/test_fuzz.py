@@ -8,23 +8,17 @@ there is "make fuzz".
 
 import pytest
 
-from suite import fuzz, programs
+from suite import fuzz
 
 ENDS_OF_RANGE = True
 
 GUEST = fuzz.OPTIONS
 STEPS = 1150
-SEEDS = (1, 2, "new")
+SEEDS = (1, 2, fuzz.NEW)
 
 pytestmark = pytest.mark.allow_log(*fuzz.ALLOWED_LOG)
 
 
 @pytest.mark.parametrize("which", SEEDS)
-def test_random_host(request, kernel, driver, guest, which, record_property):
-    seed = which
-    if which == "new":
-        seed = request.config.option.seed or fuzz.new_seed()
-        record_property("figure", f"seed {seed}")
-    print(f"seed {seed}; to replay: {fuzz.replay(kernel, driver, seed, STEPS)}")
-    done = guest.sh(fuzz.command(seed, STEPS), timeout=fuzz.timeout(STEPS))
-    programs.judge(fuzz.PROGRAM, done, record_property)
+def test_random_host(request, guest, which, record_property):
+    fuzz.play(request, guest, which, STEPS, record_property)

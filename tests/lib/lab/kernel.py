@@ -16,7 +16,7 @@ DEBUG_SERIES = ("6.1-debug", "7.2-debug")
 OVERLAY_SERIES = ("6.1-overlay", "6.12-overlay", "7.2-overlay")
 # All reports of KASAN, not only the first; what hangs is to be seen before a
 # test's own deadline, and page_owner says in a report who had a page before. Of
-# slab objects those of kmalloc() can be made to fail, see tests/scripted/faults.c.
+# slab objects those of kmalloc() can be made to fail, see tests/scripted/lib/faults.c.
 DEBUG_APPEND = ("kasan_multi_shot kmemleak=on page_owner=on slub_debug=a,kmalloc-* "
                 "sysctl.kernel.hung_task_timeout_secs=30 workqueue.watchdog_thresh=30")
 # Its configuration knows neither PCI nor ACPI. A triple fault is what ends it: the ways

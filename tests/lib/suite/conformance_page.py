@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the drivers made of the specification: kept in results.tsv, shown in results.rst.
 
-scripts/conformance --document judges and writes the first, scripts/figures makes the
+scripts/check --conformance --document judges and writes the first, scripts/figures makes the
 second of it and of statements.tsv.
 """
 
@@ -23,7 +23,7 @@ WIDTH = 50
 HEAD = """\
 # SPDX-License-Identifier: GPL-2.0-only
 # Verdicts on each statement, a column for each kernel and driver. Written by
-# scripts/conformance --document; see index.rst."""
+# scripts/check --conformance --document; see index.rst."""
 INTRODUCTION = """\
 .. SPDX-License-Identifier: GPL-2.0-only
 .. written by scripts/figures
@@ -158,7 +158,7 @@ def render(date, releases, columns, results):
     missing = [one.id for one in statements if len(results.get(one.id, ())) != len(columns)]
     if missing:
         raise SystemExit(f"{RESULTS.relative_to(REPO)} has no results for {', '.join(missing)}: "
-                         "run scripts/conformance --document")
+                         "run scripts/check --conformance --document")
     kernels = "; ".join(f"{series} ({release})" for series, release in releases.items())
     parts = [INTRODUCTION.format(date=date, kernels=kernels, mark=MARK),
              "In all:\n\n" + "\n".join(_totals(columns, results)) + "\n"]
@@ -175,5 +175,5 @@ def document():
     """The page of the results that are there."""
     if not RESULTS.exists():
         raise SystemExit(f"there is no {RESULTS.relative_to(REPO)}: "
-                         "run scripts/conformance --document")
+                         "run scripts/check --conformance --document")
     return render(*read())

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the tests and scripts/fuzz share about random hosts."""
+"""Random hosts, for the tests of them: seeds, and one run of the program.
+
+With --fuzz SECONDS a test of a new seed plays new ones until the time is over. --seed N is
+played instead of a new one; --steps N says how much of it, --life N which device only.
+"""
 
 import random
+import time
 
 from . import programs
 
@@ -21,25 +26,59 @@ STEPS_PER_SECOND = 10
 DEBUG_STEPS_PER_SECOND = 3
 # A debug kernel takes so many times as long.
 DEBUG_PATIENCE = 5
+# A seed that no run had before, or that of --seed.
+NEW = "new"
 
 
-def new_seed():
+def _seeds(option, which):
+    """The numbers that a test plays."""
+    end = time.monotonic() + option.fuzz
+    if which != NEW:
+        yield which
+        return
+    yield option.seed or _new_seed()
+    while not option.seed and time.monotonic() < end:
+        yield _new_seed()
+
+
+def _new_seed():
     return random.SystemRandom().randrange(1, 1 << 32)
 
 
-def command(seed, steps, life=None, debug=False):
-    """For the guest's shell."""
-    only = f" {life}" if life else ""
-    patience = f"FUZZ_PATIENCE={DEBUG_PATIENCE} " if debug else ""
-    return f"{patience}/{programs.GUEST_DIRECTORY}/{PROGRAM} {seed} {steps}{only}"
-
-
-def timeout(steps, debug=False):
+def _timeout(steps, debug):
     """Seconds after which it is not worth waiting for more."""
     return 60 + steps / (DEBUG_STEPS_PER_SECOND if debug else STEPS_PER_SECOND)
 
 
-def replay(kernel, driver, seed, steps):
+def _command(seed, steps, life, debug):
+    """For the guest's shell."""
+    patience = f"FUZZ_PATIENCE={DEBUG_PATIENCE} " if debug else ""
+    only = f" {life}" if life else ""
+    return f"{patience}/{programs.GUEST_DIRECTORY}/{PROGRAM} {seed} {steps}{only}"
+
+
+def _replay(kernel, driver, seed, steps):
     """How a person plays it again."""
     judged = "" if driver == "ours" else f" --driver {driver}"
-    return f"scripts/fuzz --kernel {kernel}{judged} --seed {seed} --steps {steps}"
+    return f"scripts/check --kernel {kernel}{judged} --fuzz 0 --seed {seed} --steps {steps}"
+
+
+def play(request, guest, which, steps, record_property):
+    """The hosts of a seed; of NEW ones for as long as --fuzz says."""
+    option, kernel = request.config.option, guest.kernel
+    if which == NEW and option.steps:
+        steps = option.steps
+    for seed in _seeds(option, which):
+        replay = _replay(kernel, option.driver, seed, steps)
+        print(f"seed {seed}; to replay: {replay}", flush=True)
+        mark = guest.log_mark()
+        try:
+            done = guest.sh(_command(seed, steps, option.life, kernel.is_debug),
+                            _timeout(steps, kernel.is_debug))
+            programs.judge(PROGRAM, done, record_property)
+            guest.check_log(ALLOWED_LOG, mark)
+        except Exception:
+            record_property("figure", f"failed; to replay: {replay}")
+            raise
+    if which == NEW:
+        record_property("figure", f"seed {seed}")

@@ -19,9 +19,13 @@ static struct balloon_host_range desc_pages(const struct balloon_host_desc *d)
 	};
 }
 
-/* Destroy what the in descriptors name. */
-static void destroy_descs(struct model *m, const struct host_elem *e,
-			  __u32 value)
+/**
+ * model_destroy - destroy what the in descriptors of an element name
+ * @m: the model
+ * @e: the element; the device owns it
+ * @value: what its pages are filled with
+ */
+void model_destroy(struct model *m, const struct host_elem *e, __u32 value)
 {
 	struct balloon_host_range range;
 	__u64 refused;
@@ -147,14 +151,14 @@ void model_take_hint(struct model *m, const struct host_elem *e)
 	check_blocks(m, e);
 	/* Hints under an old id are to be ignored. */
 	if (current && !m->inhibited)
-		destroy_descs(m, e, MODEL_JUNK_HINT);
+		model_destroy(m, e, MODEL_JUNK_HINT);
 }
 
 /* Until this moment the host may destroy what it was told about. */
 void model_ack_hint(struct model *m, const struct host_elem *e)
 {
 	if (e->in_len && m->strict_hints && !m->inhibited)
-		destroy_descs(m, e, MODEL_JUNK_HINT);
+		model_destroy(m, e, MODEL_JUNK_HINT);
 	check_blocks(m, e);
 	mark(m, e, MODEL_HINTED, MODEL_HINTING, 0);
 }
@@ -191,7 +195,7 @@ void model_take_report(struct model *m, const struct host_elem *e)
 	if (state.features & HOST_F_PAGE_POISON)
 		value = host_config(m->h, HOST_CFG_POISON);
 	if (!m->inhibited)
-		destroy_descs(m, e, value);
+		model_destroy(m, e, value);
 }
 
 void model_ack_report(struct model *m, const struct host_elem *e)
@@ -201,6 +205,28 @@ void model_ack_report(struct model *m, const struct host_elem *e)
 }
 
 /* --- statistics ----------------------------------------------------------- */
+
+/**
+ * model_stat - a figure of a stats buffer
+ * @e: the buffer, or NULL
+ * @tag: which
+ *
+ * Return: as it stands there, in bytes if it is memory; -1 when it is not there.
+ */
+__s64 model_stat(const struct host_elem *e, unsigned int tag)
+{
+	__u64 value;
+	__u16 found;
+	__u32 at;
+
+	for (at = 0; e && at + STAT_BYTES <= e->out_len; at += STAT_BYTES) {
+		memcpy(&found, e->data + at, sizeof(found));
+		memcpy(&value, e->data + at + sizeof(found), sizeof(value));
+		if (found == tag)
+			return value;
+	}
+	return -1;
+}
 
 static __u64 stats_tags(struct model *m, const struct host_elem *e)
 {

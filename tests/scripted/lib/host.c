@@ -118,6 +118,7 @@ struct host *host_new(const struct host_offer *offer)
 	};
 	struct host *h = host_alloc(sizeof(*h));
 
+	h->total = host_meminfo("MemTotal");
 	h->offered = offer->features;
 	/* To acknowledge a stats buffer is to ask for the next one. */
 	h->policy[HOST_STATS].ack = HOST_ACK_HOLD;
@@ -197,17 +198,6 @@ int host_op_start(struct host *h, unsigned int op, unsigned int flags)
 int host_op_wait(struct host *h, unsigned int ms)
 {
 	return host_op(h, BALLOON_OP_WAIT, 0, ms);
-}
-
-int host_plug(struct host *h, unsigned int ms)
-{
-	return host_op(h, BALLOON_OP_PLUG, 0, ms);
-}
-
-int host_remove(struct host *h, bool surprise, unsigned int ms)
-{
-	return host_op(h, BALLOON_OP_REMOVE,
-		       surprise ? BALLOON_OPF_SURPRISE : 0, ms);
 }
 
 int host_break(struct host *h)
@@ -382,6 +372,16 @@ void host_irq(struct host *h, enum host_role role)
 void host_irq_late(struct host *h, enum host_role role)
 {
 	raise_irq(h, role, BALLOON_IRQ_LATE);
+}
+
+/* An answer to an element that cannot be: the driver's side takes the queue for broken. */
+void host_break_queue(struct host *h, enum host_role role)
+{
+	struct balloon_host_queue info;
+
+	host_queue_info(h, role, &info);
+	host_ack_raw(h, host_queue(h, role), info.size, 0,
+		     BALLOON_ACK_BOGUS | BALLOON_ACK_FORCE_IRQ);
 }
 
 /* --- elements ------------------------------------------------------------- */

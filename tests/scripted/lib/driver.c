@@ -13,26 +13,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guest.h"
 #include "host.h"
 #include "internal.h"
 
 /* How long an unloading that was given up may take to end after all. */
 #define GOING_MS	5000
 
-#define DRIVER		"/sys/bus/virtio/drivers/virtio_balloon"
+#define DEBUGFS_TEXT	65536
 
 /* Is the module still on its way out? */
 static bool going(void)
 {
-	char state[16] = "";
-	FILE *f = fopen("/sys/module/virtio_balloon/initstate", "r");
+	char state[16];
 
-	if (!f)
-		return false;
-	if (!fgets(state, sizeof(state), f))
-		state[0] = 0;
-	fclose(f);
-	return !strncmp(state, "going", 5);
+	return guest_read("/sys/module/" DRIVER "/initstate", state, sizeof(state)) &&
+	       !strcmp(state, "going");
 }
 
 /**
@@ -47,7 +43,7 @@ void host_load_driver(void)
 	if (access("/dev/balloon_host", F_OK) &&
 	    system("modprobe balloon_host"))
 		printf("# modprobe balloon_host failed\n");
-	if (access(DRIVER, F_OK) && system("modprobe virtio_balloon"))
+	if (access(DRIVER_DIR, F_OK) && system("modprobe " DRIVER))
 		printf("# modprobe virtio_balloon failed\n");
 	fflush(stdout);
 }
@@ -82,7 +78,7 @@ int host_unload_driver(unsigned int ms)
 	pid_t pid = fork();
 
 	if (!pid)
-		_exit(syscall(SYS_delete_module, "virtio_balloon", O_NONBLOCK) ?
+		_exit(syscall(SYS_delete_module, DRIVER, O_NONBLOCK) ?
 		      errno : 0);
 	return wait_child(NULL, pid, ms);
 }
@@ -114,7 +110,7 @@ static int write_device(struct host *h, const char *file, unsigned int ms)
  */
 int host_unbind(struct host *h, unsigned int ms)
 {
-	return write_device(h, DRIVER "/unbind", ms);
+	return write_device(h, DRIVER_DIR "/unbind", ms);
 }
 
 /**
@@ -126,32 +122,58 @@ int host_unbind(struct host *h, unsigned int ms)
  */
 int host_bind(struct host *h, unsigned int ms)
 {
-	return write_device(h, DRIVER "/bind", ms);
+	return write_device(h, DRIVER_DIR "/bind", ms);
+}
+
+/* A parameter of the driver's module; false if there is none, or no such value. */
+bool host_set_parameter(const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/" DRIVER "/parameters/%s", name);
+	return guest_write(path, value);
+}
+
+static void attribute_path(struct host *h, const char *name, char *path, size_t size)
+{
+	struct balloon_host_state state;
+
+	host_state(h, &state);
+	snprintf(path, size, "/sys/bus/virtio/devices/%s/balloon/%s", state.device, name);
 }
 
 /**
- * host_resync - ask the driver by way of sysfs to announce its balloon again
+ * host_attribute - what the driver says of the device in sysfs
  * @h: the device
+ * @name: of the file
+ * @text: where it goes, without the end of the line
+ * @size: room at @text
+ *
+ * Return: 0, or -ENOENT when the driver has no such file.
+ */
+int host_attribute(struct host *h, const char *name, char *text, size_t size)
+{
+	char path[128];
+
+	attribute_path(h, name, path, sizeof(path));
+	text[0] = 0;
+	return guest_read(path, text, size) || !access(path, F_OK) ? 0 : -ENOENT;
+}
+
+/**
+ * host_set_attribute - tell the driver something by way of sysfs
+ * @h: the device
+ * @name: of the file
  * @text: what to write
  *
- * Return: 0, or a negative errno: -ENOENT when the driver cannot be asked.
+ * Return: 0, or a negative errno: -ENOENT when the driver has no such file.
  */
-int host_resync(struct host *h, const char *text)
+int host_set_attribute(struct host *h, const char *name, const char *text)
 {
-	struct balloon_host_state state;
 	char path[128];
-	int fd, err = 0;
 
-	host_state(h, &state);
-	snprintf(path, sizeof(path),
-		 "/sys/bus/virtio/devices/%s/balloon/resync", state.device);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
+	attribute_path(h, name, path, sizeof(path));
+	return guest_write(path, text) ? 0 : -errno;
 }
 
 /**
@@ -180,4 +202,26 @@ int host_debugfs(struct host *h, const char *file, char *text, size_t size)
 	text[len] = 0;
 	fclose(f);
 	return len;
+}
+
+/**
+ * host_debugfs_value - one figure of what the driver says in debugfs
+ * @h: the device
+ * @file: name of the file, of lines with a name and a number
+ * @name: which
+ *
+ * Return: the number; -1 if the driver does not say it.
+ */
+long long host_debugfs_value(struct host *h, const char *file, const char *name)
+{
+	static char text[DEBUGFS_TEXT];
+	size_t length = strlen(name);
+	char *line;
+
+	if (host_debugfs(h, file, text, sizeof(text)) < 0)
+		return -1;
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (!strncmp(line, name, length) && line[length] == ' ')
+			return strtoll(line + length, NULL, 10);
+	return -1;
 }

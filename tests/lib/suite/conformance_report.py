@@ -1,29 +1,21 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Judge a driver by the VIRTIO specification, statement by statement.
 
-For everyone, through "make conformance". Our driver is shown beside the in-tree
-one of the same kernel. Fails if ours fails a statement, or, with
+"scripts/check --conformance" builds what it needs and runs it. Our driver is shown beside
+the in-tree one of the same kernel. Fails if ours fails a statement, or, with
 --driver in-tree, if that one does.
-
-usage: scripts/conformance [--kernel SERIES] [--driver ours|in-tree] [ID...]
-       scripts/conformance --check     does the table fit the tests?
-       scripts/conformance --document  both drivers on all kernels, into Documentation
 """
 
 import argparse
 import subprocess
-import sys
 import textwrap
 import time
 from collections import Counter
-from pathlib import Path
 
-REPO = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPO / "tests/lib"))
+from lab import SERIES, Kernel, program
+from lab.paths import REPO
 
-from lab import SERIES, Kernel, program  # noqa: E402
-from suite import conformance, conformance_page  # noqa: E402
+from . import conformance, conformance_page
 
 WIDTH = 100
 ORDER = ("pass", "FAIL", "not yet", "erratum", "skip", "-")
@@ -31,23 +23,16 @@ IN_TREE = "in-tree"
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="scripts/check --conformance", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--kernel", default=SERIES[-1], choices=SERIES)
+    add("--kernel", action="append", choices=SERIES, help="default: all")
     add("--driver", default="ours", choices=("ours", IN_TREE))
-    add("--alone", action="store_true", help="not beside the in-tree driver")
-    add("--check", action="store_true", help="check the table only")
     add("--document", action="store_true",
         help="put the verdicts on both drivers and all kernels into Documentation")
     add("--verbose", action="store_true", help="say why something was skipped")
     add("ids", nargs="*", metavar="ID", help="statements to judge; default: all")
     return parser.parse_args()
-
-
-def build_programs():
-    subprocess.run(["make", "--quiet", "-C", conformance.SOURCES,
-                    f"O={conformance.BINARIES}"], check=True)
 
 
 def to_run(statements, driver):
@@ -97,16 +82,9 @@ def print_totals(columns):
                                         if count[kind]))
 
 
-def check():
-    faults = conformance.check_table()
-    print("\n".join(faults) if faults else "the table and the tests agree")
-    return bool(faults)
-
-
 def judge(series, drivers, statements):
     """(the kernel, {driver: {id: Verdict}}, {driver: what its kernels complained of})"""
     kernel = Kernel(series)
-    subprocess.run([REPO / "scripts/build", series], check=True, stdout=subprocess.DEVNULL)
     columns, complaints = {}, {}
     for driver in drivers:
         verdicts = conformance.judge(kernel, driver, to_run(statements, driver))
@@ -136,20 +114,12 @@ def document():
                if driver == "ours" for verdict in verdicts.values())
 
 
-def main():
-    args = parse_arguments()
-    build_programs()
-    wrong = check()
-    if wrong or args.check:
-        return wrong
-    if args.document:
-        return document()
+def show(series, args):
+    """Judge the drivers on a kernel, and print what came of it; whether it was bad."""
     statements = [one for one in conformance.load()
                   if not args.ids or one.id in args.ids]
-    drivers = [args.driver]
-    if args.driver == "ours" and not args.alone:
-        drivers.append(IN_TREE)
-    kernel, columns, complaints = judge(args.kernel, drivers, statements)
+    drivers = ["ours", IN_TREE] if args.driver == "ours" else [IN_TREE]
+    kernel, columns, complaints = judge(series, drivers, statements)
     print(f"\nkernel {kernel.release}\n")
     print_table(statements, columns)
     for driver, found in columns.items():
@@ -161,6 +131,17 @@ def main():
     failed = any(verdict.result in ("FAIL", "-")
                  for verdict in columns[args.driver].values())
     return failed or (args.driver == "ours" and bool(complaints["ours"]))
+
+
+def main():
+    args = parse_arguments()
+    faults = conformance.check_table()
+    if faults:
+        print("\n".join(faults))
+        return True
+    if args.document:
+        return document()
+    return any([show(series, args) for series in args.kernel or SERIES])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "../kmod/balloon_host.h"
+#include "balloon_host.h"
 
 #define RAM_RANGES	64
 

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../kmod/balloon_host.h"
+#include "balloon_host.h"
 
 #define HOST_PAGE		4096u
 #define HOST_MIB		(1048576u / HOST_PAGE)	/* device pages in it */
@@ -147,6 +147,8 @@ struct model;
  * @room: room at @log
  * @lost: events that the kernel overwrote
  * @resets: resets seen in the log
+ * @total: MemTotal before there was the device, in device pages
+ * @ms: deadline for plugging and removing it, of device_plug()
  * @desc: scratch for TAKE
  * @data: scratch for TAKE
  */
@@ -164,6 +166,8 @@ struct host {
 	size_t room;
 	__u64 lost;
 	__u32 resets;
+	__u64 total;
+	unsigned int ms;
 	struct balloon_host_desc *desc;
 	__u8 *data;
 };
@@ -190,11 +194,9 @@ struct host_offer {
 	__u32 event_slots;
 };
 
-/* Life. host_new() only makes the device: host_plug() shows it to the guest. */
+/* host_new() only makes the device: BALLOON_OP_PLUG shows it to the guest. */
 struct host *host_new(const struct host_offer *offer);
 void host_free(struct host *h);
-int host_plug(struct host *h, unsigned int ms);
-int host_remove(struct host *h, bool surprise, unsigned int ms);
 int host_op(struct host *h, unsigned int op, unsigned int flags,
 	    unsigned int ms);
 int host_op_start(struct host *h, unsigned int op, unsigned int flags);
@@ -209,8 +211,11 @@ void host_load_driver(void);
 int host_unload_driver(unsigned int ms);
 int host_unbind(struct host *h, unsigned int ms);
 int host_bind(struct host *h, unsigned int ms);
-int host_resync(struct host *h, const char *text);
+bool host_set_parameter(const char *name, const char *value);
+int host_attribute(struct host *h, const char *name, char *text, size_t size);
+int host_set_attribute(struct host *h, const char *name, const char *text);
 int host_debugfs(struct host *h, const char *file, char *text, size_t size);
+long long host_debugfs_value(struct host *h, const char *file, const char *name);
 
 /* Configuration space. */
 __u32 host_config(struct host *h, unsigned int offset);
@@ -232,6 +237,7 @@ void host_mode(struct host *h, enum host_role role, __u32 flags,
 	       __u32 delay_us);
 void host_irq(struct host *h, enum host_role role);
 void host_irq_late(struct host *h, enum host_role role);
+void host_break_queue(struct host *h, enum host_role role);
 
 /* Elements. */
 struct host_elem *host_take(struct host *h, enum host_role role);
@@ -243,12 +249,16 @@ __u32 host_used_len(const struct host_elem *e, enum host_len len);
 unsigned int host_release(struct host *h, enum host_role role);
 int host_ack_held(struct host *h, unsigned int n, __u32 len, __u32 flags);
 unsigned int host_held(struct host *h, enum host_role role);
+const struct host_elem *host_held_elem(struct host *h, enum host_role role);
+void host_withhold(struct host *h, enum host_role role);
+unsigned int host_answer(struct host *h, enum host_role role);
 
 /* The pump. host_pump() returns 0 when done() said so, -ETIMEDOUT at the deadline. */
 typedef bool (*host_done)(struct host *h, void *arg);
 bool host_serve(struct host *h);
 int host_pump(struct host *h, host_done done, void *arg, unsigned int ms);
 int host_pump_target(struct host *h, __u32 pages, unsigned int ms);
+bool host_wait_held(struct host *h, enum host_role role, unsigned int ms);
 int host_pump_op(struct host *h, unsigned int op, unsigned int flags,
 		 unsigned int ms);
 void host_pump_for(struct host *h, unsigned int ms);
@@ -259,8 +269,6 @@ void host_log(struct host *h);
 unsigned int host_count(struct host *h, unsigned int type, int queue);
 const struct balloon_host_event *host_find(struct host *h, unsigned int type,
 					   int queue, __u64 after);
-bool host_before(struct host *h, unsigned int first, int first_queue,
-		 unsigned int second, int second_queue);
 const struct balloon_host_event *host_find_status(struct host *h, __u8 bit);
 void host_print_log(struct host *h, unsigned int last);
 

@@ -88,13 +88,14 @@ struct model {
 struct model *model_new(struct host *h);
 void model_free(struct model *m);
 bool model_clean(struct model *m);
-bool model_balanced(struct model *m);
 int model_settle(struct model *m, __u32 target, unsigned int ms);
 __u64 model_offline(struct model *m);
 void model_hint_done(struct model *m);
 void model_take(struct model *m, const struct host_elem *e);
 void model_ack(struct model *m, const struct host_elem *e);
 void model_reset(struct model *m);
+void model_destroy(struct model *m, const struct host_elem *e, __u32 value);
+__s64 model_stat(const struct host_elem *e, unsigned int tag);
 __u32 model_u32(const __u8 *p);
 
 /**

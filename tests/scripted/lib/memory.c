@@ -5,10 +5,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../guest/zoneinfo.h"
+#include "guest.h"
 #include "host.h"
 #include "internal.h"
 #include "ram.h"
+#include "zoneinfo.h"
 
 #define IOMEM_LINE	256
 
@@ -96,12 +97,7 @@ int host_hold(struct host *h, __u64 pfn, enum balloon_host_grip grip)
 /* Have the kernel add up what each CPU counted. */
 static void refresh_stat(void)
 {
-	FILE *f = fopen("/proc/sys/vm/stat_refresh", "w");
-
-	if (!f)
-		return;
-	fputs("1", f);
-	fclose(f);
+	guest_write("/proc/sys/vm/stat_refresh", "1");
 }
 
 /**

@@ -141,6 +141,25 @@ static void release_due(struct host *h, enum host_role role)
 	}
 }
 
+/* The first of a queue that is held, or NULL. */
+const struct host_elem *host_held_elem(struct host *h, enum host_role role)
+{
+	return held_first(h, role);
+}
+
+/* From now on what comes on a queue is held. */
+void host_withhold(struct host *h, enum host_role role)
+{
+	h->policy[role].ack = HOST_ACK_HOLD;
+}
+
+/* From now on it is acknowledged at once, and what is held now. Returns how many were. */
+unsigned int host_answer(struct host *h, enum host_role role)
+{
+	h->policy[role].ack = HOST_ACK_NOW;
+	return host_release(h, role);
+}
+
 /**
  * host_release - acknowledge all held elements of a queue
  * @h: the device
@@ -273,6 +292,24 @@ int host_pump_target(struct host *h, __u32 pages, unsigned int ms)
 {
 	host_set_target(h, pages);
 	return host_pump(h, at_target, &pages, ms);
+}
+
+static bool holds(struct host *h, void *arg)
+{
+	return host_held(h, *(enum host_role *)arg);
+}
+
+/**
+ * host_wait_held - serve the driver until an element of a queue is held
+ * @h: the device
+ * @role: which queue
+ * @ms: deadline
+ *
+ * Return: whether there is one.
+ */
+bool host_wait_held(struct host *h, enum host_role role, unsigned int ms)
+{
+	return !host_pump(h, holds, &role, ms);
 }
 
 static bool op_ended(struct host *h, void *arg)

@@ -76,23 +76,6 @@ bool model_clean(struct model *m)
 	return !m->complaints;
 }
 
-/**
- * model_balanced - does 'actual' say what the host was told?
- * @m: the model
- *
- * To be asked when nothing is under way.
- */
-bool model_balanced(struct model *m)
-{
-	__u32 actual = host_actual(m->h);
-
-	if (actual == m->told)
-		return true;
-	printf("# model: actual is %u, told %llu pages\n", actual,
-	       m->told);
-	return false;
-}
-
 struct settle {
 	struct model *m;
 	__u32 target;

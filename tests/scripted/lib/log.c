@@ -119,27 +119,6 @@ const struct balloon_host_event *host_find(struct host *h, unsigned int type,
 }
 
 /**
- * host_before - did a first event of one kind come before any of another?
- * @h: the device
- * @first: BALLOON_EV_*
- * @first_queue: index, or HOST_ANY
- * @second: BALLOON_EV_*
- * @second_queue: index, or HOST_ANY
- *
- * Return: true when the first kind happened, and the second later or never.
- */
-bool host_before(struct host *h, unsigned int first, int first_queue,
-		 unsigned int second, int second_queue)
-{
-	const struct balloon_host_event *a = host_find(h, first, first_queue, 0);
-	__u64 seq = a ? a->seq : 0;
-	const struct balloon_host_event *b;
-
-	b = host_find(h, second, second_queue, 0);
-	return seq && (!b || seq < b->seq);
-}
-
-/**
  * host_find_status - find the write that first set a status bit
  * @h: the device
  * @bit: HOST_S_*

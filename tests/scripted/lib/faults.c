@@ -13,27 +13,18 @@
 #include <unistd.h>
 
 #include "faults.h"
+#include "guest.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define SELF		"/proc/thread-self/fail-nth"
 #define PATH_LEN	96
-
-static bool put(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, value, strlen(value)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
 
 static bool put_number(const char *path, unsigned int value)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%u", value);
-	return put(path, text);
+	return guest_write(path, text);
 }
 
 /* The same setting of both kinds of faults. */
@@ -43,9 +34,10 @@ static bool put_both(const char *file, const char *value)
 
 	snprintf(slab, sizeof(slab), DEBUGFS "/failslab/%s", file);
 	snprintf(page, sizeof(page), DEBUGFS "/fail_page_alloc/%s", file);
-	return put(slab, value) && put(page, value);
+	return guest_write(slab, value) && guest_write(page, value);
 }
 
+/* Without a buffer: the task that reads may be one whose allocations fail. */
 static void get(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -71,9 +63,9 @@ bool faults_prepare(void)
 	       put_both("interval", "1") && put_both("space", "0") &&
 	       put_both("verbose", "0") && put_both("task-filter", "Y") &&
 	       put_both("ignore-gfp-wait", "N") &&
-	       put(DEBUGFS "/fail_page_alloc/ignore-gfp-highmem", "N") &&
-	       put(DEBUGFS "/fail_page_alloc/min-order", "0") &&
-	       put(DEBUGFS "/failslab/cache-filter", "Y") &&
+	       guest_write(DEBUGFS "/fail_page_alloc/ignore-gfp-highmem", "N") &&
+	       guest_write(DEBUGFS "/fail_page_alloc/min-order", "0") &&
+	       guest_write(DEBUGFS "/failslab/cache-filter", "Y") &&
 	       !access(SELF, W_OK);
 }
 
@@ -96,7 +88,7 @@ bool faults_disarm_self(void)
 	char left[16];
 
 	get(SELF, left, sizeof(left));
-	put(SELF, "0");
+	guest_write(SELF, "0");
 	return atoi(left) == 0;
 }
 
