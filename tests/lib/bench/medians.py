@@ -6,7 +6,9 @@ that each of them can be checked wherever the sources are.
 """
 
 import csv
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
+
+from lab.kernel import version_of
 
 from .samples import METRICS, Place, Results, Sample
 
@@ -30,16 +32,17 @@ class Medians(Results):
 
 def _comments(machine):
     plain = {name: value for name, value in machine.items() if name != "kernels"}
-    kernels = {KERNEL + series: release for series, release in machine["kernels"].items()}
+    kernels = {KERNEL + version_of(release): release for release in machine["kernels"].values()}
     return [f"# {name}: {value}" for name, value in {**plain, **kernels}.items()]
 
 
-def _rows(results, drivers):
+def _rows(machine, results, drivers):
     for place in results.all_places():
+        named = replace(place, kernel=version_of(machine["kernels"][place.kernel]))
         for metric, (unit, _) in METRICS.items():
             values = [results.median(place, driver, metric) for driver in drivers]
             if any(value is not None for value in values):
-                yield [*astuple(place), metric, unit, results.rounds_of(place, metric),
+                yield [*astuple(named), metric, unit, results.rounds_of(place, metric),
                        *("" if value is None else f"{value:.10g}" for value in values)]
 
 
@@ -49,7 +52,7 @@ def write(path, machine, results):
         file.write("\n".join([LICENCE, HEAD, *_comments(machine)]) + "\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*COLUMNS, *drivers])
-        writer.writerows(_rows(results, drivers))
+        writer.writerows(_rows(machine, results, drivers))
 
 
 def _machine(lines):

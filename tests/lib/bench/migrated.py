@@ -8,6 +8,8 @@ import csv
 import statistics
 from dataclasses import dataclass
 
+from lab.kernel import version_of
+
 from . import table
 from .medians import KERNEL, LICENCE
 
@@ -48,17 +50,18 @@ class Migrations:
 def write(path, date, guest, releases, results):
     """guest: in words. results: {(kernel, *labels): {driver: [{metric: value}]}}."""
     notes = {"date": date, "guest": guest,
-             **{KERNEL + series: text for series, text in releases.items()}}
+             **{KERNEL + version_of(text): text for text in releases.values()}}
     with open(path, "w", newline="", encoding="utf-8") as file:
         file.write("\n".join([LICENCE, HEAD, *(f"# {name}: {text}" for name, text
                                                in notes.items())]) + "\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*CASE, "driver", "rounds", *METRICS])
-        for case, drivers in results.items():
+        for (series, *labels), drivers in results.items():
             for driver, rounds in drivers.items():
                 medians = [statistics.median(one[metric] for one in rounds)
                            for metric in METRICS]
-                writer.writerow([*case, driver, len(rounds), *(f"{one:.6g}" for one in medians)])
+                writer.writerow([version_of(releases[series]), *labels, driver, len(rounds),
+                                 *(f"{one:.6g}" for one in medians)])
 
 
 def read(path):
