@@ -2,7 +2,7 @@
 # For people. Kbuild has its own files: Kbuild here, and one beside the sources.
 #
 #   make                    build for the running kernel
-#   make K=7.2              build for a kernel that scripts/fetch knows
+#   make K=newest              build for a kernel that scripts/fetch knows
 #   make KDIR=/path         build for any other kernel's headers
 #   make help               what else there is
 
@@ -35,7 +35,7 @@ all: modules
 help:
 	@echo 'Building and installing'
 	@echo '  modules        build the module for the running kernel (default)'
-	@echo '    K=6.1|6.12|7.2   for a kernel that is fetched, in its own root'
+	@echo '    K=6.1|6.12|newest   for a kernel that is fetched, in its own root'
 	@echo '    KDIR=DIR         for the kernel whose headers are in DIR'
 	@echo '  install        install it for the running kernel, into updates/, and balloonstat'
 	@echo '    KVER=RELEASE     for another kernel that is installed here'
@@ -51,19 +51,19 @@ help:
 	@echo '    KERNEL=DIR       the top of that tree;  overlay-remove takes it out'
 	@echo
 	@echo 'Seeing it work (root on a Debian machine; both do their own set-up)'
-	@echo '  demo           boot a guest and watch its balloon;  K=7.2'
+	@echo '  demo           boot a guest and watch its balloon;  K=newest'
 	@echo '  check          all tests'
 	@echo '    K=6.1            on one kernel'
 	@echo '    T=EXPRESSION     tests whose names match, as pytest -k'
 	@echo '    DRIVER=in-tree   judge the in-tree driver instead'
-	@echo '  check-debug    tests on a kernel with KASAN, lockdep, failing allocations;  K=7.2'
+	@echo '  check-debug    tests on a kernel with KASAN, lockdep, failing allocations;  K=newest'
 	@echo '  check-install  the package, DKMS and make install, in a Debian of their own'
-	@echo '  check-overlay  a kernel that has the driver built in, on a microvm;  K=7.2'
-	@echo '  conformance    the specification, statement by statement;  K=7.2'
-	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=7.2 SEED=N'
+	@echo '  check-overlay  a kernel that has the driver built in, on a microvm;  K=newest'
+	@echo '  conformance    the specification, statement by statement;  K=newest'
+	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=newest SEED=N'
 	@echo '  soak           long random runs, minutes;  FULL=1: hours'
 	@echo '  faults         plants faults in the driver: each has to be found'
-	@echo '  bench          our modes and the in-tree driver, measured: sizes;  K=7.2'
+	@echo '  bench          our modes and the in-tree driver, measured: sizes;  K=newest'
 	@echo '    bench-migration, bench-reporting   live migrations; free page reporting'
 	@echo
 	@echo 'Judging a guest elsewhere'
@@ -74,7 +74,7 @@ help:
 	@echo '  unit           tests that need no guest'
 	@echo '  lint           W=1, sparse, checkpatch, clang, kernel-doc, shellcheck, ...'
 	@echo '  docs           the documentation as HTML; needs Sphinx;  DIR=path KERNEL=source'
-	@echo '  guest          a guest with a prompt;  K=7.2 DRIVER=in-tree'
+	@echo '  guest          a guest with a prompt;  K=newest DRIVER=in-tree'
 	@echo '  setup, fetch   what check and demo do first'
 	@echo '  clean          remove what was built;  distclean: and fetched'
 
@@ -89,7 +89,7 @@ modules:
 	  scripts/installed --built-in $(KVER) && exit 1; \
 	  echo 'To install them:'; \
 	  scripts/headers --command $(KVER); \
-	  echo 'KDIR= names others; make K=6.1, K=6.12 or K=7.2 builds for a fetched kernel.'; \
+	  echo 'KDIR= names others; make K=6.1, K=6.12 or K=newest builds for a fetched kernel.'; \
 	  exit 1; }
 	@scripts/modular $(KDIR)
 	@scripts/stale $(KDIR)
@@ -189,10 +189,10 @@ check-overlay: fetch
 		qemu/test_stats.py qemu/test_size.py qemu/test_oom.py qemu/test_snapshot.py
 
 conformance: fetch
-	scripts/check --driver $(DRIVER) --kernel $(or $(K),7.2) --conformance
+	scripts/check --driver $(DRIVER) --kernel $(or $(K),newest) --conformance
 
 fuzz: fetch
-	scripts/check --driver $(DRIVER) --kernel $(or $(K),7.2) \
+	scripts/check --driver $(DRIVER) --kernel $(or $(K),newest) \
 		--fuzz $(if $(SEED),0 --seed $(SEED),$(or $(SECONDS),60))
 
 soak: fetch
@@ -221,7 +221,7 @@ docs:
 	KERNEL=$(KERNEL) scripts/docs $(DIR)
 
 guest: fetch
-	scripts/guest --kernel $(or $(K),7.2) --driver $(DRIVER)
+	scripts/guest --kernel $(or $(K),newest) --driver $(DRIVER)
 
 clean:
 	@scripts/stale --all

@@ -6,11 +6,11 @@
 # shellcheck disable=SC2034	# the variables below are for those who source us
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 lab=${BALLOON_LAB:-$repo/.lab}
-all_series=(6.1 6.12 7.2)
+all_series=(6.1 6.12 newest)
 # Those of scripts/debug-kernel.
-debug_series=(6.1-debug 7.2-debug)
+debug_series=(6.1-debug newest-debug)
 # Those of scripts/overlay-kernel. They load no modules.
-overlay_series=(6.1-overlay 6.12-overlay 7.2-overlay)
+overlay_series=(6.1-overlay 6.12-overlay newest-overlay)
 # Where a build root sees the source of a kernel of our own and what is built from it.
 kernel_source=/usr/src/debug/linux
 kernel_out=/usr/src/debug/out

@@ -7,10 +7,10 @@ for series in "${all_series[@]}"; do
 	checks+=("w1-$series check_w1 $series")
 	plants+=("w1-$series plant_unused" "w1-$series plant_unprototyped")
 done
-plants+=("w1-7.2 plant_call_up" "w1-7.2 plant_include_up")
+plants+=("w1-newest plant_call_up" "w1-newest plant_include_up")
 # From 6.7 on W=1 of an external module runs kernel-doc, until 6.15.
 plants+=("w1-6.12 plant_undocumented")
-for series in 6.1 7.2; do
+for series in 6.1 newest; do
 	checks+=("clang-$series check_clang $series")
 	plants+=("clang-$series plant_unused" "clang-$series plant_clang_only")
 done

@@ -29,13 +29,13 @@ check_documents()
 	local bad=0 pages
 
 	machine_needs python3-docutils python3-sphinx groff-base man-db
-	need_source 7.2
+	need_source newest
 	export PYTHONDONTWRITEBYTECODE=1
 	mapfile -t pages < <(all_files | grep -E '[.](rst|md)$')
 	/usr/bin/python3 scripts/lint.d/pages.py "${pages[@]}" || bad=1
 	check_manuals || bad=1
 	BALLOON_LAB=$lab scripts/docs "$lint/html" || bad=1
-	/usr/bin/python3 "$lab/src/linux-7.2/tools/docs/get_abi.py" \
+	/usr/bin/python3 "$lab/src/linux-newest/tools/docs/get_abi.py" \
 		--dir Documentation/ABI validate 2>&1 | tee "$lint/abi.out"
 	no_findings <"$lint/abi.out" >/dev/null || bad=1
 	return "$bad"

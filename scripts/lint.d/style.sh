@@ -68,12 +68,12 @@ check_checkpatch()
 	local sources
 
 	machine_needs perl
-	need_source 7.2
+	need_source newest
 	mapfile -t sources < <(c_sources)
 	# It fails when it finds something, which is judged below. The kernel's
 	# tree is where it learns which mixed-case names are the kernel's own.
-	perl "$lab/src/linux-7.2/scripts/checkpatch.pl" --strict --no-tree --terse \
-		--root="$lab/src/linux-7.2" \
+	perl "$lab/src/linux-newest/scripts/checkpatch.pl" --strict --no-tree --terse \
+		--root="$lab/src/linux-newest" \
 		--show-types --no-summary --quiet \
 		--ignore "$(IFS=,; echo "${checkpatch_ignore[*]}")" \
 		-f "${sources[@]}" >"$out" 2>&1 || true
@@ -106,10 +106,10 @@ check_kernel_doc()
 	local sources
 
 	machine_needs python3
-	need_source 7.2
+	need_source newest
 	mapfile -t sources < <(kernel_sources)
 	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
-		"$lab/src/linux-7.2/tools/docs/kernel-doc" -none -Werror "${sources[@]}"
+		"$lab/src/linux-newest/tools/docs/kernel-doc" -none -Werror "${sources[@]}"
 }
 
 check_shellcheck()

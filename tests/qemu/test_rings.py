@@ -26,7 +26,7 @@ RINGS = {
     "packed-in-order": {"packed": True, "in_order": True},
 }
 # Kernels whose rings can be used in order.
-KNOWS_IN_ORDER = ("7.2",)
+KNOWS_IN_ORDER = ("newest",)
 
 
 def accepted(guest, bit):

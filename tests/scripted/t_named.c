@@ -15,7 +15,7 @@
 #define MS		10000
 #define CASE_S		120
 #define EARLY_S		7	/* nothing is said yet */
-#define NAMED_S		15	/* the looks are a second apart */
+#define NAMED_S		15	/* the looks are 250 ms apart */
 #define LOOK_MS		2500
 #define HAVE		(32 * HOST_MIB)
 #define MORE		(48 * HOST_MIB)

@@ -10,16 +10,19 @@
  *	page locks (mm), balloon_pages.oom_lock, balloon_migrate.gate,
  *	balloon_migrate.settling, balloon_migrate.lock, balloon_queue.lock, balloon_work.lock
  * balloon_reporting.gate, a mutex, is taken inside none, and holds balloon_queue.lock
- * and what balloon_pages_deflate_unacked() takes.
+ * and what balloon_pages_freed_unacked() takes.
  * balloon_held.lock is taken inside none, or by reclaim, and holds none.
  * balloon_blocks.lock and balloon_pages.lock are taken inside balloon_pages.oom_lock or
  * none, and hold none.
- * The lock of the kernel's balloon list is taken inside none of them.
+ * The lock of the kernel's list of balloon pages, balloon_dev_info.pages_lock (irq-safe; one
+ * for all balloons from 7.0 on), guards the single pages in the balloon. It is innermost, and
+ * taken inside page locks, balloon_pages.oom_lock and balloon_migrate.gate, too.
  */
 #ifndef BALLOON_H
 #define BALLOON_H
 
 #include <linux/virtio.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_balloon.h>
 
 #include "blocks.h"
@@ -111,6 +114,12 @@ struct virtio_balloon {
 	bool up;
 };
 
+/* Those of the device type that are in use; the rest are the transport's. */
+static inline u64 balloon_features(struct virtio_balloon *vb)
+{
+	return vb->vdev->features & GENMASK_ULL(VIRTIO_TRANSPORT_F_START - 1, 0);
+}
+
 /* The size of the balloon, in pages. */
 static inline unsigned long balloon_actual(struct virtio_balloon *vb)
 {
@@ -120,7 +129,7 @@ static inline unsigned long balloon_actual(struct virtio_balloon *vb)
 /* Pages whose inflation is in flight; exact in the size worker. */
 static inline unsigned long balloon_inflating(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->pages.inflate.nr_pages_held) +
+	return READ_ONCE(vb->pages.inflate.nr_pages_in_flight) +
 	       READ_ONCE(vb->discards.nr_block_pages);
 }
 

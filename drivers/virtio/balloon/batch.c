@@ -181,7 +181,7 @@ static void pool_account(struct balloon_pool *pool, const struct balloon_batch *
 {
 	long nr_pages = sign * (long)batch->nr_pages;
 
-	WRITE_ONCE(pool->nr_pages_held, pool->nr_pages_held + nr_pages);
+	WRITE_ONCE(pool->nr_pages_in_flight, pool->nr_pages_in_flight + nr_pages);
 	if (batch->reannounced)
 		pool->nr_pages_reannounced += nr_pages;
 }
@@ -266,19 +266,19 @@ void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch, s
 }
 
 /**
- * balloon_batch_hold() - a batch is filled, and counts as in flight
+ * balloon_batch_commit() - a batch is filled, and counts as in flight
  * @pool: the pool
  * @batch: a batch with at least one page, to be posted now or later
  *
  * Context: the pool's user.
  */
-void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch)
+void balloon_batch_commit(struct balloon_pool *pool, struct balloon_batch *batch)
 {
 	pool_account(pool, batch, 1);
 }
 
 /**
- * balloon_batch_drop() - a batch that is held will not be posted
+ * balloon_batch_drop() - a committed batch will not be posted
  * @pool: the pool
  * @batch: the batch, on no list, without pages
  *
@@ -293,7 +293,7 @@ void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch)
 /**
  * balloon_batch_post() - post a batch
  * @pool: the pool
- * @batch: a batch that is held
+ * @batch: a committed batch
  *
  * Notifies the host of several batches at once, and balloon_pool_kick() of the last ones.
  *
@@ -313,6 +313,6 @@ void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch)
 			   (batch->nr_4k - first) * sizeof(*batch->pfns));
 
 	balloon_queue_post(&pool->stream, request);
-	if (++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES && !pool->take_turns)
+	if (++pool->nr_unkicked >= BALLOON_POOL_KICK_BATCHES && !pool->kick_at_end)
 		balloon_pool_kick(pool);
 }

@@ -60,11 +60,11 @@ struct balloon_batch {
  * @free: batches not in use
  * @batches: all of them, allocated at probe: inflation and deflation allocate no
  *	     memory for themselves
- * @nr_pages_held: pages of batches that are neither free nor being filled; written
- *		   by the user, read by anybody
+ * @nr_pages_in_flight: pages of batches that are neither free nor being filled; written by
+ *			the user, read by anybody
  * @nr_pages_reannounced: those of them that are in the balloon; the user's
  * @nr_unkicked: buffers posted since the last kick
- * @take_turns: do not notify the host before balloon_pool_kick()
+ * @kick_at_end: do not notify the host before balloon_pool_kick()
  * @may_borrow: a page that leaves the balloon may serve as a batch when none is free
  *
  * No lock but the queue's: one thread uses a pool at a time.
@@ -73,10 +73,10 @@ struct balloon_pool {
 	struct balloon_stream stream;
 	struct list_head free;
 	struct balloon_batch *batches[BALLOON_POOL_NR_BATCHES];
-	unsigned long nr_pages_held;
+	unsigned long nr_pages_in_flight;
 	unsigned long nr_pages_reannounced;
 	unsigned int nr_unkicked;
-	bool take_turns;
+	bool kick_at_end;
 	bool may_borrow;
 };
 
@@ -92,7 +92,7 @@ bool balloon_pool_has(struct balloon_pool *pool, unsigned int nr);
 unsigned int balloon_batch_nr_pages_max(struct virtio_balloon *vb);
 struct balloon_batch *balloon_batch_borrow(struct virtio_balloon *vb, struct page *page);
 void balloon_batch_add(struct virtio_balloon *vb, struct balloon_batch *batch, struct page *page);
-void balloon_batch_hold(struct balloon_pool *pool, struct balloon_batch *batch);
+void balloon_batch_commit(struct balloon_pool *pool, struct balloon_batch *batch);
 void balloon_batch_drop(struct balloon_pool *pool, struct balloon_batch *batch);
 void balloon_batch_post(struct balloon_pool *pool, struct balloon_batch *batch);
 

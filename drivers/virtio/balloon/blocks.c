@@ -9,7 +9,7 @@
  * with a type as corrupt.
  *
  * virtio-mem and CMA call no notifier before they take a range: they fail on ranges that have
- * a block in them. Memory offlining does, see hotplug_event() in device.c.
+ * a block in them. Memory offlining does, see balloon_memory_event() in device.c.
  */
 #include <linux/mm.h>
 #include <linux/vmstat.h>

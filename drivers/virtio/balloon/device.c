@@ -162,8 +162,7 @@ int balloon_device_attach(struct virtio_balloon *vb)
 	vb->offered = balloon_compat_offered(vb->vdev);
 	balloon_poison_tell(vb);
 	virtio_device_ready(vb->vdev);
-	balloon_event(vb, BALLOON_EVENT_UP, vb->vdev->features &
-		      GENMASK_ULL(VIRTIO_BALLOON_F_REPORTING, 0), 0);
+	balloon_event(vb, BALLOON_EVENT_UP, balloon_features(vb), 0);
 	return 0;
 }
 
@@ -213,7 +212,7 @@ void balloon_device_return(struct virtio_balloon *vb)
 		balloon_pages_settle(vb);
 		if (balloon_queue_broken(pool->stream.queue))
 			return;
-		if (!balloon_pages_count(vb) && !pool->nr_pages_held)
+		if (!balloon_pages_count(vb) && !pool->nr_pages_in_flight)
 			return;
 
 		if (balloon_pages_deflate_batch(vb, pool, ULONG_MAX) > 0)
@@ -221,11 +220,11 @@ void balloon_device_return(struct virtio_balloon *vb)
 		balloon_pool_kick(pool);
 		balloon_pool_kick(inflate);
 		/* The rest is being announced again, or compaction has it. */
-		busy = pool->nr_pages_held ? pool : inflate;
+		busy = pool->nr_pages_in_flight ? pool : inflate;
 		/* What took the place of a moved page does not come from a broken queue. */
-		if (!busy->nr_pages_held && balloon_queue_broken(inflate->stream.queue))
+		if (!busy->nr_pages_in_flight && balloon_queue_broken(inflate->stream.queue))
 			return;
-		if (!busy->nr_pages_held)
+		if (!busy->nr_pages_in_flight)
 			schedule_timeout_uninterruptible(1);
 		else if (!balloon_stream_wait(&busy->stream, BALLOON_RETURN_SILENCE))
 			return;

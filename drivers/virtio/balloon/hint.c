@@ -352,7 +352,7 @@ static bool hint_deserted(struct balloon_hint *hint)
 
 	return balloon_queue_silent(hint->stream.queue) ||
 	       balloon_queue_broken(hint->stream.queue) ||
-	       (balloon_pages_deflate_unacked(vb) &&
+	       (balloon_pages_freed_unacked(vb) &&
 		(balloon_queue_silent(deflate) || balloon_queue_broken(deflate)));
 }
 

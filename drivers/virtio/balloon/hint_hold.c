@@ -221,13 +221,13 @@ int balloon_held_step(struct balloon_hint *hint)
 	unsigned int nr_blocks;
 
 	if (held->nr_left || balloon_queue_room(queue) < nr_sg ||
-	    balloon_pages_deflate_unacked(queue->vb))
+	    balloon_pages_freed_unacked(queue->vb))
 		return -EAGAIN;
 	nr_blocks = held_fill(hint, nr_sg);
 	if (!nr_blocks)
 		return balloon_work_interrupted(&hint->work) ? 0 : -ENOENT;
 	/* Memory that was deflated meanwhile may be among the blocks: that is completed first. */
-	if (balloon_pages_deflate_unacked(queue->vb) || balloon_queue_broken(queue)) {
+	if (balloon_pages_freed_unacked(queue->vb) || balloon_queue_broken(queue)) {
 		held_keep(held, false);
 		return -EAGAIN;
 	}

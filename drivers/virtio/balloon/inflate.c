@@ -120,9 +120,9 @@ static long inflate_batch(struct virtio_balloon *vb, unsigned long nr_pages)
 		return -EBUSY;
 	}
 	nr_pages = batch->nr_pages;
-	pool->take_turns = vb->alloc.fragments;
+	pool->kick_at_end = vb->alloc.fragments;
 	if (nr_pages) {
-		balloon_batch_hold(pool, batch);
+		balloon_batch_commit(pool, batch);
 		balloon_batch_post(pool, batch);
 		return nr_pages;
 	}
@@ -158,7 +158,7 @@ static long inflate_told_block(struct virtio_balloon *vb)
 		balloon_batch_add(vb, batch, page);
 		if (--nr_left && batch->nr_pages < nr_buffer)
 			continue;
-		balloon_batch_hold(pool, batch);
+		balloon_batch_commit(pool, batch);
 		batch = NULL;
 	}
 	balloon_discard_add(vb, block, BALLOON_BLOCK_ORDER_MIN);
@@ -293,27 +293,24 @@ static void inflate_post_batches(struct virtio_balloon *vb, struct balloon_disca
  * @vb: the balloon
  *
  * Context: the size worker.
- * Return: whether there was anything.
  */
-bool balloon_inflate_settle(struct virtio_balloon *vb)
+void balloon_inflate_settle(struct virtio_balloon *vb)
 {
 	struct balloon_discard *discard;
 	unsigned long nr;
-	bool any = false;
 
 	while ((discard = balloon_discard_take(vb))) {
-		any = true;
 		inflate_post_batches(vb, discard);
 		nr = discard->reannounced ? balloon_blocks_put_back(vb, &discard->blocks) :
 				      balloon_blocks_enter(vb, &discard->blocks);
 		balloon_discard_account(vb, -(long)nr);
 		balloon_discard_put(vb, discard);
 	}
-	return any;
 }
 
 /**
- * balloon_inflate_flush() - post the open discard, and notify the host of all batches
+ * balloon_inflate_flush() - post the open discard, and notify the host of all batches, those
+ *			       for the deflate queue included
  * @vb: the balloon
  *
  * Context: the size worker, before it ends.

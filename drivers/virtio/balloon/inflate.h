@@ -16,7 +16,7 @@ enum balloon_mode {
 
 long balloon_inflate(struct virtio_balloon *vb, unsigned long nr_pages);
 long balloon_inflate_blocks_reannounce(struct virtio_balloon *vb, unsigned long *nr_blocks);
-bool balloon_inflate_settle(struct virtio_balloon *vb);
+void balloon_inflate_settle(struct virtio_balloon *vb);
 void balloon_inflate_check_reporting(struct virtio_balloon *vb);
 void balloon_inflate_flush(struct virtio_balloon *vb);
 void balloon_inflate_release(struct virtio_balloon *vb);

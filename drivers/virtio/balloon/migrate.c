@@ -258,7 +258,7 @@ static int migrate_page(struct balloon_dev_info *info, struct page *new,
 		return -EBUSY;
 	if (!down_read_trylock(&vb->migrate.gate))
 		return -EAGAIN;
-	if (vb->migrate.open && balloon_pages_deflate_unacked(vb))
+	if (vb->migrate.open && balloon_pages_freed_unacked(vb))
 		rc = migrate_hopeless(vb->migrate.deflate.queue) ? -EBUSY : -EAGAIN;
 	else if (vb->migrate.open && !balloon_pages_orphaned(vb))
 		rc = migrate_begin(vb, new, old, mode);

@@ -54,7 +54,7 @@ struct balloon_move {
  * @work: settles moves
  * @gate: held for reading in the callback, for writing to change @open
  * @open: the callback may begin moves; guarded by @gate
- * @lock: guards @free; taken inside no lock but the page locks
+ * @lock: guards @free; balloon.h has the lock order
  * @free: moves not in use
  * @settling: held while completed @deflate requests are taken
  * @silent: a wait timed out, and no request of a move was completed since

@@ -57,7 +57,7 @@ static void oom_deflate(struct virtio_balloon *vb, long nr_pages)
 /* Pages of this pool that the host has to acknowledge before they are free. */
 static unsigned long oom_awaited(struct virtio_balloon *vb)
 {
-	return balloon_must_tell_host(vb) ? vb->pages.oom.nr_pages_held : 0;
+	return balloon_must_tell_host(vb) ? vb->pages.oom.nr_pages_in_flight : 0;
 }
 
 /*
@@ -132,9 +132,9 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *par
 	if (nr) {
 		balloon_event(vb, BALLOON_EVENT_OOM, nr, 0);
 		balloon_pressure_oom(vb);
-		/* It settles the pool only if the lock is free. */
-		balloon_work_kick(&vb->worker);
 	}
+	/* It settles the pool only if the lock is free. */
+	balloon_work_kick(&vb->worker);
 	*freed += nr;
 	return NOTIFY_OK;
 }

@@ -118,7 +118,7 @@ static void pace_begin(struct balloon_reporting *reporting)
 	struct balloon_reporting_queue *to = reporting->hinting ? &reporting->hints :
 								  &reporting->reports;
 
-	if (!reporting->registered || !reporting->running || reporting->held || !to->nr_sg ||
+	if (!reporting->registered || !reporting->running || reporting->suspended || !to->nr_sg ||
 	    !balloon_work_running(&reporting->pass))
 		return;
 	WRITE_ONCE(reporting->refused, false);
@@ -175,7 +175,7 @@ int balloon_pace_now(struct virtio_balloon *vb)
 	if (pace_stuck(reporting))
 		return -ETIMEDOUT;
 	/* Hinted blocks are not shown again before the migration is over. */
-	return READ_ONCE(reporting->named) || READ_ONCE(reporting->held) ||
+	return READ_ONCE(reporting->named) || READ_ONCE(reporting->suspended) ||
 	       !READ_ONCE(reporting->running) ||
 	       READ_ONCE(reporting->nr_refused) != nr_refused ? -EBUSY : 0;
 }

@@ -309,7 +309,7 @@ static long pages_deflate(struct virtio_balloon *vb, struct balloon_pool *pool,
 	list_for_each_entry_safe(page, next, &pages, lru)
 		balloon_batch_add(vb, batch, page);
 
-	balloon_batch_hold(pool, batch);
+	balloon_batch_commit(pool, batch);
 	balloon_batch_post(pool, batch);
 	if (!balloon_must_tell_host(vb))
 		pages_free(vb, batch);
@@ -373,28 +373,23 @@ long balloon_pages_deflate_batch(struct virtio_balloon *vb, struct balloon_pool 
  * @pool: batches of the deflate queue
  *
  * Context: the pool's user; or, after balloon_queues_cancel(), when it is stopped.
- * Return: whether there was anything.
  */
-bool balloon_pages_settle_deflated(struct balloon_pool *pool)
+void balloon_pages_settle_deflated(struct balloon_pool *pool)
 {
 	struct virtio_balloon *vb = pool->stream.queue->vb;
 	struct balloon_batch *batch;
-	bool any = false;
 
 	while ((batch = balloon_pool_take(pool))) {
 		pages_free(vb, batch);
 		balloon_pool_put(pool, batch);
-		any = true;
 	}
-	return any;
 }
 
 /* Acknowledged pages enter the balloon; cancelled ones are freed. */
-static bool pages_settle_inflated(struct virtio_balloon *vb, bool cancelled)
+static void pages_settle_inflated(struct virtio_balloon *vb, bool cancelled)
 {
 	struct balloon_pool *pool = &vb->pages.inflate;
 	struct balloon_batch *batch;
-	bool any = false;
 
 	while ((batch = balloon_pool_take(pool))) {
 		if (batch->reannounced)
@@ -404,9 +399,7 @@ static bool pages_settle_inflated(struct virtio_balloon *vb, bool cancelled)
 		else
 			balloon_pages_enter(vb, &batch->pages);
 		balloon_pool_put(pool, batch);
-		any = true;
 	}
-	return any;
 }
 
 /**
@@ -414,19 +407,16 @@ static bool pages_settle_inflated(struct virtio_balloon *vb, bool cancelled)
  * @vb: the balloon
  *
  * Context: the size worker.
- * Return: whether there was anything.
  */
-bool balloon_pages_settle(struct virtio_balloon *vb)
+void balloon_pages_settle(struct virtio_balloon *vb)
 {
-	bool any = pages_settle_inflated(vb, false);
-
-	any |= balloon_pages_settle_deflated(&vb->pages.deflate);
+	pages_settle_inflated(vb, false);
+	balloon_pages_settle_deflated(&vb->pages.deflate);
 	/* If the OOM notifier has the lock, it does that itself. */
 	if (vb->pages.oom.stream.queue && mutex_trylock(&vb->pages.oom_lock)) {
-		any |= balloon_pages_settle_deflated(&vb->pages.oom);
+		balloon_pages_settle_deflated(&vb->pages.oom);
 		mutex_unlock(&vb->pages.oom_lock);
 	}
-	return any;
 }
 
 /**
@@ -482,12 +472,12 @@ unsigned long balloon_pages_orphaned(struct virtio_balloon *vb)
  */
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
 {
-	return READ_ONCE(vb->pages.deflate.nr_pages_held) +
-	       READ_ONCE(vb->pages.oom.nr_pages_held);
+	return READ_ONCE(vb->pages.deflate.nr_pages_in_flight) +
+	       READ_ONCE(vb->pages.oom.nr_pages_in_flight);
 }
 
 /**
- * balloon_pages_deflate_unacked() - whether the deflation of freed pages is in flight
+ * balloon_pages_freed_unacked() - whether the deflation of freed pages is in flight
  * @vb: the balloon
  *
  * Unless the host must be told first, a page is free before the host has completed its
@@ -496,7 +486,7 @@ unsigned long balloon_pages_deflating(struct virtio_balloon *vb)
  *
  * Context: any.
  */
-bool balloon_pages_deflate_unacked(struct virtio_balloon *vb)
+bool balloon_pages_freed_unacked(struct virtio_balloon *vb)
 {
 	return !balloon_must_tell_host(vb) && balloon_pages_deflating(vb);
 }

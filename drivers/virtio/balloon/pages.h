@@ -65,8 +65,8 @@ unsigned long balloon_pages_take_announced(struct virtio_balloon *vb, unsigned l
 					   struct list_head *pages);
 unsigned long balloon_pages_put_back(struct virtio_balloon *vb);
 
-bool balloon_pages_settle_deflated(struct balloon_pool *pool);
-bool balloon_pages_settle(struct virtio_balloon *vb);
+void balloon_pages_settle_deflated(struct balloon_pool *pool);
+void balloon_pages_settle(struct virtio_balloon *vb);
 void balloon_pages_release(struct virtio_balloon *vb);
 void balloon_pages_empty(struct virtio_balloon *vb);
 bool balloon_pages_release_orphaned(struct virtio_balloon *vb);
@@ -74,7 +74,7 @@ bool balloon_pages_release_orphaned(struct virtio_balloon *vb);
 unsigned long balloon_pages_count(struct virtio_balloon *vb);
 unsigned long balloon_pages_orphaned(struct virtio_balloon *vb);
 unsigned long balloon_pages_deflating(struct virtio_balloon *vb);
-bool balloon_pages_deflate_unacked(struct virtio_balloon *vb);
+bool balloon_pages_freed_unacked(struct virtio_balloon *vb);
 
 void balloon_free_list(struct list_head *pages);
 void balloon_free_block(struct page *block, unsigned int order);

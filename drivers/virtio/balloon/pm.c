@@ -17,11 +17,11 @@
  * Virtio's callbacks are left out by a suspend that is called off and by a transport that
  * keeps its state: then the parts just stop and start.
  *
- * Balloon pages are PageOffline, so that an image does not contain them. Held blocks are
- * not: they are freed before, in the PM notifier. There the balloon also stops following
- * its target, so that nothing is in flight later. A boot kernel that is about to load an
- * image empties the balloon, because loading would overwrite memory that the host has
- * discarded. So does a guest whose host must be told before it uses a page again.
+ * Balloon pages are PageOffline, so that an image does not contain them. Of held blocks only
+ * the first page is, so they are freed before, in the PM notifier. There the balloon also
+ * stops following its target, so that nothing is in flight later. A boot kernel that is about
+ * to load an image empties the balloon, because loading would overwrite memory that the host
+ * has discarded. So does a guest whose host must be told before it uses a page again.
  *
  * The driver core calls a driver's restore not only for an image that was started, but also
  * when another device refuses to freeze, and when one refuses to power off: the kernel then
@@ -130,12 +130,12 @@ static void pm_hold(struct virtio_balloon *vb, enum balloon_hold hold)
 	balloon_size_hold(vb, hold);
 	if (hold == BALLOON_HOLD_NOT) {
 		/* Before hints, so that a round can send blocks. */
-		balloon_reporting_hold(vb, false);
+		balloon_reporting_suspend(vb, false);
 		balloon_hint_suspend(vb, false);
 		return;
 	}
 	balloon_hint_suspend(vb, true);
-	balloon_reporting_hold(vb, true);
+	balloon_reporting_suspend(vb, true);
 	pm_settle(vb);
 }
 

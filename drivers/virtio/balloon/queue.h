@@ -67,7 +67,7 @@ struct balloon_stream {
  * struct balloon_queue_counts - counters of a queue since they were reset
  * @requests: buffers added to the ring
  * @completions: buffers that the host returned
- * @kicks: notifications of the host
+ * @kicks: notifications of the host, without those that queue_watch.c repeats
  * @interrupts: interrupts by the host
  * @latency: completions by the microseconds that they took, in powers of two
  *
@@ -92,7 +92,7 @@ enum balloon_arm {
  * @vb: the balloon; set once
  * @vq: the virtqueue, NULL while there is none; guarded by @lock
  * @size: descriptors that the ring has room for; set when it is created
- * @lock: irq-safe, taken inside no other lock of the driver but a page lock
+ * @lock: irq-safe; balloon.h has the lock order
  * @wait: woken at completions
  * @streams: the users; filled before the queue is first created
  * @nr_streams: how many

@@ -146,7 +146,7 @@ static long reannounce_pages(struct virtio_balloon *vb)
 		balloon_batch_add(vb, batch, page);
 	}
 	batch->reannounced = true;
-	balloon_batch_hold(pool, batch);
+	balloon_batch_commit(pool, batch);
 	balloon_batch_post(pool, batch);
 	return batch->nr_pages;
 }

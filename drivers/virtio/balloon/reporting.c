@@ -34,6 +34,7 @@
 #define BALLOON_REPORTING_RETRY		(HZ / 50 ?: 1)
 /* The kernel gets its blocks back if there is no room for this long. */
 #define BALLOON_REPORTING_ROOM		HZ
+
 static struct virtio_balloon *reporting_vb(struct balloon_reporting *reporting)
 {
 	return container_of(reporting, struct virtio_balloon, reporting);
@@ -92,7 +93,7 @@ static int reporting_try(struct balloon_reporting *reporting,
 
 	mutex_lock(&reporting->gate);
 	reporting->to = reporting->hinting ? &reporting->hints : &reporting->reports;
-	if (!reporting->running || reporting->held)
+	if (!reporting->running || reporting->suspended)
 		err = -ENODEV;
 	else if (!reporting->to->nr_sg)
 		err = -EOPNOTSUPP;
@@ -100,7 +101,7 @@ static int reporting_try(struct balloon_reporting *reporting,
 		err = -EIO;
 	else
 		WRITE_ONCE(reporting->nr_busy, reporting_pages(reporting, sg, nr_sg));
-	if (err == -ENOSPC && !balloon_pages_deflate_unacked(reporting_vb(reporting)) &&
+	if (err == -ENOSPC && !balloon_pages_freed_unacked(reporting_vb(reporting)) &&
 	    balloon_queue_room(reporting->to->stream.queue) >=
 	    reporting_fit(reporting, sg, nr_sg)) {
 		reporting_post(reporting, sg, nr_sg);
@@ -387,16 +388,16 @@ void balloon_reporting_release(struct virtio_balloon *vb)
 }
 
 /**
- * balloon_reporting_hold() - report and hint nothing for a while
+ * balloon_reporting_suspend() - report and hint nothing for a while
  * @vb: the balloon
- * @hold: whether it begins or ends
+ * @suspend: whether from now on, or no longer
  *
  * Context: may sleep for a moment.
  */
-void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
+void balloon_reporting_suspend(struct virtio_balloon *vb, bool suspend)
 {
 	mutex_lock(&vb->reporting.gate);
-	WRITE_ONCE(vb->reporting.held, hold);
+	WRITE_ONCE(vb->reporting.suspended, suspend);
 	mutex_unlock(&vb->reporting.gate);
 }
 

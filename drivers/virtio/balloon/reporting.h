@@ -32,7 +32,7 @@ struct balloon_reporting_queue {
 /**
  * struct balloon_reporting - free memory that the kernel shows to the driver
  * @gate: held while blocks are posted, and to forbid that; guards @hinting, @running,
- *	  @held and @passes_left
+ *	  @suspended and @passes_left
  * @info: has the callback, which the kernel calls in one thread at a time
  * @wq: where the kernel runs @info.work; written by the driver core's callbacks
  * @delay: the kernel's delay before the first pass, in jiffies; likewise
@@ -46,7 +46,7 @@ struct balloon_reporting_queue {
  * @shown_notes: @notes when the kernel showed the blocks that are under way
  * @registered: the kernel knows @info; the driver core's callbacks, or hint.c's worker
  * @running: between start and stop
- * @held: the system is about to sleep
+ * @suspended: the system is about to sleep
  * @hinting: blocks go to the hint queue
  * @named: blocks were hinted, and the reported flags were not cleared since; hint.c's
  * @command_changed: the device may have another command than the one of the round; hint.c's
@@ -74,7 +74,7 @@ struct balloon_reporting {
 	unsigned int shown_notes;
 	bool registered;
 	bool running;
-	bool held;
+	bool suspended;
 	bool hinting;
 	bool named;
 	bool command_changed;
@@ -92,7 +92,7 @@ int balloon_reporting_init(struct virtio_balloon *vb);
 int balloon_reporting_start(struct virtio_balloon *vb);
 void balloon_reporting_stop(struct virtio_balloon *vb);
 void balloon_reporting_release(struct virtio_balloon *vb);
-void balloon_reporting_hold(struct virtio_balloon *vb, bool hold);
+void balloon_reporting_suspend(struct virtio_balloon *vb, bool suspend);
 bool balloon_reporting_completed(struct virtio_balloon *vb, unsigned long timeout);
 
 int balloon_reporting_register(struct virtio_balloon *vb);
@@ -104,7 +104,7 @@ static inline void balloon_reporting_release(struct virtio_balloon *vb)
 {
 }
 
-static inline void balloon_reporting_hold(struct virtio_balloon *vb, bool hold)
+static inline void balloon_reporting_suspend(struct virtio_balloon *vb, bool suspend)
 {
 }
 

@@ -5,8 +5,8 @@
  * One work item does all of it: it takes in completed requests, reads the target if that
  * changed, posts batches until none is free or the target is reached, and ends. It never
  * waits for the host: the interrupt for most of what is in flight runs it again, and so does
- * a tick once a second in case that does not come. A silent host therefore costs only the
- * memory in flight, and the worker can always be stopped at once.
+ * queue_watch.c when an interrupt is missing or the host is silent. A silent host therefore
+ * costs only the memory in flight, and the worker can always be stopped at once.
  *
  * Deflation does not wait for inflation. Pages that are on their way in when the target
  * falls are deflated as soon as the host has acknowledged them.
@@ -18,7 +18,7 @@
 
 /* A run ends after this, so that the freezer, for example, can stop it. */
 #define BALLOON_RUN_MAX		(HZ / 2)
-/* How often the worker runs while the host owes a completion. */
+/* How often to look whether the host answers again, or has repeated its target. */
 #define BALLOON_TICK		HZ
 /* Bytes of blocks that are freed before the target is checked again. */
 #define BALLOON_RELEASE_STEP	SZ_64M
@@ -234,16 +234,13 @@ static enum balloon_size_state size_step(struct virtio_balloon *vb)
 	return BALLOON_SIZE_IDLE;
 }
 
-/* Whether the host completes requests, or owes nothing. */
-static bool size_check_host(struct virtio_balloon *vb, bool answered)
+/* Whether the host completes nothing on a queue where it owes the balloon something. */
+static bool size_host_silent(struct virtio_balloon *vb)
 {
-	struct balloon_size *size = &vb->size;
-	bool awaiting = balloon_inflating(vb) || balloon_pages_deflating(vb);
-
-	if (answered || !size->awaiting)
-		size->last_answer = jiffies;
-	size->awaiting = awaiting;
-	return !awaiting || time_before(jiffies, size->last_answer + BALLOON_SILENCE);
+	return balloon_queue_silent(&vb->queues[BALLOON_QUEUE_INFLATE]) ||
+	       balloon_queue_silent(&vb->queues[BALLOON_QUEUE_DEFLATE]) ||
+	       (vb->discards.nr_block_pages &&
+		balloon_queue_silent(&vb->queues[BALLOON_QUEUE_REPORTING]));
 }
 
 static bool size_broken(struct virtio_balloon *vb)
@@ -274,7 +271,8 @@ static enum balloon_size_state size_waiting(struct virtio_balloon *vb)
 }
 
 /* Jiffies until the worker, which cannot continue now, tries again. */
-static unsigned long size_pause(struct virtio_balloon *vb, enum balloon_size_state state)
+static unsigned long size_pause(struct virtio_balloon *vb, enum balloon_size_state state,
+				bool silent)
 {
 	if (size_moving(state))
 		return 0;
@@ -284,14 +282,14 @@ static unsigned long size_pause(struct virtio_balloon *vb, enum balloon_size_sta
 		return balloon_pressure_pause(vb);
 	if (state == BALLOON_SIZE_OOM)
 		return balloon_pressure_oom_pause(vb);
-	if (vb->size.awaiting || vb->reannounce.suspected)
+	if (silent || vb->reannounce.suspected)
 		return BALLOON_TICK;
 	return MAX_SCHEDULE_TIMEOUT;
 }
 
-static void size_plan(struct virtio_balloon *vb, enum balloon_size_state state)
+static void size_plan(struct virtio_balloon *vb, enum balloon_size_state state, bool silent)
 {
-	unsigned long pause = min(size_pause(vb, state), balloon_reannounce_pause(vb));
+	unsigned long pause = min(size_pause(vb, state, silent), balloon_reannounce_pause(vb));
 
 	if (pause != MAX_SCHEDULE_TIMEOUT)
 		balloon_work_plan(&vb->worker, pause);
@@ -314,14 +312,16 @@ static bool size_arm(struct virtio_balloon *vb)
 	return armed;
 }
 
-static void size_rest(struct virtio_balloon *vb, enum balloon_size_state state, bool answering)
+static void size_rest(struct virtio_balloon *vb, enum balloon_size_state state)
 {
+	bool silent = size_host_silent(vb);
+
 	balloon_inflate_flush(vb);
 	if (!size_arm(vb))
 		balloon_work_kick(&vb->worker);
-	size_plan(vb, state);
+	size_plan(vb, state, silent);
 
-	if (!answering)
+	if (silent)
 		state = BALLOON_SIZE_HOST_SILENT;
 	else if (state == BALLOON_SIZE_IDLE)
 		state = size_waiting(vb);
@@ -339,15 +339,14 @@ static void balloon_size_work(struct work_struct *work)
 						 worker.work);
 	unsigned long end = jiffies + BALLOON_RUN_MAX;
 	enum balloon_size_state state;
-	bool answered = false;
 
 	balloon_alloc_restart(vb, balloon_floor(vb));
 	do {
 		WRITE_ONCE(vb->worker.interrupted, false);
 		/* What is changed from here on interrupts what follows. */
 		smp_mb();
-		answered |= balloon_inflate_settle(vb);
-		answered |= balloon_pages_settle(vb);
+		balloon_inflate_settle(vb);
+		balloon_pages_settle(vb);
 		if (!balloon_work_running(&vb->worker))
 			return;
 		if (size_broken(vb)) {
@@ -365,7 +364,7 @@ static void balloon_size_work(struct work_struct *work)
 		cond_resched();
 	} while (size_moving(state) && time_before(jiffies, end));
 
-	size_rest(vb, state, size_check_host(vb, answered));
+	size_rest(vb, state);
 }
 
 /**
@@ -406,7 +405,6 @@ int balloon_size_start(struct virtio_balloon *vb)
 	size->actual_4k = balloon_config_actual(vb);
 	size_publish(vb, true);
 	size->actual_when = jiffies;
-	size->awaiting = false;
 	balloon_reannounce_start(vb);
 	size_set_state(vb, BALLOON_SIZE_IDLE);
 	WRITE_ONCE(size->target_changed, true);

@@ -29,9 +29,6 @@ enum balloon_hold {
  * @target_at: when the target changed; 0 once it was reached; the worker's
  * @hold: enum balloon_hold; written by pm.c
  * @state: enum balloon_size_state; written by the worker
- * @last_answer: jiffies of the last completion, or of the first request after a rest; the
- *		 worker's
- * @awaiting: the host owes a completion; the worker's
  * @actual_4k: the size last written to the device, in units of 4096 bytes; the worker's
  * @actual_when: jiffies of that; the worker's
  * @logged_4k: the last @actual_4k in the event log; the worker's
@@ -43,8 +40,6 @@ struct balloon_size {
 	ktime_t target_at;
 	enum balloon_hold hold;
 	enum balloon_size_state state;
-	unsigned long last_answer;
-	bool awaiting;
 	u32 actual_4k;
 	unsigned long actual_when;
 	u32 logged_4k;

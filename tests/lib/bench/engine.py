@@ -9,7 +9,7 @@ import time
 from lab import SERIES, Kernel
 from lab.paths import LAB, REPO
 
-KERNELS = ["6.1", "7.2"]
+KERNELS = ["6.1", "newest"]
 ROUNDS = 5
 RESULTS = LAB / "bench"
 # In a directory of its own for each measurement.

@@ -7,6 +7,8 @@ that each of them can be checked wherever the sources are.
 
 import csv
 
+from lab.kernel import version_of
+
 from .samples import METRICS, Place, Results, Sample, place_of
 
 COLUMNS = [*Place._fields, "metric", "unit", "rounds"]
@@ -48,8 +50,8 @@ def read_file(path, how):
 
 
 def kernel_notes(releases):
-    """releases: {series: release}"""
-    return {KERNEL + series: release for series, release in releases.items()}
+    """releases: {series: release}. Pages call a kernel by its version."""
+    return {KERNEL + version_of(release): release for release in releases.values()}
 
 
 def kernels_of(notes):
@@ -61,12 +63,13 @@ def most_rounds(rows):
     return max(int(row["rounds"]) for row in rows)
 
 
-def _rows(results, drivers):
+def _rows(machine, results, drivers):
     for place in results.all_places():
+        named = place._replace(kernel=version_of(machine["kernels"][place.kernel]))
         for metric, (unit, _) in METRICS.items():
             values = [results.median(place, driver, metric) for driver in drivers]
             if any(value is not None for value in values):
-                yield [*place, metric, unit, results.rounds_of(place, metric),
+                yield [*named, metric, unit, results.rounds_of(place, metric),
                        *("" if value is None else f"{value:.10g}" for value in values)]
 
 
@@ -74,7 +77,7 @@ def write(path, machine, results):
     drivers = results.all_drivers()
     plain = {name: value for name, value in machine.items() if name != "kernels"}
     write_file(path, HEAD, plain | kernel_notes(machine["kernels"]),
-               [[*COLUMNS, *drivers], *_rows(results, drivers)])
+               [[*COLUMNS, *drivers], *_rows(machine, results, drivers)])
 
 
 def read(path):

@@ -99,7 +99,7 @@ def reach(guest, size):
          lambda: f"a guest of {size} bytes; it has {guest.actual()}", LOOK)
 
 
-def _traced_seconds(guest):
+def traced_seconds(guest):
     """By QEMU's own time stamps, which need nobody to look."""
     start = guest.traces.times(TARGET_EVENT)[-1]
     end = guest.traces.times(ACTUAL_EVENT)[-1]
@@ -115,7 +115,7 @@ def move(guest, size):
     start = host.cpu()
     reach(guest, size)
     values["cpu"] = host.cpu() - start
-    values["wall"] = _traced_seconds(guest)
+    values["wall"] = traced_seconds(guest)
     values["rss_peak"] = max(0, host.peak() / MIB - values["rss_before"])
     return values | host.memory("after")
 

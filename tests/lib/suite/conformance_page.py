@@ -10,6 +10,7 @@ import textwrap
 from collections import Counter
 from itertools import groupby
 
+from lab.kernel import version_of
 from lab.paths import REPO
 
 from . import conformance
@@ -45,9 +46,11 @@ they are judged. Judged {date} with Linux {kernels}.
 
 def write(path, date, releases, columns):
     """releases: {series: release}. columns: {(series, driver): {id: Verdict}}."""
-    lines = [HEAD, f"# date: {date}", *(f"# kernel {series}: {release}"
+    versions = {series: version_of(release) for series, release in releases.items()}
+    lines = [HEAD, f"# date: {date}", *(f"# kernel {versions[series]}: {release}"
                                         for series, release in releases.items())]
-    lines.append("\t".join(["id", *(" ".join(column) for column in columns)]))
+    lines.append("\t".join(["id", *(f"{versions[series]} {driver}"
+                                    for series, driver in columns)]))
     for statement in conformance.load():
         lines.append("\t".join([statement.id, *(found[statement.id].result
                                                 for found in columns.values())]))
