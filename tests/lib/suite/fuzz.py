@@ -25,7 +25,7 @@ DEBUG_STEPS_PER_SECOND = 3
 # A debug kernel takes so many times as long.
 DEBUG_PATIENCE = 5
 # A seed that no run had before, or that of --seed.
-NEW = "new"
+NEW = "new-seed"
 
 
 def _seeds(option, which):
