@@ -166,10 +166,12 @@ static const struct host_offer no_inflate = {
 	.features = HOST_F_MODERN | 0x2f,
 	.size[HOST_INFLATE] = HOST_NO_QUEUE,
 };
+
 static const struct host_offer no_report = {
 	.features = HOST_F_MODERN | 0x2f,
 	.size[HOST_REPORT] = HOST_NO_QUEUE,
 };
+
 static const struct host_offer picky = {
 	.features = HOST_F_MODERN | HOST_F(20),
 	.required = HOST_F(20),

@@ -118,13 +118,16 @@ static const __u64 legacy_indirect = HOST_F_INDIRECT_DESC;
 static const struct broken grow = {
 	HOST_F_MODERN, 32 * HOST_MIB, BALLOON_OP_REMOVE, 0
 };
+
 static const struct broken shrink = {
 	HOST_F_MODERN | CONF_TELL, 0, BALLOON_OP_REMOVE, 0
 };
+
 static const struct broken surprise = {
 	HOST_F_MODERN, 8 * HOST_MIB, BALLOON_OP_REMOVE,
 	BALLOON_OPF_SURPRISE
 };
+
 static const struct broken reboot = {
 	HOST_F_MODERN, 32 * HOST_MIB, BALLOON_OP_SHUTDOWN, 0
 };

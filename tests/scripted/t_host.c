@@ -269,10 +269,12 @@ static const struct host_offer picky = {
 	.features = HOST_F_MODERN | HOST_F(20),
 	.required = HOST_F(20),
 };
+
 static const struct host_offer poor = {
 	.features = HOST_F_MODERN | HOST_F_STATS_VQ,
 	.size[HOST_STATS] = HOST_NO_QUEUE,
 };
+
 static const struct host_offer empty = {
 	.features = HOST_F_MODERN,
 	.size[HOST_INFLATE] = HOST_NO_QUEUE,

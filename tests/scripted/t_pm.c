@@ -316,6 +316,7 @@ static void through_core_tell(const void *arg)
 static const struct sleep suspend = {
 	HOST_F_MODERN, BALLOON_OPF_PM_SUSPEND
 };
+
 static const struct sleep legacy = { 0, BALLOON_OPF_PM_SUSPEND };
 static const struct sleep tell = { TELL, BALLOON_OPF_PM_SUSPEND };
 static const struct sleep all = { ALL, BALLOON_OPF_PM_SUSPEND };
