@@ -26,8 +26,9 @@ DOCUMENTS := CHANGELOG.md SECURITY.md Documentation/install.rst Documentation/ad
 
 .PHONY: all help modules install installable install-tools uninstall uninstall-tools depmod \
 	deb dist packages dkms-install dkms-uninstall overlay overlay-remove demo check \
-	check-debug check-install check-overlay conformance fuzz soak faults bench lint docs \
-	unit guest kselftest-install setup fetch clean distclean
+	check-debug check-install check-overlay conformance fuzz soak faults bench \
+	bench-migration bench-reporting lint docs unit guest kselftest-install setup fetch \
+	clean distclean
 
 all: modules
 
@@ -62,7 +63,8 @@ help:
 	@echo '  fuzz           random hosts, for as long as wanted;  SECONDS=60 K=newest SEED=N'
 	@echo '  soak           long random runs, minutes;  FULL=1: hours'
 	@echo '  faults         plants faults in the driver: each has to be found'
-	@echo '  bench          our modes and the in-tree driver, measured;  K=newest'
+	@echo '  bench          our modes and the in-tree driver, measured: sizes;  K=newest'
+	@echo '    bench-migration, bench-reporting   live migrations; free page reporting'
 	@echo
 	@echo 'Judging a guest elsewhere'
 	@echo '  kselftest-install DIR=path   test programs that run there by themselves'
@@ -177,7 +179,7 @@ check: fetch
 
 check-debug: fetch
 	scripts/check --driver $(DRIVER) --kernel $(or $(K),6.1)-debug -j $$(nproc) \
-		$(if $(T),-k '$(T)') unit/test_logscan.py debug qemu/test_hwpoison.py
+		$(if $(T),-k '$(T)') tools/test_logscan.py debug qemu/test_hwpoison.py
 
 check-install: fetch
 	scripts/check --kernel 6.1 -j 1 $(if $(FULL),--full) $(if $(T),-k '$(T)') install
@@ -201,6 +203,13 @@ faults: fetch
 
 bench: fetch
 	scripts/bench --document $(if $(K),--kernel $(K))
+
+bench-migration: fetch
+	scripts/bench-migration --speed 20 --only in-tree --only ours --document \
+		$(if $(K),--kernel $(K))
+
+bench-reporting: fetch
+	scripts/bench-reporting $(if $(K),--kernel $(K))
 
 unit:
 	$(MAKE) -C tests/unit check

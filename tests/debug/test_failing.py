@@ -10,9 +10,7 @@ import pytest
 from suite import debug, programs
 
 PROGRAMS = programs.scripted("d_")
-GUEST = {"memory_mib": 1024, "balloon": None, "load": False,
-         "test_modules": ["balloon_host"],
-         "files": programs.files(PROGRAMS, "scripted")}
+GUEST = programs.scripted_guest(PROGRAMS, 1024)
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 1000
 

@@ -176,6 +176,16 @@ bool guest_wait_balloon(long long bytes, unsigned int seconds)
 			  have, seconds, bytes);
 }
 
+void guest_inflated_books(struct books *books)
+{
+	if (!guest_driver_loaded())
+		guest_run("modprobe " DRIVER " 2>&1");
+	ktap_check(guest_wait_steady(60), "the balloon does not come to rest");
+	guest_books(books);
+	if (!books->balloon)
+		ktap_skip_case("nothing is in the balloon: inflate it before");
+}
+
 /* Whether memory in the balloon leaves MemTotal: not if it may come back by itself. */
 bool guest_total_falls(void)
 {

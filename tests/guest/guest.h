@@ -42,6 +42,12 @@ long long guest_available(void);
 void guest_books(struct books *books);
 
 /*
+ * The same of an inflated balloon at rest. Loads the driver if need be; ends the case as
+ * skipped if nothing is in the balloon.
+ */
+void guest_inflated_books(struct books *books);
+
+/*
  * The directory of the balloon device in sysfs, bound to a driver or not; ends
  * the case as skipped if there is no such device.
  */

@@ -9,17 +9,6 @@
 #include "ktap.h"
 
 #define SECONDS		120
-#define NR_RELOADS	4
-
-static void inflated_books(struct books *books)
-{
-	if (!guest_driver_loaded())
-		guest_run("modprobe " DRIVER " 2>&1");
-	ktap_check(guest_wait_steady(60), "the balloon does not come to rest");
-	guest_books(books);
-	if (!books->balloon)
-		ktap_skip_case("nothing is in the balloon: inflate it before");
-}
 
 static void unload(void)
 {
@@ -52,43 +41,37 @@ static long long empty_total(const struct books *books)
 	return books->total + (guest_total_falls() ? books->balloon : 0);
 }
 
-static void unload_returns_all(const void *arg)
+/* Without a driver: nothing is in the balloon, and @total is MemTotal. */
+static void check_gone(const struct books *before, long long total)
 {
-	struct books before, now;
-	long long total;
+	struct books now;
 
-	(void)arg;
-	inflated_books(&before);
-	total = empty_total(&before);
-	unload();
 	guest_books(&now);
 	ktap_eq(now.balloon, 0);
 	ktap_eq(now.total, total);
-	check_free(&before, &now);
+	check_free(before, &now);
 }
 
-static void load_takes_the_same(const void *arg)
+static void unload_returns_all(const void *arg)
 {
-	struct books before, now;
+	struct books before;
+	long long total;
 
 	(void)arg;
-	inflated_books(&before);
+	guest_inflated_books(&before);
+	total = empty_total(&before);
 	unload();
-	load(&before);
-	guest_books(&now);
-	ktap_eq(now.balloon, before.balloon);
-	ktap_eq(now.total, before.total);
-	check_free(&before, &now);
+	check_gone(&before, total);
 }
 
-static void many_reloads_lose_nothing(const void *arg)
+/* As often as @arg says. */
+static void reload(const void *arg)
 {
 	struct books before, now;
 	int i;
 
-	(void)arg;
-	inflated_books(&before);
-	for (i = 0; i < NR_RELOADS; i++) {
+	guest_inflated_books(&before);
+	for (i = 0; i < *(const int *)arg; i++) {
 		unload();
 		load(&before);
 	}
@@ -101,26 +84,26 @@ static void many_reloads_lose_nothing(const void *arg)
 /* Unloading does not wait for the balloon to come to rest. */
 static void unload_while_inflating(const void *arg)
 {
-	struct books before, now;
+	struct books before;
 	long long total;
 
 	(void)arg;
-	inflated_books(&before);
+	guest_inflated_books(&before);
 	total = empty_total(&before);
 	unload();
 	ktap_eq(guest_run("modprobe " DRIVER " 2>&1"), 0);
 	unload();
-	guest_books(&now);
-	ktap_eq(now.balloon, 0);
-	ktap_eq(now.total, total);
-	check_free(&before, &now);
+	check_gone(&before, total);
 	load(&before);
 }
 
+static const int once = 1;
+static const int several_times = 4;
+
 static const struct ktap_case cases[] = {
 	{ "unload_returns_all", unload_returns_all },
-	{ "load_takes_the_same", load_takes_the_same },
-	{ "many_reloads_lose_nothing", many_reloads_lose_nothing },
+	{ "load_takes_the_same", reload, &once },
+	{ "many_reloads_lose_nothing", reload, &several_times },
 	{ "unload_while_inflating", unload_while_inflating },
 };
 

@@ -79,14 +79,19 @@ static void sizes_are_whole_pages(const void *arg)
 	}
 }
 
+static void wait_for_rest(void)
+{
+	guest_balloon_attributes();
+	ktap_check(guest_wait_steady(30), "the balloon does not come to rest");
+}
+
 static void actual_is_what_the_kernel_counts(const void *arg)
 {
 	long long page = sysconf(_SC_PAGESIZE);
 	struct books books;
 
 	(void)arg;
-	guest_balloon_attributes();
-	ktap_check(guest_wait_steady(30), "the balloon does not come to rest");
+	wait_for_rest();
 	guest_books(&books);
 	ktap_eq(size_attribute("actual"), books.balloon);
 	if (guest_vmstat("nr_balloon_pages") >= 0)
@@ -97,8 +102,7 @@ static void actual_is_what_the_kernel_counts(const void *arg)
 static void target_is_reached_at_rest(const void *arg)
 {
 	(void)arg;
-	guest_balloon_attributes();
-	ktap_check(guest_wait_steady(30), "the balloon does not come to rest");
+	wait_for_rest();
 	ktap_eq(size_attribute("target"), size_attribute("actual"));
 	ktap_eq(size_attribute("in_flight"), 0);
 }

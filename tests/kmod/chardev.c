@@ -82,19 +82,16 @@ static __poll_t bh_poll(struct file *file, struct poll_table_struct *table)
 	return mask;
 }
 
-static int bh_ioctl_create(struct file *file, void __user *arg)
+static int bh_ioctl_create(struct file *file, const struct balloon_host_create *offer)
 {
-	struct balloon_host_create offer;
 	struct bh_dev *bd;
 	int err = 0;
 
-	if (copy_from_user(&offer, arg, sizeof(offer)))
-		return -EFAULT;
 	mutex_lock(&bh_create_mutex);
 	if (file->private_data) {
 		err = -EBUSY;
 	} else {
-		bd = bh_dev_create(&offer);
+		bd = bh_dev_create(offer);
 		if (IS_ERR(bd))
 			err = PTR_ERR(bd);
 		else
@@ -105,123 +102,68 @@ static int bh_ioctl_create(struct file *file, void __user *arg)
 	return err;
 }
 
-static int bh_ioctl_op(struct bh_dev *bd, void __user *arg)
+static int bh_ioctl_state(struct bh_dev *bd, struct balloon_host_state *state)
 {
-	struct balloon_host_op op;
-	int err;
-
-	if (copy_from_user(&op, arg, sizeof(op)))
-		return -EFAULT;
-	err = bh_op(bd, &op);
-	if (!err && copy_to_user(arg, &op, sizeof(op)))
-		err = -EFAULT;
-	return err;
-}
-
-static int bh_ioctl_state(struct bh_dev *bd, void __user *arg)
-{
-	struct balloon_host_state state = {};
 	struct device *dev = &bd->vdev.dev;
 	unsigned int i;
 
 	spin_lock_irq(&bd->lock);
-	state.features = bd->features;
-	state.status = bd->status;
-	state.resets = bd->resets;
-	state.op = bd->op;
-	state.plugged = bd->plugged;
+	state->features = bd->features;
+	state->status = bd->status;
+	state->resets = bd->resets;
+	state->op = bd->op;
+	state->plugged = bd->plugged;
 	for (i = 0; i < BALLOON_HOST_QUEUES; i++)
-		state.queues += !!bd->q[i].vq;
+		state->queues += !!bd->q[i].vq;
 	spin_unlock_irq(&bd->lock);
-	state.lost = READ_ONCE(bd->ev.lost);
-	state.kicked = bh_kicked(bd, false);
-	if (state.plugged) {
-		strscpy(state.device, dev_name(dev), sizeof(state.device));
+	state->lost = READ_ONCE(bd->ev.lost);
+	state->kicked = bh_kicked(bd, false);
+	if (state->plugged) {
+		strscpy(state->device, dev_name(dev), sizeof(state->device));
 		/* No lock: the one for this is held while the driver hangs. */
 		if (READ_ONCE(dev->driver))
-			strscpy(state.driver, dev_driver_string(dev),
-				sizeof(state.driver));
+			strscpy(state->driver, dev_driver_string(dev),
+				sizeof(state->driver));
 	}
-	return copy_to_user(arg, &state, sizeof(state)) ? -EFAULT : 0;
+	return 0;
 }
 
-static int bh_ioctl_config(struct bh_dev *bd, void __user *arg)
+static int bh_ioctl_queue(struct bh_dev *bd, struct balloon_host_queue *info)
 {
-	struct balloon_host_config io;
-	int err;
-
-	if (copy_from_user(&io, arg, sizeof(io)))
-		return -EFAULT;
-	err = bh_config_io(bd, &io);
-	if (!err && copy_to_user(arg, &io, sizeof(io)))
-		err = -EFAULT;
-	return err;
-}
-
-static int bh_ioctl_queue(struct bh_dev *bd, void __user *arg)
-{
-	struct balloon_host_queue info;
+	u32 index = info->queue;
 	struct bh_queue *q;
-	u32 index;
 
-	if (get_user(index, (u32 __user *)arg))
-		return -EFAULT;
 	if (index >= BALLOON_HOST_QUEUES)
 		return -EINVAL;
 	q = &bd->q[index];
 	spin_lock_irq(&bd->lock);
-	info = q->count;
-	info.queue = index;
-	info.live = q->live;
-	info.slot = q->slot;
-	info.last_avail = q->last_avail;
-	info.used = q->used;
-	info.held = q->held;
-	info.size = q->live ? q->ring->num : 0;
-	info.avail = q->live ? bh_ring_avail(q) : 0;
+	*info = q->count;
+	info->queue = index;
+	info->live = q->live;
+	info->slot = q->slot;
+	info->last_avail = q->last_avail;
+	info->used = q->used;
+	info->held = q->held;
+	info->size = q->live ? q->ring->num : 0;
+	info->avail = q->live ? bh_ring_avail(q) : 0;
 	spin_unlock_irq(&bd->lock);
-	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+	return 0;
 }
 
-static int bh_ioctl_mode(struct bh_dev *bd, void __user *arg)
+static int bh_ioctl_ack(struct bh_dev *bd, struct balloon_host_ack *ack)
 {
-	struct balloon_host_mode mode;
-
-	if (copy_from_user(&mode, arg, sizeof(mode)))
-		return -EFAULT;
-	return bh_set_mode(bd, &mode);
-}
-
-static int bh_ioctl_take(struct bh_dev *bd, void __user *arg)
-{
-	struct balloon_host_take take;
-	int err;
-
-	if (copy_from_user(&take, arg, sizeof(take)))
-		return -EFAULT;
-	err = bh_take(bd, &take);
-	if (!err && copy_to_user(arg, &take, sizeof(take)))
-		err = -EFAULT;
-	return err;
-}
-
-static int bh_ioctl_ack(struct bh_dev *bd, void __user *arg)
-{
-	struct balloon_host_ack ack;
 	int irq = -ESTALE;
 
-	if (copy_from_user(&ack, arg, sizeof(ack)))
-		return -EFAULT;
-	if (ack.queue >= BALLOON_HOST_QUEUES)
+	if (ack->queue >= BALLOON_HOST_QUEUES)
 		return -EINVAL;
 	spin_lock_irq(&bd->lock);
-	if (ack.resets == bd->resets)
-		irq = bh_ring_push(&bd->q[ack.queue], &ack, 0);
+	if (ack->resets == bd->resets)
+		irq = bh_ring_push(&bd->q[ack->queue], ack, 0);
 	spin_unlock_irq(&bd->lock);
 	if (irq < 0)
 		return irq;
-	ack.irq = irq;
-	return copy_to_user(arg, &ack, sizeof(ack)) ? -EFAULT : 0;
+	ack->irq = irq;
+	return 0;
 }
 
 static int bh_ioctl_irq(struct bh_dev *bd, unsigned long value)
@@ -249,82 +191,78 @@ static int bh_ioctl_break(struct bh_dev *bd)
 	return 0;
 }
 
-static int bh_ioctl_fill(struct bh_dev *bd, void __user *arg)
-{
+/* What an ioctl brings, and takes back. */
+union bh_arg {
+	struct balloon_host_create create;
+	struct balloon_host_op op;
+	struct balloon_host_state state;
+	struct balloon_host_config config;
+	struct balloon_host_queue queue;
+	struct balloon_host_mode mode;
+	struct balloon_host_take take;
+	struct balloon_host_ack ack;
 	struct balloon_host_fill fill;
-	int err;
-
-	if (copy_from_user(&fill, arg, sizeof(fill)))
-		return -EFAULT;
-	err = bh_fill(bd, &fill);
-	if (!err && copy_to_user(arg, &fill, sizeof(fill)))
-		err = -EFAULT;
-	return err;
-}
-
-static int bh_ioctl_memory(struct bh_dev *bd, unsigned int cmd,
-			   void __user *arg)
-{
+	struct balloon_host_read read;
 	struct balloon_host_pages pages;
-	struct balloon_host_read rd;
-
-	if (cmd == BALLOON_HOST_READ) {
-		if (copy_from_user(&rd, arg, sizeof(rd)))
-			return -EFAULT;
-		return bh_read_page(bd, &rd);
-	}
-	if (copy_from_user(&pages, arg, sizeof(pages)))
-		return -EFAULT;
-	return bh_page_states(bd, &pages);
-}
-
-static int bh_ioctl_hold(struct bh_dev *bd, void __user *arg)
-{
 	struct balloon_host_hold hold;
+};
 
-	if (copy_from_user(&hold, arg, sizeof(hold)))
-		return -EFAULT;
-	return hold.grip > BALLOON_GRIP_LOCK ? -EINVAL : bh_hold(bd, &hold);
+static int bh_call(struct bh_dev *bd, unsigned int cmd, union bh_arg *arg)
+{
+	switch (cmd) {
+	case BALLOON_HOST_OP:
+		return bh_op(bd, &arg->op);
+	case BALLOON_HOST_STATE:
+		return bh_ioctl_state(bd, &arg->state);
+	case BALLOON_HOST_CONFIG_IO:
+		return bh_config_io(bd, &arg->config);
+	case BALLOON_HOST_QUEUE:
+		return bh_ioctl_queue(bd, &arg->queue);
+	case BALLOON_HOST_MODE:
+		return bh_set_mode(bd, &arg->mode);
+	case BALLOON_HOST_TAKE:
+		return bh_take(bd, &arg->take);
+	case BALLOON_HOST_ACK:
+		return bh_ioctl_ack(bd, &arg->ack);
+	case BALLOON_HOST_BREAK:
+		return bh_ioctl_break(bd);
+	case BALLOON_HOST_FILL:
+		return bh_fill(bd, &arg->fill);
+	case BALLOON_HOST_READ:
+		return bh_read_page(bd, &arg->read);
+	case BALLOON_HOST_PAGES:
+		return bh_page_states(bd, &arg->pages);
+	case BALLOON_HOST_HOLD:
+		return arg->hold.grip > BALLOON_GRIP_LOCK ? -EINVAL : bh_hold(bd, &arg->hold);
+	default:
+		return -ENOTTY;
+	}
 }
 
 static long bh_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
-	void __user *arg = (void __user *)value;
+	void __user *user = (void __user *)value;
 	struct bh_dev *bd = bh_file_dev(file);
+	size_t size = _IOC_SIZE(cmd);
+	union bh_arg arg;
+	int err;
 
+	if (size > sizeof(arg))
+		return -ENOTTY;
+	memset(&arg, 0, sizeof(arg));
+	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&arg, user, size))
+		return -EFAULT;
 	if (cmd == BALLOON_HOST_CREATE)
-		return bh_ioctl_create(file, arg);
+		return bh_ioctl_create(file, &arg.create);
 	if (!bd)
 		return -ENODEV;
-	switch (cmd) {
-	case BALLOON_HOST_OP:
-		return bh_ioctl_op(bd, arg);
-	case BALLOON_HOST_STATE:
-		return bh_ioctl_state(bd, arg);
-	case BALLOON_HOST_CONFIG_IO:
-		return bh_ioctl_config(bd, arg);
-	case BALLOON_HOST_QUEUE:
-		return bh_ioctl_queue(bd, arg);
-	case BALLOON_HOST_MODE:
-		return bh_ioctl_mode(bd, arg);
-	case BALLOON_HOST_TAKE:
-		return bh_ioctl_take(bd, arg);
-	case BALLOON_HOST_ACK:
-		return bh_ioctl_ack(bd, arg);
-	case BALLOON_HOST_IRQ:
+	/* The only one whose value is no address. */
+	if (cmd == BALLOON_HOST_IRQ)
 		return bh_ioctl_irq(bd, value);
-	case BALLOON_HOST_BREAK:
-		return bh_ioctl_break(bd);
-	case BALLOON_HOST_FILL:
-		return bh_ioctl_fill(bd, arg);
-	case BALLOON_HOST_READ:
-	case BALLOON_HOST_PAGES:
-		return bh_ioctl_memory(bd, cmd, arg);
-	case BALLOON_HOST_HOLD:
-		return bh_ioctl_hold(bd, arg);
-	default:
-		return -ENOTTY;
-	}
+	err = bh_call(bd, cmd, &arg);
+	if (!err && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, &arg, size))
+		err = -EFAULT;
+	return err;
 }
 
 static const struct file_operations bh_fops = {

@@ -13,9 +13,7 @@ import pytest
 from suite import programs
 
 PROGRAMS = programs.scripted("regress_")
-GUEST = {"memory_mib": 512, "balloon": None, "load": False,
-         "test_modules": ["balloon_host"],
-         "files": programs.files(PROGRAMS, "scripted")}
+GUEST = programs.scripted_guest(PROGRAMS, 512)
 TIMEOUT = 120
 
 # One case needs memory that is not there; the OOM killer says so if it is asked.

@@ -13,9 +13,7 @@ from suite import programs
 ENDS_OF_RANGE = True
 
 PROGRAMS = programs.scripted("t_")
-GUEST = {"memory_mib": 768, "balloon": None, "load": False,
-         "test_modules": ["balloon_host"],
-         "files": programs.files(PROGRAMS, "scripted")}
+GUEST = programs.scripted_guest(PROGRAMS, 768)
 # All the cases of one program, in seconds; each has a deadline of its own.
 TIMEOUT = 200
 

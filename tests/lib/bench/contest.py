@@ -12,12 +12,6 @@ DRIVERS = (IN_TREE, *MODES)
 BARE = "bare"
 
 
-def rotated(number):
-    """All drivers, in another order each round: none is always the first."""
-    start = number % len(DRIVERS)
-    return DRIVERS[start:] + DRIVERS[:start]
-
-
 def _in_tree_path(kernel):
     place = kernel.in_tree_module.relative_to(kernel.module_dir)
     return f"/lib/modules/{kernel.release}/{place.parent}/{DRIVER}.ko"

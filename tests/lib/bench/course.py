@@ -9,7 +9,7 @@ import time
 
 from lab import MIB, Guest
 
-from . import contest, disk, hugepages, left, phase, prepare
+from . import contest, disk, engine, hugepages, left, phase, prepare
 from .samples import Place
 
 # Orders of the blocks whose bare cost is measured: a page, a huge page, and the
@@ -42,17 +42,16 @@ def boot(kernel, run, plan):
 
 
 class Course:
-    """A plan for one kernel; say() gets a line for each turn."""
+    """A plan for one kernel."""
 
-    def __init__(self, kernel, plan, writer, say):
+    def __init__(self, kernel, plan, writer):
         self._kernel = kernel
         self._plan = plan
         self._writer = writer
-        self._say = say
 
     def go(self, runs):
         for run in runs:
-            self._say(f"{self._kernel} {run.name}: booting")
+            engine.say(f"{self._kernel} {run.name}: booting")
             with boot(self._kernel, run, self._plan) as guest:
                 self._rounds(guest, run)
                 guest.check_log()
@@ -63,7 +62,7 @@ class Course:
             if run.kind == "icount":
                 self._bare(guest, run, number)
             for memory in run.memories:
-                for driver in contest.rotated(number):
+                for driver in engine.rotated(contest.DRIVERS, number):
                     self._turn(guest, run, memory, driver, number)
 
     def _turn(self, guest, run, memory, driver, number):
@@ -109,9 +108,9 @@ class Course:
                         if metric in values)
             unit = {"wall": " s", "instructions": " instructions"}.get(what, f" {what}")
             shown.append(f"{name} {values[what]:.6g}{unit}")
-        self._say(f"{self._kernel} {run.name} round {number + 1}/"
-                  f"{self._plan.rounds_of(run)} {memory.name} {driver}: "
-                  f"{', '.join(shown)} ({took:.0f} s with preparing)")
+        engine.say(f"{self._kernel} {run.name} round {number + 1}/"
+                   f"{self._plan.rounds_of(run)} {memory.name} {driver}: "
+                   f"{', '.join(shown)} ({took:.0f} s with preparing)")
 
     def _bare(self, guest, run, number):
         """What taking and freeing the memory costs without any driver."""
@@ -123,7 +122,7 @@ class Course:
                                     for name in names)
             guest.check("rmmod alloc_cost")
             if blocks << order != amount * MIB // 4096:
-                self._say(f"only {blocks} blocks of order {order} were to be had")
+                engine.say(f"only {blocks} blocks of order {order} were to be had")
                 continue
             for name, cost in (("inflate", taken), ("deflate", freed)):
                 self._writer.add(self._place(run, "any", amount, name),

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from .contest import BARE, IN_TREE, MODES
 
 PASS, FAIL, UNKNOWN = "pass", "FAIL", "–"
-GIB_MIB = 1024
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,7 @@ def _ratio(metric):
 
 
 def _per_gib(metric):
-    def value(results, place, driver):
-        count = results.median(place, driver, metric)
-        return None if count is None else count * GIB_MIB / place.size_mib
-    return value
+    return lambda results, place, driver: results.per_gib(place, driver, metric)
 
 
 def _plain(metric):

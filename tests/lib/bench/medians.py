@@ -6,14 +6,12 @@ that each of them can be checked wherever the sources are.
 """
 
 import csv
-from dataclasses import astuple, fields, replace
 
 from lab.kernel import version_of
 
-from .samples import METRICS, Place, Results, Sample
+from .samples import METRICS, Place, Results, Sample, place_of
 
-PLACE = [field.name for field in fields(Place)]
-COLUMNS = [*PLACE, "metric", "unit", "rounds"]
+COLUMNS = [*Place._fields, "metric", "unit", "rounds"]
 LICENCE = "# SPDX-License-Identifier: GPL-2.0-only"
 HEAD = "# Medians, a column for each driver. Written by scripts/bench; see benchmark.rst."
 KERNEL = "kernel "
@@ -30,57 +28,67 @@ class Medians(Results):
         return self._rounds
 
 
-def _comments(machine):
-    plain = {name: value for name, value in machine.items() if name != "kernels"}
-    kernels = {KERNEL + version_of(release): release for release in machine["kernels"].values()}
-    return [f"# {name}: {value}" for name, value in {**plain, **kernels}.items()]
+def write_file(path, head, notes, rows):
+    """A file of figures. notes: {name: text}. rows: the first has the titles."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        file.write("\n".join([LICENCE, head, *(f"# {name}: {text}" for name, text
+                                               in notes.items())]) + "\n")
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def _rows(machine, results, drivers):
+def read_file(path, how):
+    """({name: text}, [{title: cell}]); how: the command that writes such a file."""
+    if not path.exists():
+        raise SystemExit(f"there is no {path}: {how} measures and writes it")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    notes = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ")
+                 and ": " in line)
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    if not rows:
+        raise SystemExit(f"{path} has no figures: measure them with {how}")
+    return notes, rows
+
+
+def kernel_notes(releases):
+    """releases: {series: release}"""
+    return {KERNEL + version_of(release): release for release in releases.values()}
+
+
+def named(place, releases):
+    """Its cells: pages call a kernel by its version, not by the series."""
+    return [version_of(releases[place[0]]), *place[1:]]
+
+
+def kernels_of(notes):
+    """The opposite."""
+    return {name[len(KERNEL):]: text for name, text in notes.items() if name.startswith(KERNEL)}
+
+
+def most_rounds(rows):
+    return max(int(row["rounds"]) for row in rows)
+
+
+def _rows(releases, results, drivers):
     for place in results.all_places():
-        named = replace(place, kernel=version_of(machine["kernels"][place.kernel]))
         for metric, (unit, _) in METRICS.items():
             values = [results.median(place, driver, metric) for driver in drivers]
             if any(value is not None for value in values):
-                yield [*astuple(named), metric, unit, results.rounds_of(place, metric),
+                yield [*named(place, releases), metric, unit, results.rounds_of(place, metric),
                        *("" if value is None else f"{value:.10g}" for value in values)]
 
 
 def write(path, machine, results):
     drivers = results.all_drivers()
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        file.write("\n".join([LICENCE, HEAD, *_comments(machine)]) + "\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *drivers])
-        writer.writerows(_rows(machine, results, drivers))
-
-
-def _machine(lines):
-    """What stands in the comments: {name: value}, and kernels by series."""
-    pairs = dict(line[2:].rstrip().split(": ", 1) for line in lines if ": " in line[2:])
-    kernels = {name[len(KERNEL):]: pairs[name] for name in pairs if name.startswith(KERNEL)}
-    return {name: pairs[name] for name in ("date", "cores", "memory_gib", "qemu")} | {
-        "kernels": kernels}
-
-
-def _samples(row, drivers):
-    place = [row[name] for name in PLACE]
-    place[PLACE.index("init_on_alloc")] = int(row["init_on_alloc"])
-    place[PLACE.index("size_mib")] = int(row["size_mib"])
-    for driver in drivers:
-        if row[driver]:
-            yield Sample(*place, driver, 1, row["metric"], float(row[driver]), row["unit"])
+    plain = {name: value for name, value in machine.items() if name != "kernels"}
+    write_file(path, HEAD, plain | kernel_notes(machine["kernels"]),
+               [[*COLUMNS, *drivers], *_rows(machine["kernels"], results, drivers)])
 
 
 def read(path):
     """(on what it was measured, Medians)"""
-    if not path.exists():
-        raise SystemExit(f"there is no {path}: make bench measures and writes it")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comments = [line for line in lines if line.startswith("#")]
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-    drivers = [name for name in rows[0] if name not in COLUMNS] if rows else []
-    if not drivers:
+    notes, rows = read_file(path, "make bench")
+    samples = [Sample(place_of(row), driver, 1, row["metric"], float(row[driver]), row["unit"])
+               for row in rows for driver in rows[0] if driver not in COLUMNS and row[driver]]
+    if not samples:
         raise SystemExit(f"{path} has no figures: measure them with make bench")
-    samples = [sample for row in rows for sample in _samples(row, drivers)]
-    return _machine(comments), Medians(samples, max(int(row["rounds"]) for row in rows))
+    return {**notes, "kernels": kernels_of(notes)}, Medians(samples, most_rounds(rows))

@@ -4,14 +4,12 @@
 A table in Documentation/benchmark.rst, and rows of README.md.
 """
 
-import csv
-import statistics
 from dataclasses import dataclass
 
-from lab.kernel import version_of
-
-from . import table
-from .medians import KERNEL, LICENCE
+from . import medians, table
+from .contest import IN_TREE as THEIRS
+from .medians import Medians
+from .samples import Sample
 
 CSV = "migration.csv"
 HEAD = "# Medians of migrations. Written by scripts/bench-migration; see benchmark.rst."
@@ -29,7 +27,7 @@ METRICS = {
 # What tells cases apart; the speed is the most that is sent.
 TITLES = ("init_on_alloc", "MiB/s", "situation")
 CASE = ["kernel", *TITLES]
-THEIRS, OURS = "in-tree", "ours"
+OURS = "ours"
 # Text of a row of README.md: the metric that it is of.
 ROWS = {"Migration: bytes sent": "sent", "Migration: pages of zeros sent": "zero",
         "Migration: QEMU processor time": "cpu",
@@ -40,68 +38,52 @@ SHOWN = {"sent": "sent", "zero": "pages of zeros", "time": "time", "cpu": "proce
 
 @dataclass
 class Migrations:
-    """values: {(kernel, init_on_alloc, speed, situation): {driver: {metric: median}}}."""
+    """results: of places (kernel, init_on_alloc, speed, situation)."""
 
     notes: dict
-    rounds: int
-    values: dict
+    results: Medians
 
 
 def write(path, date, guest, releases, results):
-    """guest: in words. results: {(kernel, *labels): {driver: [{metric: value}]}}."""
-    notes = {"date": date, "guest": guest,
-             **{KERNEL + version_of(text): text for text in releases.values()}}
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        file.write("\n".join([LICENCE, HEAD, *(f"# {name}: {text}" for name, text
-                                               in notes.items())]) + "\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*CASE, "driver", "rounds", *METRICS])
-        for (series, *labels), drivers in results.items():
-            for driver, rounds in drivers.items():
-                medians = [statistics.median(one[metric] for one in rounds)
-                           for metric in METRICS]
-                writer.writerow([version_of(releases[series]), *labels, driver, len(rounds),
-                                 *(f"{one:.6g}" for one in medians)])
+    """guest: in words. releases: {series: release}. results: as in Migrations."""
+    def row(place, driver):
+        rounds = max(results.rounds_of(place, metric) for metric in METRICS)
+        return [*medians.named(place, releases), driver, rounds,
+                *(f"{results.median(place, driver, metric):.6g}" for metric in METRICS)]
+
+    medians.write_file(
+        path, HEAD, {"date": date, "guest": guest, **medians.kernel_notes(releases)},
+        [[*CASE, "driver", "rounds", *METRICS],
+         *(row(place, driver) for place in results.all_places()
+           for driver in results.all_drivers())])
 
 
 def read(path):
-    if not path.exists():
-        raise SystemExit(f"there is no {path}: scripts/bench-migration --document writes it")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    notes = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ")
-                 and ": " in line)
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-    values = {}
-    for row in rows:
-        case = tuple(row[name] for name in CASE)
-        values.setdefault(case, {})[row["driver"]] = {
-            metric: float(row[metric]) if row[metric] else None for metric in METRICS}
-    return Migrations(notes, max(int(row["rounds"]) for row in rows), values)
+    notes, rows = medians.read_file(path, "make bench-migration")
+    samples = [Sample(tuple(row[name] for name in CASE), row["driver"], 1, metric,
+                      float(row[metric]), unit)
+               for row in rows for metric, (unit, _) in METRICS.items() if row[metric]]
+    return Migrations(notes, Medians(samples, medians.most_rounds(rows)))
 
 
-def _ratio(drivers, driver, metric):
-    ours, theirs = (drivers.get(one, {}).get(metric) for one in (driver, THEIRS))
-    return ours / theirs if driver != THEIRS and ours is not None and theirs else None
-
-
-def _cell(drivers, driver, metric):
-    value, unit = drivers[driver][metric], METRICS[metric][0]
+def _cell(results, place, driver, metric):
+    value, unit = results.median(place, driver, metric), METRICS[metric][0]
     if unit == "pages" and value is not None:
         value, unit = round(value), ""
-    text = table.number(value, unit)
-    ratio = _ratio(drivers, driver, metric)
-    return text if ratio is None else f"{text} ({table.number(ratio)}×)"
+    ratio = None if driver == THEIRS else results.ratio(place, driver, metric)
+    return table.with_ratio(table.number(value, unit), ratio)
 
 
 def render(migrations):
     """The table of benchmark.rst, and on what it was measured."""
     head = ["Linux", *TITLES, "driver", *SHOWN.values()]
-    rows = [[*case, driver, *(_cell(drivers, driver, metric) for metric in SHOWN)]
-            for case, drivers in migrations.values.items() for driver in drivers]
-    kernels = "; ".join(f"{name[len(KERNEL):]}: {text}" for name, text in
-                        migrations.notes.items() if name.startswith(KERNEL))
+    results = migrations.results
+    rows = [[*place, driver, *(_cell(results, place, driver, metric) for metric in SHOWN)]
+            for place in results.all_places() for driver in results.all_drivers()]
+    kernels = "; ".join(f"{series}: {release}" for series, release
+                        in medians.kernels_of(migrations.notes).items())
     return (f"Measured {migrations.notes['date']} with a guest of {migrations.notes['guest']}; "
-            f"medians of\n{migrations.rounds} rounds. Kernels: {kernels}.\n\n"
+            f"medians of\n{results.rounds()} rounds. Kernels: {kernels}.\n\n"
             f"{table.figures(head, rows)}")
 
 
@@ -110,8 +92,8 @@ def ratios(migrations):
 
     Of the first speed and situation that were measured.
     """
-    first = next(iter(migrations.values))[2:]
-    both = {(case[0], int(case[1])): drivers for case, drivers in migrations.values.items()
-            if case[2:] == first and {THEIRS, OURS} <= set(drivers)}
-    return {text: {place: _ratio(drivers, OURS, metric) for place, drivers in both.items()}
-            for text, metric in ROWS.items()}
+    results = migrations.results
+    first = results.all_places()[0][2:]
+    places = [place for place in results.all_places() if place[2:] == first]
+    return {text: {(place[0], int(place[1])): results.ratio(place, OURS, metric)
+                   for place in places} for text, metric in ROWS.items()}

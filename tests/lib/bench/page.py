@@ -59,7 +59,7 @@ def _of_readme(machine, results, migrations):
              for one in summary.tables(results, migrated.ratios(migrations))]
     return "\n\n".join([*parts, f"Measured {machine['date']}, QEMU {machine['qemu'].split()[0]} "
                         f"(TCG), medians of up to {results.rounds()} rounds; migrations "
-                        f"{migrations.notes['date']}, {migrations.rounds} rounds."])
+                        f"{migrations.notes['date']}, {migrations.results.rounds()} rounds."])
 
 
 def documents(repo):

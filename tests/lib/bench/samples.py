@@ -3,9 +3,11 @@
 
 import csv
 import statistics
-from dataclasses import astuple, dataclass, fields
+from typing import NamedTuple
 
 from .contest import IN_TREE
+
+GIB_MIB = 1024
 
 # metric: (unit, what it is)
 METRICS = {
@@ -31,8 +33,7 @@ METRICS = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """What was measured. memory: the state the guest's memory was in."""
 
     kernel: str
@@ -43,59 +44,53 @@ class Place:
     phase: str          # inflate or deflate
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One measurement, as one line of the file has it."""
+class Sample(NamedTuple):
+    """One measurement. place: a Place, or any tuple that begins with the kernel."""
 
-    kernel: str
-    run: str
-    init_on_alloc: int
-    memory: str
-    size_mib: int
-    phase: str
+    place: tuple
     driver: str
     round: int
     metric: str
     value: float
     unit: str
 
-    @property
-    def place(self):
-        return Place(*astuple(self)[:6])
-
-
-NAMES = [field.name for field in fields(Sample)]
-
 
 class Writer:
-    """Each sample is in the file at once: a run that is cut short keeps its."""
+    """Each sample is in the file at once: a run that is cut short keeps its.
 
-    def __init__(self, path):
+    titles: of what makes up a place. metrics: {name: (unit, what it is)}.
+    """
+
+    def __init__(self, path, titles=Place._fields, metrics=None):
         self._file = open(path, "w", newline="", encoding="utf-8")
         self._csv = csv.writer(self._file)
-        self._csv.writerow(NAMES)
+        self._csv.writerow([*titles, *Sample._fields[1:]])
+        self._metrics = metrics or METRICS
         self.samples = []
 
     def add(self, place, driver, number, values):
         """values: {metric: value} of one phase."""
         for metric, value in values.items():
-            sample = Sample(*astuple(place), driver, number, metric,
-                            round(value, 6), METRICS[metric][0])
+            sample = Sample(place, driver, number, metric, round(value, 6),
+                            self._metrics[metric][0])
             self.samples.append(sample)
-            self._csv.writerow(astuple(sample))
+            self._csv.writerow([*place, *sample[1:]])
         self._file.flush()
 
     def close(self):
         self._file.close()
 
 
+def place_of(row):
+    """The Place of a line of a file."""
+    return Place(**{name: kind(row[name]) for name, kind in Place.__annotations__.items()})
+
+
 def read(path):
-    """All samples of a file."""
+    """All samples of a file of places."""
     with open(path, newline="", encoding="utf-8") as file:
-        return [Sample(**{**row, "init_on_alloc": int(row["init_on_alloc"]),
-                          "size_mib": int(row["size_mib"]),
-                          "round": int(row["round"]),
-                          "value": float(row["value"])})
+        return [Sample(place_of(row), row["driver"], int(row["round"]), row["metric"],
+                       float(row["value"]), row["unit"])
                 for row in csv.DictReader(file)]
 
 
@@ -124,7 +119,7 @@ class Results:
         return list(dict.fromkeys(driver for _, driver, _ in self._values))
 
     def kernels(self):
-        return list(dict.fromkeys(place.kernel for place, _, _ in self._values))
+        return list(dict.fromkeys(place[0] for place, _, _ in self._values))
 
     def rounds(self):
         """Measurements behind the best-founded median."""
@@ -145,3 +140,8 @@ class Results:
         ours = self.median(place, driver, metric)
         theirs = self.median(place, to, metric)
         return ours / theirs if ours is not None and theirs else None
+
+    def per_gib(self, place, driver, metric):
+        """A median for each GiB of the place; None if it was not measured."""
+        value = self.median(place, driver, metric)
+        return None if value is None else value * GIB_MIB / place.size_mib

@@ -6,7 +6,6 @@ from typing import Callable
 
 from . import table
 from .contest import DEFAULT, IN_TREE
-from .limits import GIB_MIB
 
 # Worse than the in-tree driver by more than this is shown in bold.
 NOTICEABLE = 1.01
@@ -64,16 +63,13 @@ def _median(metric):
 
 
 def _per_gib(metric):
-    def value(results, place, driver):
-        count = results.median(place, driver, metric)
-        return None if count is None else count * GIB_MIB / place.size_mib
-    return value
+    return lambda results, place, driver: results.per_gib(place, driver, metric)
 
 
 def _huge_pages_lost(results, place, driver):
-    before, after = (results.median(place, driver, name)
+    before, after = (results.per_gib(place, driver, name)
                      for name in ("huge_before", "huge_after"))
-    return None if None in (before, after) else (before - after) * GIB_MIB / place.size_mib
+    return None if None in (before, after) else before - after
 
 
 def _events():

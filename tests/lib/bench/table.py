@@ -48,6 +48,11 @@ def number(value, unit=""):
     return f"{text} {unit}".strip()
 
 
+def with_ratio(text, ratio):
+    """A number, and behind it what it is of another one."""
+    return text if ratio is None else f"{text} ({number(ratio)}×)"
+
+
 def grid(head, rows):
     """A simple table of reStructuredText."""
     widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
@@ -77,11 +82,8 @@ def _ratio_cell(results, place, driver, metric):
     value = results.median(place, driver, metric)
     if value is None:
         return NOTHING
-    text = number(value, METRICS[metric][0])
-    ratio = results.ratio(place, driver, metric)
-    if driver == IN_TREE or ratio is None:
-        return text
-    return f"{text} ({number(ratio)}×)"
+    ratio = None if driver == IN_TREE else results.ratio(place, driver, metric)
+    return with_ratio(number(value, METRICS[metric][0]), ratio)
 
 
 def _metric_table(results, kernel, metric, columns, cell):

@@ -1,34 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Contestants that take turns in cases of their own, and a table of medians."""
+"""Contestants that take turns in cases of their own, each in a guest of its own."""
 
-import csv
-import statistics
-import subprocess
-import sys
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from lab import SERIES, Kernel
-from lab.paths import LAB, REPO
 from suite import programs
 
-from . import table
-
-BEGAN = time.monotonic()
-KERNELS = ["6.1", "newest"]
-
-
-def say(text):
-    print(f"[{time.monotonic() - BEGAN:5.0f}s] {text}", file=sys.stderr, flush=True)
-
-
-def add_options(parser, names):
-    """What every measurement by turns can be told."""
-    parser.add_argument("--kernel", action="append", choices=SERIES,
-                        help=f"may be given several times; default {' and '.join(KERNELS)}")
-    parser.add_argument("--rounds", type=int, default=5, help="default 5")
-    parser.add_argument("--only", action="append", choices=names,
-                        help="may be given several times; default all of them")
+from . import engine, table
+from .samples import Results, Writer
 
 
 @dataclass
@@ -44,24 +22,23 @@ class Turns:
     cases: dict
     metrics: dict
     measure: callable
-    results: dict = field(default_factory=dict)
+    results: Results = None
 
-    def run(self, kernels, rounds, file):
+    def run(self, kernels, rounds, path):
         """Every measurement goes to a CSV file as well."""
-        writer = csv.writer(file)
-        writer.writerow(["kernel", *self.titles, "driver", "round", *self.metrics])
-        for number in range(rounds):
-            turn = number % len(self.names)
-            for kernel in kernels:
-                for case, labels in self.cases.items():
-                    for name in self.names[turn:] + self.names[:turn]:
-                        values = self.measure(kernel, case, name)
-                        place = self.results.setdefault((kernel.series, *labels), {})
-                        place.setdefault(name, []).append(values)
-                        writer.writerow([kernel.series, *labels, name, number + 1,
-                                         *values.values()])
-                        say(f"{kernel.series} {' '.join(labels)} round {number + 1}/"
-                            f"{rounds} {name}: {self._show(values)}")
+        writer = Writer(path, ["kernel", *self.titles], self.metrics)
+        try:
+            for number in range(rounds):
+                for kernel in kernels:
+                    for case, labels in self.cases.items():
+                        for name in engine.rotated(self.names, number):
+                            values = self.measure(kernel, case, name)
+                            writer.add((kernel.series, *labels), name, number + 1, values)
+                            engine.say(f"{kernel} {' '.join(labels)} round {number + 1}/"
+                                       f"{rounds} {name}: {self._show(values)}")
+        finally:
+            writer.close()
+        self.results = Results(writer.samples)
 
     def _show(self, values):
         return ", ".join(f"{name} {table.number(value, self.metrics[name][0])}"
@@ -69,18 +46,14 @@ class Turns:
 
     def _cell(self, place, name, metric):
         """A median, and its ratio to the first contestant's."""
-        def median(of):
-            return statistics.median(values[metric] for values in place[of])
-
-        text = table.number(median(name), self.metrics[metric][0])
-        if name == self.names[0] or not median(self.names[0]):
-            return text
-        return f"{text} ({table.number(median(name) / median(self.names[0]))}×)"
+        first = self.names[0]
+        ratio = None if name == first else self.results.ratio(place, name, metric, first)
+        return table.with_ratio(table.number(self.results.median(place, name, metric),
+                                             self.metrics[metric][0]), ratio)
 
     def render(self):
-        rows = [[*labels, name] + [self._cell(place, name, metric)
-                                   for metric in self.metrics]
-                for labels, place in self.results.items() for name in self.names]
+        rows = [[*place, name, *(self._cell(place, name, metric) for metric in self.metrics)]
+                for place in self.results.all_places() for name in self.names]
         head = ["Linux", *self.titles, "driver", *self.metrics]
         return "\n".join([table.grid(head, rows),
                           *(f"{name}: {', '.join(filter(None, (meaning, unit)))}"
@@ -88,21 +61,19 @@ class Turns:
 
 
 def main(turns, args, what, tools=()):
-    """Set up, build, measure, print; @what names the file of the measurements.
+    """Set up, build, measure, print; @what begins the name of the results' directory.
 
-    @tools: programs of tests/guest/tools that the guests have.
+    @tools: programs of tests/guest/tools that the guests have. Returns the kernels.
     """
-    subprocess.run([REPO / "scripts/setup"], check=True)
-    subprocess.run([REPO / "scripts/fetch"], check=True)
-    kernels = [Kernel(series) for series in args.kernel or KERNELS]
-    for kernel in kernels:
-        say(f"{kernel.series}: building")
-        kernel.run_build()
+    kernels = engine.kernels(args)
     for name in tools:
         programs.build_tool(name)
-    path = LAB / "bench" / f"{what}-{time.strftime('%Y-%m-%d-%H%M%S')}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        turns.run(kernels, args.rounds, file)
-    print(turns.render())
-    say(f"every measurement: {path.relative_to(REPO) if path.is_relative_to(REPO) else path}")
+    directory = engine.new_directory(f"{what}-")
+    try:
+        turns.run(kernels, args.rounds or engine.ROUNDS, directory / engine.CSV)
+    finally:
+        engine.say_where(directory)
+    text = turns.render()
+    (directory / engine.TABLE).write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return kernels

@@ -9,7 +9,7 @@ from lab import MIB, LabError
 from lab.meminfo import parse_meminfo
 from suite import fresh, hog
 
-from . import turns
+from . import engine
 
 # metric: (unit, what it is)
 METRICS = {
@@ -55,7 +55,7 @@ class Seen:
     def values(self, dest):
         """{metric: value}, when the guest has arrived there."""
         if not hog.alive(dest, self.pid):
-            turns.say("the guest has killed its workload")
+            engine.say("the guest has killed its workload")
         if not self.touched:
             self.look(dest)
         cached, available = ([look[name] for look in self.looks]

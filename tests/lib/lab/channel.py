@@ -7,14 +7,14 @@ to requests of another time are ignored.
 """
 
 import random
-import socket
 import struct
 import threading
 import time
 from dataclasses import dataclass
 
 from .deadline import Deadline
-from .errors import GuestDied, LabError, TimedOut
+from .errors import LabError, TimedOut
+from .line import Line
 
 MAGIC = b"BLM1"
 HEADER = struct.Struct("<4sIII")        # magic, id, kind, length
@@ -53,8 +53,7 @@ class Channel:
     """Over a connected socket, with a transcript for people to read."""
 
     def __init__(self, sock, transcript):
-        self._sock = sock
-        self._buffer = b""
+        self._line = Line(sock, "the command channel")
         # Not the ids of whoever talked to this guest before a restore.
         self._last_id = random.randrange(1 << 31)
         self._lock = threading.RLock()      # one request at a time
@@ -65,50 +64,34 @@ class Channel:
         self._transcript.write(f"[{time.monotonic() - self._start:8.3f}] {text}\n")
         self._transcript.flush()
 
-    def _receive(self, deadline):
-        self._sock.settimeout(max(deadline.left(), 0.001))
-        try:
-            data = self._sock.recv(65536)
-        except TimeoutError:
-            raise TimedOut(f"no answer from the guest within {deadline.seconds:.0f} s") from None
-        except ConnectionError:
-            data = b""
-        if not data:
-            raise GuestDied("QEMU closed the command channel")
-        self._buffer += data
-
     def _parse(self):
         """The next whole frame of the buffer, or None."""
-        while len(self._buffer) >= HEADER.size:
-            magic, ident, kind, length = HEADER.unpack_from(self._buffer)
+        line = self._line
+        while len(line.buffer) >= HEADER.size:
+            magic, ident, kind, length = HEADER.unpack_from(line.buffer)
             if magic != MAGIC or length > OUTPUT_MAX:
-                start = self._buffer.find(MAGIC, 1)
-                self._buffer = self._buffer[start:] if start > 0 else self._buffer[-3:]
+                start = line.buffer.find(MAGIC, 1)
+                line.buffer = line.buffer[start:] if start > 0 else line.buffer[-3:]
                 if start < 0:
                     return None
                 continue
-            if len(self._buffer) < HEADER.size + length:
+            if len(line.buffer) < HEADER.size + length:
                 return None
-            payload = self._buffer[HEADER.size:HEADER.size + length]
-            self._buffer = self._buffer[HEADER.size + length:]
+            payload = line.buffer[HEADER.size:HEADER.size + length]
+            line.buffer = line.buffer[HEADER.size + length:]
             return ident, kind, payload
         return None
 
     def _frame(self, deadline):
         while not (frame := self._parse()):
-            self._receive(deadline)
+            self._line.receive(deadline)
         return frame
 
     def _send(self, kind, payload=b""):
         if len(payload) > REQUEST_MAX:
             raise LabError(f"a script of {len(payload)} bytes is too long; use files=")
         self._last_id = (self._last_id + 1) % (1 << 32)
-        try:
-            self._sock.settimeout(GRACE)
-            self._sock.sendall(HEADER.pack(MAGIC, self._last_id, kind, len(payload))
-                               + payload)
-        except ConnectionError:
-            raise GuestDied("QEMU closed the command channel") from None
+        self._line.send(HEADER.pack(MAGIC, self._last_id, kind, len(payload)) + payload, GRACE)
         return self._last_id
 
     def wait_hello(self, timeout):
@@ -177,8 +160,8 @@ class Channel:
 
     def hang_up(self):
         """Whoever waits for an answer, in another thread, gets GuestDied."""
-        self._sock.shutdown(socket.SHUT_RDWR)
+        self._line.hang_up()
 
     def close(self):
-        self._sock.close()
+        self._line.close()
         self._transcript.close()

@@ -5,15 +5,15 @@ import json
 import threading
 
 from .deadline import Deadline
-from .errors import GuestDied, QMPError, TimedOut
+from .errors import QMPError
+from .line import Line
 
 
 class QMP:
     """Over a connected socket. Events are kept until someone asks for them."""
 
     def __init__(self, sock):
-        self._sock = sock
-        self._buffer = b""
+        self._line = Line(sock, "its QMP socket")
         self._lock = threading.RLock()      # one command or wait at a time
         self.events = []
 
@@ -23,29 +23,17 @@ class QMP:
         self.execute("qmp_capabilities", timeout=timeout)
 
     def _message(self, deadline):
-        while b"\n" not in self._buffer:
-            self._sock.settimeout(max(deadline.left(), 0.001))
-            try:
-                data = self._sock.recv(65536)
-            except TimeoutError:
-                raise TimedOut(f"no QMP message within {deadline.seconds:.0f} s") from None
-            except ConnectionError:
-                data = b""
-            if not data:
-                raise GuestDied("QEMU closed its QMP socket")
-            self._buffer += data
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return json.loads(line)
+        while b"\n" not in self._line.buffer:
+            self._line.receive(deadline)
+        message, _, self._line.buffer = self._line.buffer.partition(b"\n")
+        return json.loads(message)
 
     def execute(self, command, arguments=None, timeout=30):
         """Run a command, return what it returns."""
         request = {"execute": command, "arguments": arguments or {}}
         deadline = Deadline(timeout)
         with self._lock:
-            try:
-                self._sock.sendall(json.dumps(request).encode())
-            except ConnectionError:
-                raise GuestDied("QEMU closed its QMP socket") from None
+            self._line.send(json.dumps(request).encode(), timeout)
             while True:
                 message = self._message(deadline)
                 if "event" in message:
@@ -77,4 +65,4 @@ class QMP:
         self.events.clear()
 
     def close(self):
-        self._sock.close()
+        self._line.close()

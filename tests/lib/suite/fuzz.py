@@ -11,9 +11,7 @@ import time
 from . import programs
 
 PROGRAM = "fuzz"
-OPTIONS = {"memory_mib": 512, "balloon": None, "load": False,
-           "test_modules": ["balloon_host"],
-           "files": programs.files([PROGRAM], "scripted")}
+OPTIONS = programs.scripted_guest([PROGRAM], 512)
 # What its watchers remember of each allocation takes memory too, and cannot be
 # reclaimed: with a balloon of all memory more has to be left to such a kernel.
 DEBUG_OPTIONS = OPTIONS | {"memory_mib": 1024, "module_params": "floor=64M"}

@@ -50,6 +50,12 @@ def files(programs, folder="guest"):
     return {f"{GUEST_DIRECTORY}/{name}": program_file(name, folder) for name in programs}
 
 
+def scripted_guest(names, memory_mib):
+    """Options of a guest for programs that play the host: they bring their own devices."""
+    return {"memory_mib": memory_mib, "balloon": None, "load": False,
+            "test_modules": ["balloon_host"], "files": files(names, "scripted")}
+
+
 def judge(program, done, record_property):
     """The verdict of a test about a program that ran in a guest."""
     print(done.out)

@@ -114,6 +114,22 @@ int model_settle(struct model *m, __u32 target, unsigned int ms)
 }
 
 /**
+ * model_some_page - a page that the host believes to be in the balloon
+ * @m: the model
+ *
+ * Return: the first one, or 0.
+ */
+__u64 model_some_page(const struct model *m)
+{
+	__u64 pfn;
+
+	for (pfn = 0; pfn < m->pages; pfn++)
+		if (m->state[pfn] & MODEL_BALLOON)
+			return pfn;
+	return 0;
+}
+
+/**
  * model_offline - pages that were in the balloon once and are marked so still
  * @m: the model
  *

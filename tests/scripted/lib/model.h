@@ -90,6 +90,7 @@ void model_free(struct model *m);
 bool model_clean(struct model *m);
 int model_settle(struct model *m, __u32 target, unsigned int ms);
 __u64 model_offline(struct model *m);
+__u64 model_some_page(const struct model *m);
 void model_hint_done(struct model *m);
 void model_take(struct model *m, const struct host_elem *e);
 void model_ack(struct model *m, const struct host_elem *e);

@@ -16,7 +16,7 @@ import pytest
 from lab.paths import REPO
 from suite.balloonstat import TIMEOUT, abi_words, script
 
-GOLDEN = REPO / "tests/unit/golden"
+GOLDEN = REPO / "tests/tools/golden"
 RULES = REPO / "packaging/prometheus/virtio_balloon.rules.yml"
 UNITS = REPO / "packaging/systemd"
 SERVICE = UNITS / "balloonstat-prometheus.service"

@@ -16,7 +16,7 @@ import pytest
 from lab.paths import REPO
 from suite.balloonstat import KIB, MIB, TIMEOUT, TOTALS, abi_words, check_golden
 
-GOLDEN = REPO / "tests/unit/golden/balloonstat.prom"
+GOLDEN = REPO / "tests/tools/golden/balloonstat.prom"
 EVENTS = REPO / "drivers/virtio/balloon/events"
 PREFIX = "virtio_balloon_"
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:\w+="(?:[^"\\\n]|\\[\\n"])*",?)*)\})? '

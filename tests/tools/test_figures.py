@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bench import medians, migrated, page, samples, summary
-from bench.samples import Place
+from bench.samples import Place, Results, Sample
 from suite import conformance, conformance_page
 from suite.conformance import Verdict
 
@@ -51,8 +51,13 @@ def add(writer, place, **values):
             writer.add(place, "auto", number + 1, {metric: value})
 
 
-def moved_by(zeros, cpu):
-    return {**dict.fromkeys(migrated.METRICS, 200), "zero": zeros, "cpu": cpu}
+def moved_by(driver, rounds):
+    """rounds: (pages of zeros, seconds of a processor) of each."""
+    place = ("6.1", "0", "20", "plain")
+    for number, (zeros, cpu) in enumerate(rounds):
+        values = {**dict.fromkeys(migrated.METRICS, 200), "zero": zeros, "cpu": cpu}
+        for metric, value in values.items():
+            yield Sample(place, driver, number + 1, metric, value, migrated.METRICS[metric][0])
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ def results(tmp_path):
                 blocks_after=(1000, 900))
         add(writer, Place(kernel, "count", 0, "populated", 512, "inflate"), kicks=(512, 32))
     writer.close()
-    return samples.Results(samples.read(path))
+    return Results(samples.read(path))
 
 
 @pytest.fixture
@@ -76,10 +81,9 @@ def repo(tmp_path, results):
     (tmp_path / page.README).write_text(README)
     (documentation / page.BENCHMARK).write_text(PAGE)
     medians.write(documentation / page.CSV, MACHINE, results)
-    migrated.write(documentation / migrated.CSV, MACHINE["date"], "3 GiB", MACHINE["kernels"], {
-        ("6.1", "0", "20", "plain"): {"in-tree": [moved_by(1000, 0.5)] * 3,
-                                      "ours": [moved_by(9000, 0.1), moved_by(1500, 0.25),
-                                               moved_by(1000, 9)]}})
+    migrated.write(documentation / migrated.CSV, MACHINE["date"], "3 GiB", MACHINE["kernels"],
+                   Results([*moved_by("in-tree", [(1000, 0.5)] * 3),
+                            *moved_by("ours", [(9000, 0.1), (1500, 0.25), (1000, 9)])]))
     return tmp_path
 
 

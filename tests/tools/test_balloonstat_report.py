@@ -16,7 +16,7 @@ import pytest
 from lab.paths import REPO
 from suite.balloonstat import TOTALS, check_golden, words
 
-GOLDEN = REPO / "tests/unit/golden/balloonstat-report.txt"
+GOLDEN = REPO / "tests/tools/golden/balloonstat-report.txt"
 SECRETS = ("alice", "hunter2", "10.1.2.3", "52:54:00", "6f1a-uuid", "nginx")
 CMDLINE = ("BOOT_IMAGE=/vmlinuz root=UUID=6f1a-uuid ip=10.1.2.3::alice init_on_alloc=1 quiet "
            "page_reporting.page_reporting_order=9 virtio_balloon.floor=64M psi=1 mem=4G "
