@@ -201,7 +201,8 @@ def test_directory_that_is_not_there(guest):
 
 def promtool(*arguments, text=None):
     if not shutil.which("promtool"):
-        pytest.skip("no promtool here: it is in Debian's package prometheus, from trixie on promtool")
+        pytest.skip("no promtool here: it is in Debian's package prometheus, from trixie on "
+                    "in promtool")
     done = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True,
                           check=False, timeout=TIMEOUT)
     assert done.returncode == 0, done.stdout + done.stderr
