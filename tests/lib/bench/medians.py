@@ -50,7 +50,6 @@ def read_file(path, how):
 
 
 def kernel_notes(releases):
-<<<<<<< HEAD
     """releases: {series: release}"""
     return {KERNEL + version_of(release): release for release in releases.values()}
 
@@ -58,10 +57,6 @@ def kernel_notes(releases):
 def named(place, releases):
     """Its cells: pages call a kernel by its version, not by the series."""
     return [version_of(releases[place[0]]), *place[1:]]
-=======
-    """releases: {series: release}. Pages call a kernel by its version."""
-    return {KERNEL + version_of(release): release for release in releases.values()}
->>>>>>> tests216
 
 
 def kernels_of(notes):
@@ -75,18 +70,10 @@ def most_rounds(rows):
 
 def _rows(releases, results, drivers):
     for place in results.all_places():
-<<<<<<< HEAD
         for metric, (unit, _) in METRICS.items():
             values = [results.median(place, driver, metric) for driver in drivers]
             if any(value is not None for value in values):
                 yield [*named(place, releases), metric, unit, results.rounds_of(place, metric),
-=======
-        named = place._replace(kernel=version_of(machine["kernels"][place.kernel]))
-        for metric, (unit, _) in METRICS.items():
-            values = [results.median(place, driver, metric) for driver in drivers]
-            if any(value is not None for value in values):
-                yield [*named, metric, unit, results.rounds_of(place, metric),
->>>>>>> tests216
                        *("" if value is None else f"{value:.10g}" for value in values)]
 
 
@@ -94,11 +81,7 @@ def write(path, machine, results):
     drivers = results.all_drivers()
     plain = {name: value for name, value in machine.items() if name != "kernels"}
     write_file(path, HEAD, plain | kernel_notes(machine["kernels"]),
-<<<<<<< HEAD
                [[*COLUMNS, *drivers], *_rows(machine["kernels"], results, drivers)])
-=======
-               [[*COLUMNS, *drivers], *_rows(machine, results, drivers)])
->>>>>>> tests216
 
 
 def read(path):
