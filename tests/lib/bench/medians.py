@@ -50,8 +50,13 @@ def read_file(path, how):
 
 
 def kernel_notes(releases):
-    """releases: {series: release}. Pages call a kernel by its version."""
+    """releases: {series: release}"""
     return {KERNEL + version_of(release): release for release in releases.values()}
+
+
+def named(place, releases):
+    """Its cells: pages call a kernel by its version, not by the series."""
+    return [version_of(releases[place[0]]), *place[1:]]
 
 
 def kernels_of(notes):
@@ -63,13 +68,12 @@ def most_rounds(rows):
     return max(int(row["rounds"]) for row in rows)
 
 
-def _rows(machine, results, drivers):
+def _rows(releases, results, drivers):
     for place in results.all_places():
-        named = place._replace(kernel=version_of(machine["kernels"][place.kernel]))
         for metric, (unit, _) in METRICS.items():
             values = [results.median(place, driver, metric) for driver in drivers]
             if any(value is not None for value in values):
-                yield [*named, metric, unit, results.rounds_of(place, metric),
+                yield [*named(place, releases), metric, unit, results.rounds_of(place, metric),
                        *("" if value is None else f"{value:.10g}" for value in values)]
 
 
@@ -77,7 +81,7 @@ def write(path, machine, results):
     drivers = results.all_drivers()
     plain = {name: value for name, value in machine.items() if name != "kernels"}
     write_file(path, HEAD, plain | kernel_notes(machine["kernels"]),
-               [[*COLUMNS, *drivers], *_rows(machine, results, drivers)])
+               [[*COLUMNS, *drivers], *_rows(machine["kernels"], results, drivers)])
 
 
 def read(path):

@@ -6,8 +6,6 @@ A table in Documentation/benchmark.rst, and rows of README.md.
 
 from dataclasses import dataclass
 
-from lab.kernel import version_of
-
 from . import medians, table
 from .contest import IN_TREE as THEIRS
 from .medians import Medians
@@ -49,9 +47,8 @@ class Migrations:
 def write(path, date, guest, releases, results):
     """guest: in words. releases: {series: release}. results: as in Migrations."""
     def row(place, driver):
-        series, *labels = place
         rounds = max(results.rounds_of(place, metric) for metric in METRICS)
-        return [version_of(releases[series]), *labels, driver, rounds,
+        return [*medians.named(place, releases), driver, rounds,
                 *(f"{results.median(place, driver, metric):.6g}" for metric in METRICS)]
 
     medians.write_file(
