@@ -115,7 +115,7 @@ struct virtio_balloon {
 };
 
 /* Those of the device type that are in use; the rest are the transport's. */
-static inline u64 balloon_features(struct virtio_balloon *vb)
+static inline u64 balloon_accepted(struct virtio_balloon *vb)
 {
 	return vb->vdev->features & GENMASK_ULL(VIRTIO_TRANSPORT_F_START - 1, 0);
 }

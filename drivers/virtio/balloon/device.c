@@ -162,7 +162,7 @@ int balloon_device_attach(struct virtio_balloon *vb)
 	vb->offered = balloon_compat_offered(vb->vdev);
 	balloon_poison_tell(vb);
 	virtio_device_ready(vb->vdev);
-	balloon_event(vb, BALLOON_EVENT_UP, balloon_features(vb), 0);
+	balloon_event(vb, BALLOON_EVENT_UP, balloon_accepted(vb), 0);
 	return 0;
 }
 

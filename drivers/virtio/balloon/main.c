@@ -103,7 +103,7 @@ static int balloon_probe(struct virtio_device *vdev)
 	if (err)
 		goto exit_parts;
 	dev_info(&vdev->dev, "balloon ready: features %#llx, inflate mode %s (%s), floor %lu MiB\n",
-		 balloon_features(vb),
+		 balloon_accepted(vb),
 		 balloon_inflate_mode_name(balloon_inflate_mode(vb)),
 		 balloon_inflate_mode_reason(vb),
 		 balloon_floor(vb) >> (20 - PAGE_SHIFT));
