@@ -118,11 +118,12 @@ def test_tarball_makes_no_tarball(made, tmp_path):
 DOCUMENTS = {"CHANGELOG.md", "SECURITY.md", "admin-guide.rst", "install.rst",
              "virtio_balloon.conf"}
 EVERYWHERE = {"usr/bin/balloonstat", "usr/share/man/man8/balloonstat.8",
+              "usr/share/man/man4/virtio_balloon.4",
               "usr/share/bash-completion/completions/balloonstat",
               *(f"usr/share/doc/{name}" for name in DOCUMENTS)}
 # Each distribution has its own for these.
 THEIRS = re.compile(r"usr/share/doc/(copyright|changelog)$|usr/share/licenses/|\.[A-Z]+$|"
-                    r"etc/depmod\.d/")
+                    r"etc/depmod\.d/|usr/lib/systemd/|usr/share/doc/examples/")
 FOR_DKMS = {"dkms.conf", "refresh-initramfs", "installed", "headers"}
 
 
