@@ -2,7 +2,7 @@
 # For people. Kbuild has its own files: Kbuild here, and one beside the sources.
 #
 #   make                    build for the running kernel
-#   make K=newest              build for a kernel that scripts/fetch knows
+#   make K=newest           build for a kernel that scripts/fetch knows
 #   make KDIR=/path         build for any other kernel's headers
 #   make help               what else there is
 

@@ -219,9 +219,13 @@ class Place:
                "CHILD": str(self.path / "child"), "ORPHAN": str(self.path / "orphan"),
                **environment}
         shell = shutil.which(self.shell[0])
+        # A shell cannot be interrupted that was started with the signal ignored, as in the
+        # background of another.
+        # pylint: disable-next=subprocess-popen-preexec-fn
         return subprocess.Popen([shell, *self.shell[1:], self.path / RUNNER.name, *arguments],
                                 env=env, cwd="/", stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
+                                stderr=subprocess.PIPE, text=True,
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def run(self, *arguments, **environment):
         with self.start(*arguments, **environment) as process:
