@@ -5,7 +5,11 @@ import re
 
 from xdist.scheduler import LoadScopeScheduling
 
-KERNEL = re.compile(r"\[([\d.]+)[-\]]")
+from lab import SERIES
+
+# The longest first: names begin alike. 6.1-debug counts as 6.1.
+NAMES = "|".join(map(re.escape, sorted(SERIES, key=len, reverse=True)))
+KERNEL = re.compile(rf"\[({NAMES})[-\]]")
 # They use something of which a machine has one: its huge pages.
 ONE_AT_A_TIME = ("qemu/test_hugetlbfs.py",)
 
