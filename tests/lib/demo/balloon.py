@@ -86,7 +86,8 @@ def show(kernel, comparison):
     """Both drivers in one guest, one after the other."""
     title(f"Booting Linux {kernel.release}, {MEMORY_MIB} MiB, emulated by QEMU")
     figures = {}
-    with Guest(kernel, memory_mib=MEMORY_MIB, load=False, name="demo", balloon={},
+    with Guest(kernel, memory_mib=MEMORY_MIB, load=False, name="demo",
+               balloon={"free_page_reporting": True},
                traces=[*phase.TIME_EVENTS, NOTIFY_EVENT],
                extra=["-msg", "timestamp=on"]) as guest:
         total = guest.meminfo()["MemTotal"]

@@ -60,6 +60,6 @@ def show(kernel, comparison):
     figures = {name: _turn(kernel, name) for name in CONTESTANTS}
     none = figures[NO_HINTS]
     for key, text, form in (("sent", "MiB sent", "{:.0f}"), ("seconds", "seconds", "{:.1f}"),
-                            ("cpu", "processor time of QEMU, s", "{:.1f}")):
+                            ("cpu", "CPU of QEMU, s", "{:.1f}")):
         comparison.add(f"migrate: {text} ({form.format(none[key])} {NO_HINTS})",
                        figures[IN_TREE][key], figures[OURS][key], form)
