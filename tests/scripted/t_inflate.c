@@ -10,8 +10,7 @@
  *   - acknowledgments late, out of order, with used lengths from nothing to
  *     garbage, with interrupts withheld, merged or spurious, with kicks
  *     suppressed;
- *   - a target that changes under way, and a host that discards nothing;
- *   - an answer to a driver that waits for it makes it go on at once.
+ *   - a target that changes under way, and a host that discards nothing.
  *
  * While a request is not acknowledged its pages may neither be free nor
  * announced again; the model destroys them and looks.
@@ -22,12 +21,6 @@
 #define CASE_S		120
 #define CANARY_MIB	32
 #define FREE_SLACK	host_slack(4 * HOST_MIB)
-
-#define LOOK_MS		250	/* whoever looks now and then does it 4 times a second */
-#define AFTER_LOOK_MS	30
-#define PROMPT_MS	125
-#define PROMPT_ROUNDS	5
-#define PROMPT_BURST	(33 * HOST_MIB)	/* more than is posted without an answer */
 
 struct shape {
 	__u64 features;
@@ -213,78 +206,6 @@ static void load(const void *arg)
 	finish(h, free);
 }
 
-/**
- * struct burst - batches that come without an answer
- * @first: when the first one came, as host_now(); or 0
- * @last: when the last one came
- */
-struct burst {
-	double first;
-	double last;
-};
-
-static bool see_burst(struct host *h, struct host_elem *e, void *arg)
-{
-	struct burst *burst = arg;
-
-	(void)h;
-	if (e->role != HOST_INFLATE)
-		return false;
-	if (!burst->first)
-		burst->first = e->at;
-	burst->last = e->at;
-	return false;
-}
-
-static bool saw_burst(struct host *h, void *arg)
-{
-	(void)h;
-	return ((struct burst *)arg)->first > 0;
-}
-
-/*
- * The host's interrupt makes a driver go on that has nothing left to post, and not a look of
- * its own now and then: the host answers soon after such a look. The least of several times
- * says so on a machine that is busy, too.
- */
-static void prompt(const void *arg)
-{
-	__u64 free = host_free_memory();
-	struct host *h = start(arg);
-	double answered, least = DEADLINE_MS / 1000.0;
-	struct burst burst = { 0 };
-	unsigned int i, nr = 0;
-
-	h->on_take = see_burst;
-	h->arg = &burst;
-	answered = host_now();
-	host_set_target(h, PROMPT_ROUNDS * PROMPT_BURST);
-	for (i = 0; i < PROMPT_ROUNDS; i++) {
-		bool dry = burst.first && host_now() - burst.last > LOOK_MS / 1000.0;
-
-		burst = (struct burst){ 0 };
-		if (i) {
-			answered = host_now();
-			host_release(h, HOST_INFLATE);
-		}
-		if (!ktap_check(!host_pump(h, saw_burst, &burst, DEADLINE_MS),
-				"no batch in round %u", i))
-			break;
-		if (dry && burst.first - answered < least)
-			least = burst.first - answered;
-		nr += dry;
-		host_pump_for(h, 4 * LOOK_MS + AFTER_LOOK_MS);
-	}
-	ktap_check(nr, "the driver never waited for the host");
-	ktap_check(least * 1000 < PROMPT_MS, "%.0f ms from an answer to the next batch",
-		   least * 1000);
-	h->on_take = NULL;
-	host_answer(h, HOST_INFLATE);
-	host_answer(h, HOST_DEFLATE);
-	ktap_eq(host_pump_target(h, 0, DEADLINE_MS), 0);
-	finish(h, free);
-}
-
 #define MODERN	HOST_F_MODERN
 #define TELL	HOST_F_MUST_TELL_HOST
 #define LATE(ms)	{ .ack = HOST_ACK_LATER, .delay_ms = (ms) }
@@ -318,7 +239,6 @@ static const struct ktap_case cases[] = {
 	CASE("merged,legacy", merged, .features = TELL),
 	CASE("turned", turned, .features = MODERN | TELL),
 	CASE("spurious", spurious, .features = MODERN | TELL),
-	CASE("prompt", prompt, .features = MODERN | TELL, .policy.ack = HOST_ACK_HOLD),
 	CASE("load", load, .features = MODERN | TELL, .mode = BALLOON_MODE_AUTO),
 };
 
