@@ -396,18 +396,10 @@ static void hint_settle(struct balloon_hint *hint)
 static bool hint_waits(struct balloon_hint *hint)
 {
 	struct balloon_queue *queue = hint->stream.queue;
-	bool usable = !balloon_queue_silent(queue) && !balloon_queue_broken(queue);
 
-	switch (hint->state) {
-	case BALLOON_HINT_NAMING:
-	case BALLOON_HINT_FILLING:
-		return true;
-	case BALLOON_HINT_STARTING:
-	case BALLOON_HINT_STOPPING:
-		return usable;
-	default:
-		return false;
-	}
+	if (hint->state == BALLOON_HINT_STARTING || hint->state == BALLOON_HINT_STOPPING)
+		return !balloon_queue_silent(queue) && !balloon_queue_broken(queue);
+	return hint_hinting(hint);
 }
 
 static void hint_work(struct work_struct *work)
