@@ -14,6 +14,7 @@ import sys
 import pytest
 
 from lab.paths import REPO
+from suite import sources
 from suite.balloonstat import TOTALS, check_golden, words
 
 GOLDEN = REPO / "tests/tools/golden/balloonstat-report.txt"
@@ -57,9 +58,7 @@ def guest(fake):
     module = fake.module(floor="auto", hint="auto")
     (module / "version").write_text("0.1.0\n")
     (module / "srcversion").write_text("ABCDEF\n")
-    for name, text in PROC.items():
-        (fake.root / "proc" / name).parent.mkdir(parents=True, exist_ok=True)
-        (fake.root / "proc" / name).write_text(text)
+    sources.write(fake.root / "proc", PROC)
     (fake.root / "kmsg").write_text(KMSG)
     return fake
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.paths import LAB, REPO
+from suite import sources
 from suite.sources import version
 
 OVERLAY = REPO / "scripts/overlay"
@@ -49,9 +50,7 @@ def contents(tree):
 @pytest.fixture
 def tree(tmp_path):
     path = tmp_path / "linux"
-    for name, text in FILES.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_text(text)
+    sources.write(path, FILES)
     return path
 
 

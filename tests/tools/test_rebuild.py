@@ -169,9 +169,7 @@ HEADERS = {".config": "CONFIG_A=y\n", "include/generated/autoconf.h": "#define C
 @pytest.fixture
 def kdir(tmp_path):
     path = tmp_path / "kdir"
-    for name, text in HEADERS.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_text(text)
+    sources.write(path, HEADERS)
     return path
 
 

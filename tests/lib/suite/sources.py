@@ -15,6 +15,13 @@ def version(*form, directory=REPO):
                           capture_output=True, text=True).stdout.strip()
 
 
+def write(to, files):
+    """files: {name below to: text}"""
+    for name, text in files.items():
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        (to / name).write_text(text)
+
+
 def copy(to, parts, other_version=None):
     """Some of what lies at the top, without git: with the version in a file."""
     to.mkdir(exist_ok=True)
