@@ -19,7 +19,7 @@ kernel_out=/usr/src/debug/out
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
-need_root() { [[ $EUID -eq 0 ]] || die "needs root (it mounts and enters a build root)"; }
+need_root() { [[ $EUID -eq 0 ]] || die "run this as root: it enters a build root"; }
 
 is_series()
 {
