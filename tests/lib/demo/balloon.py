@@ -4,11 +4,11 @@
 from bench import contest, phase
 from lab import GIB, MIB, Guest
 from lab.kernel import DRIVER
+from suite.books import SYSFS
 
 from .screen import IN_TREE, OURS, bar, follow, mib, say, title
 
 DRIVERS = {IN_TREE: contest.IN_TREE, OURS: contest.DEFAULT}
-SYSFS = "/sys/bus/virtio/drivers/virtio_balloon/virtio*/balloon"
 MEMORY_MIB = 2048
 NOTIFY_EVENT = "virtio_queue_notify"
 HEAD = f"{'seconds':>8} {'target':>9} {'balloon':>9} {'QEMU holds':>11}  done"

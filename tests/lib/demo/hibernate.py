@@ -8,13 +8,13 @@ from pathlib import Path
 
 from lab import MIB, Guest
 from suite import hibernation
+from suite.books import SYSFS
 
-from .screen import LOOK, mib, say, title
+from .screen import follow, mib, say, title
 
 MEMORY_MIB = 1024
 BALLOON = 600 * MIB
 DISK_MIB = 768
-SYSFS = "/sys/bus/virtio/drivers/virtio_balloon/virtio*/balloon"
 PROGRESS = re.compile(r"PM: (?:Image saving progress: .*0%|hibernation: (?:Wrote|Read) .*)")
 HEAD = (f"{'seconds':>8} {'':<32} {'balloon':>8} {'QEMU':>8} {'total':>9} {'free':>9}")
 
@@ -43,16 +43,16 @@ class Hibernation:
     def sleep(self, guest):
         """Write the image; shows how far it is, from the kernel's log."""
         guest.channel.send("echo disk > /sys/power/state", 120)
-        shown = 0
-        while True:
+        shown = []
+
+        def line(_seconds):
             running = guest.running()
-            found = PROGRESS.findall(guest.log())
-            for text in found[shown:]:
+            for text in PROGRESS.findall(guest.log())[len(shown):]:
                 self.note(text)
-            shown = len(found)
-            if not running:
-                break
-            time.sleep(LOOK)
+                shown.append(text)
+            return not running
+
+        follow(line)
         guest.wait_exit()
 
     def there_and_back(self):
@@ -65,6 +65,7 @@ class Hibernation:
             guest.resize(size)
             self.line("the host takes memory", guest)
             self.sleep(guest)
+            guest.check_log()
         self.note("switched off; the host was asked for nothing, and QEMU has ended")
         with Guest(self.kernel, name="demo-wakes", **self.options) as guest:
             self.line("another QEMU, a fresh kernel", guest)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a person sees: lines of at most 80 columns, printed at once."""
 
-import sys
 import time
 
 from lab import MIB
@@ -54,8 +53,3 @@ class Comparison:
         for what, in_tree, ours, form in self._rows:
             ratio = f"{ours / in_tree:.2f}x" if in_tree else "-"
             say(f"{what:<44} {form.format(in_tree):>10} {form.format(ours):>12} {ratio:>10}")
-
-
-def need_root(euid):
-    if euid:
-        sys.exit("demo: run it as root: it installs packages and boots guests in a chroot")
